@@ -44,6 +44,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['bound', 'endpoints'],
   ['bound', 'epochs'],
   ['certificates', 'chain'],
+  ['certificates', 'csr'],
   ['certificates', 'hosts'],
   ['certificates', 'wrappedKey'],
   ['commands', 'body'],

@@ -33,6 +33,8 @@ export type CertificateKeeperOptions = {
 
 const secondMs = 1_000
 const dayMs = 86_400_000
+/** Between two certificates of a host, at least. */
+const restMs = 10 * 60 * secondMs
 /** How often the server is asked how far an order is: most take a few seconds. */
 const pollMs = [secondMs, 2 * secondMs, 5 * secondMs, 15 * secondMs, 60 * secondMs] as const
 /** Own domains may have to be led here first, which takes seconds; a name may be reserved at any time. */
@@ -109,7 +111,8 @@ export class CertificateKeeper {
       const { current } = kept
       if (current) kept = await this.#await(place, { ...kept, current })
       kept = await this.#renew(place, kept)
-      await sleep(clock, secondMs, signal)
+      // Whatever the server says, there are few certificates.
+      await sleep(clock, restMs, signal)
     }
   }
 
@@ -210,12 +213,20 @@ export class CertificateKeeper {
   }
 }
 
-function issuedIn(
-  { id, state, chain, notAfter, renewAt }: AgentCertificate,
-  key: Secret,
-): KeptCertificate | undefined {
-  if (state !== 'valid' || chain === undefined || notAfter === undefined) return undefined
+/** It ends when the certificate itself says so. */
+function issuedIn({ id, state, chain, renewAt }: AgentCertificate, key: Secret): KeptCertificate | undefined {
+  if (state !== 'valid' || chain === undefined) return undefined
+  const notAfter = endOf(chain)
   return { id, key: key.reveal(), chain, notAfter, renewAt: Math.min(renewAt ?? notAfter, notAfter) }
+}
+
+/** 0: it cannot be read. */
+function endOf(chain: string): number {
+  try {
+    return new X509Certificate(chain).validToDate.getTime() || 0
+  } catch {
+    return 0
+  }
 }
 
 function failureIn({ problem }: AgentCertificate): PortTunnelerError | undefined {

@@ -22,6 +22,8 @@ export type CertificateDoc = {
   readonly csr?: string
   /** The id of the agent's certificate before this one; '' = none. */
   readonly replaces?: string
+  /** When the agent sent the request. */
+  readonly requestedAt?: number
   readonly issuer: string
   readonly notBefore: number
   readonly notAfter: number

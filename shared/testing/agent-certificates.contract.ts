@@ -6,18 +6,20 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { certificateRequest, newCertificateKey } from '../base/csr.ts'
 import { isFailure } from '../base/errors.ts'
-import { newId } from '../base/ids.ts'
+import { hashSecret, newId } from '../base/ids.ts'
 import type { Secret } from '../base/secret.ts'
 import { setAccountStatus } from '../control/accounts.ts'
 import type { Caller } from '../control/caller.ts'
-import { certificates } from '../control/certificate-documents.ts'
+import { certificates, noCertificate } from '../control/certificate-documents.ts'
 import { readAgentCertificate, requestCertificate } from '../control/certificates/agents.ts'
 import { relayCertificates } from '../control/certificates/serving.ts'
 import { claimLeases } from '../control/claims.ts'
 import { controlOf } from '../control/control.ts'
+import { rates } from '../control/documents.ts'
 import { giveDomain } from '../control/domains/domains.ts'
 import type { Store } from '../control/platform.ts'
 import { queries } from '../control/query-table.ts'
+import { moveToTunnel } from '../control/reservation-moves.ts'
 import { releaseReservation } from '../control/reservations.ts'
 import { reserveName } from '../control/reserving.ts'
 import { createTunnel, deleteTunnel } from '../control/tunnels.ts'
@@ -177,6 +179,34 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(await outcome(stage.ask(ada, { at: ownHost }))).toBe('certificate.name')
     })
 
+    check('a name that a wildcard at the relay covers gets none', async (stage) => {
+      const { ada, store, clock } = stage
+      await stage.own(ada, 'tls')
+      const wild = { ...noCertificate(ada.account, ['example.com', '*.example.com']), version: 1 }
+      await store.set(certificates.ref('example.com'), { ...wild, notAfter: clock.now() + day })
+      expect(await outcome(stage.ask(ada, { at: ownHost }))).toBe('certificate.name')
+      clock.advance(2 * day)
+      expect(await outcome(stage.ask(ada, { at: ownHost }))).toBe('done')
+    })
+
+    check('a name under e2e goes to tls tunnels alone, and to the one whose name it is', async (stage) => {
+      const { ada, eve, control } = stage
+      const before = await stage.claim(ada, 'shop')
+      expect(before.endpoint.host).toBe(`shop.${domain}`)
+      const id = `host:${host}`
+      await reserveName(control, ada, { name: 'shop.e2e' })
+      expect((await stage.claim(ada, 'shop')).endpoint.host).toBe(host)
+      const web = await createTunnel(controlOf(control, ada.account), ada, {
+        ...{ name: 'web', kind: 'http', policy: {} },
+      })
+      expect(await outcome(moveToTunnel(control, ada, { id, tunnel: web.ref.id }))).toBe('tunnel.kind')
+      expect(await outcome(reserveName(control, eve, { name: host }))).toBe('endpoint.name_taken')
+      expect((await stage.claim(eve, 'shops')).endpoint.host).toBe(`shops.${domain}`)
+      expect(await outcome(reserveName(control, eve, { name: 'e2e' }))).toBe('endpoint.name_denied')
+      expect(await outcome(reserveName(control, eve, { name: 'admin.e2e' }))).toBe('endpoint.name_denied')
+      expect(await outcome(reserveName(control, eve, { name: 'a.b.e2e' }))).toBe('name.invalid')
+    })
+
     check('a renewal by its predecessor is exempt, and the old one ends by itself', async (stage) => {
       const { ada, issuer, store } = stage
       issuer.window = [0.6, 0.7]
@@ -185,15 +215,15 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       await stage.pass(minute)
       const first = id
       // Far more than an issuer allows for one set of names, if they were not named as renewals.
-      for (let n = 0; n < 6; n++) {
+      for (let n = 0; n < 4; n++) {
         ;({ id } = await stage.ask(ada, { replaces: id }))
         await stage.pass(minute)
         expect((await stage.read(ada, id)).doc).toMatchObject({ state: 'valid', failures: 0 })
       }
       expect((await stage.read(ada, id)).doc.renewAt).toBeGreaterThan(stage.clock.now())
-      await stage.pass(91 * day, 7 * day)
+      await stage.pass(91 * day, 13 * day)
       expect(await store.get(certificates.ref(first))).toBeUndefined()
-      expect(issuer.ordered).toBe(7)
+      expect(issuer.ordered).toBe(5)
     })
 
     check('without a predecessor the budget holds it back, and says until when', async (stage) => {
@@ -253,12 +283,34 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       for (const id of ids) expect(await store.get(certificates.ref(id))).toBeUndefined()
     })
 
+    check('an order that fails for a week is dropped, and may be asked for again', async (stage) => {
+      const { ada, issuer, store } = stage
+      await stage.serve(ada)
+      issuer.isConvinced = false
+      const key = newCertificateKey()
+      const { id } = await stage.ask(ada, { key })
+      await stage.pass(6 * day, day / 2)
+      expect((await stage.read(ada, id)).doc).toMatchObject({ state: 'failing', error: 'PT-2604' })
+      await stage.pass(2 * day + minute, day / 2)
+      expect(await store.get(certificates.ref(id))).toBeUndefined()
+      issuer.isConvinced = true
+      expect((await stage.ask(ada, { key })).id).toBe(id)
+      await stage.pass(minute)
+      expect((await stage.read(ada, id)).doc.state).toBe('valid')
+    })
+
     check('requests without end are refused with the time to wait', async (stage) => {
       const { ada } = stage
       await stage.serve(ada)
-      let last = 'done'
-      for (let n = 0; n < 40 && last === 'done'; n++) last = await outcome(stage.ask(ada))
-      expect(last).toBe('certificate.waiting')
+      await stage.ask(ada)
+      // As if it had asked for very many today.
+      const window = Math.floor(stage.clock.now() / day)
+      const ref = rates.ref(`certificates:${hashSecret(ada.account).slice(0, 32)}:${window}`)
+      expect((await stage.store.get(ref))?.data.count).toBe(1)
+      await stage.store.update(ref, { count: 100 })
+      expect(await outcome(stage.ask(ada))).toBe('certificate.waiting')
+      stage.clock.advance(day)
+      expect(await outcome(stage.ask(ada))).toBe('done')
     })
   })
 }

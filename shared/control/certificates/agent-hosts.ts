@@ -1,5 +1,6 @@
 /** For which hosts an agent may have a certificate: reserved names that no wildcard covers, and own domains. */
 import { fail } from '../../base/errors.ts'
+import { certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
 import { endpoints, type TunnelDoc, tunnels } from '../documents.ts'
 import { isServable } from '../domains/servable.ts'
@@ -20,20 +21,31 @@ type Place = { readonly tunnel: string; readonly name: string; readonly cell: st
  * @throws certificate.name, certificate.unreserved
  */
 export async function requireHost(control: Control, account: string, host: string): Promise<Place> {
-  const cells = await control.cells.openIds()
-  const domains = await Promise.all(cells.map(async (id) => (await control.cells.lately(id)).domain))
   const found = await tunnelAt(control, host)
   if (found?.account !== account) throw fail('certificate.name', notYours(host))
   if (found.kind !== 'tls')
     throw fail('certificate.name', `${host} leads to a tunnel whose TLS ends at the relay.`)
   if (found.isOwnDomain) {
     if (!found.mayOrder) throw fail('certificate.name', `The proof that ${host} is yours is gone.`)
+    await requireNoWildcard(control, host)
     return found
   }
-  if (!domains.some((domain) => isE2eHost(host, domain)))
+  const { domain } = await control.cells.lately(found.cell)
+  if (!isE2eHost(host, domain))
     throw fail('certificate.unreserved', `Visitors' browsers may take ${host} for a name of the relay.`)
   if (!found.isReserved) throw fail('certificate.unreserved', `${host} is not reserved.`)
   return found
+}
+
+/** A relay with the wildcard would get requests for the host from browsers that have a connection to it. */
+async function requireNoWildcard({ store, clock }: Control, host: string): Promise<void> {
+  const parent = host.slice(host.indexOf('.') + 1)
+  const above = (await store.get(certificates.ref(parent)))?.data
+  if (above?.hosts.includes(`*.${parent}`) && above.notAfter > clock.now())
+    throw fail(
+      'certificate.name',
+      `The relay has a certificate for *.${parent}, and browsers may send requests for ${host} there.`,
+    )
 }
 
 export function notYours(host: string): string {

@@ -15,8 +15,8 @@ import { agentPrefix, isOfAgent, notYours, requireHost, tunnelAt } from './agent
 import { ensureCertificate } from './ordering.ts'
 import { readAgentRequest } from './read-csr.ts'
 
-/** An account that loses its keys at each start gets no further. */
-const requests = { scope: 'certificates', max: 30, windowMs: 3_600_000 } as const
+/** An account that loses its keys at each start gets no further. Orders without an end last a week (ordering.ts). */
+const requests = { scope: 'certificates', max: 100, windowMs: 24 * 3_600_000 } as const
 export type AgentCertificate = {
   readonly id: string
   readonly doc: CertificateDoc
@@ -54,7 +54,7 @@ export async function requestCertificate(
     const nowMs = control.clock.now()
     const fresh: CertificateDoc = {
       ...noCertificate(caller.account, [host]),
-      ...{ csr: der.toString('base64'), replaces, triedAt: nowMs },
+      ...{ csr: der.toString('base64'), replaces, requestedAt: nowMs, triedAt: nowMs },
     }
     tx.create(ref, fresh)
     const details = { host, certificate: ref.id }

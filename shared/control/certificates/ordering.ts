@@ -37,6 +37,8 @@ const pollMaxMs = 15_000
 const restMs = 30_000
 /** Proofs, and the request for the certificate; each may have to be sent twice. */
 const changesMax = 4
+/** How long the order for an agent may fail before it is dropped. */
+const agentWaitsMs = 7 * dayMs
 /** How often a silent issuer is asked again for the same order. */
 const downsMax = 5
 
@@ -119,7 +121,10 @@ async function run(control: Control, job: RunningJob): Promise<void> {
     return retire(job, found?.data, nowMs)
   }
   const doc = found?.data ?? noCertificate(wanted.account, wanted.hosts)
-  if (wanted.ofAgent && doc.version > 0 && doc.notAfter <= nowMs) return retire(job, doc, nowMs)
+  if (wanted.ofAgent && isOver(doc, nowMs)) {
+    if (order) await giveUp({ control, job }, order)
+    return retire(job, doc, nowMs)
+  }
   const here: Try = { control, job, wanted, doc }
   try {
     if (!order) {
@@ -139,6 +144,11 @@ async function run(control: Control, job: RunningJob): Promise<void> {
 function retire(job: RunningJob, doc: CertificateDoc | undefined, nowMs: number): Promise<void> {
   if (doc && doc.notAfter > nowMs) return job.pause({}, Math.min(doc.notAfter, nowMs + dayMs))
   return job.finish(async (tx) => tx.delete(certificates.ref(job.subject)))
+}
+
+/** Whether an agent's certificate has expired, or cannot be had: an agent that still wants one asks again. */
+function isOver({ version, notAfter, requestedAt = 0 }: CertificateDoc, nowMs: number): boolean {
+  return version > 0 ? notAfter <= nowMs : Math.abs(nowMs - requestedAt) > agentWaitsMs
 }
 
 /** When it is to be ordered, 0 = at once: by ARI if the issuer offers it, which this asks. */
@@ -274,11 +284,11 @@ async function saveCertificate(here: Try, { issuer, account, open, order }: At):
 
 /** What stays of a document without its certificate: whose it is, and the request of an agent. */
 function blank(
-  { csr, replaces }: CertificateDoc,
+  { csr, replaces = '', requestedAt = 0 }: CertificateDoc,
   { account, hosts }: Pick<Wanted, 'account' | 'hosts'>,
 ): CertificateDoc {
   const none = noCertificate(account, hosts)
-  return csr === undefined ? none : { ...none, csr, replaces: replaces ?? '' }
+  return csr === undefined ? none : { ...none, csr, replaces, requestedAt }
 }
 
 async function giveUp(

@@ -56,6 +56,11 @@ describe('a certificate request of an agent', () => {
 
   test.each([
     ['RSA with 1024 bits', /2048/, [...ofRsa(1_024), ...own, ...nobody]],
+    [
+      'RSA with another exponent',
+      /2048/,
+      [...ofRsa(2_048), '-pkeyopt', 'rsa_keygen_pubexp:3', ...own, ...nobody],
+    ],
     ['P-521', /P-384/, [...ofCurve('P-521'), ...own, ...nobody]],
     ['secp256k1', /P-384/, [...ofCurve('secp256k1'), ...own, ...nobody]],
     ['a curve that is spelt out', /P-384/, [...p256, '-pkeyopt', 'ec_param_enc:explicit', ...own, ...nobody]],

@@ -17,6 +17,8 @@ const derBytesMax = 4_096
 const pemShape =
   /^\s*-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END (?:NEW )?CERTIFICATE REQUEST-----\s*$/
 const rsaBits = { min: 2_048, max: 4_096 } as const
+/** The only one that authorities take; checking a signature with a long one takes long. */
+const rsaExponent = 65_537n
 const curves: readonly (string | undefined)[] = ['prime256v1', 'secp384r1']
 
 const extensionRequest = '06092a864886f70d01090e'
@@ -82,13 +84,17 @@ function extensionsOf({ body }: DerValue): readonly DerValue[] {
 
 function readKey(spki: Buffer): KeyObject {
   const key = open(() => createPublicKey({ key: spki, format: 'der', type: 'spki' }))
-  const { asymmetricKeyType: type, asymmetricKeyDetails: { namedCurve, modulusLength = 0 } = {} } = key
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key
+  const { namedCurve, modulusLength = 0, publicExponent } = details
   // A curve that is spelt out could be another one than the one it is taken for.
   const isPlain = key.export({ type: 'spki', format: 'der' }).equals(spki) && spki.length < 600
   const isGood =
     type === 'ec'
       ? curves.includes(namedCurve) && spki.length <= 120
-      : type === 'rsa' && modulusLength >= rsaBits.min && modulusLength <= rsaBits.max
+      : type === 'rsa' &&
+        publicExponent === rsaExponent &&
+        modulusLength >= rsaBits.min &&
+        modulusLength <= rsaBits.max
   if (isGood && isPlain) return key
   throw refuse('Its key must be on the curve P-256 or P-384, or RSA with 2048 to 4096 bits')
 }
