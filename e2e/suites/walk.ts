@@ -30,6 +30,7 @@ const claimSchema = z.object({
   records: z.array(recordSchema),
 })
 const certificateSchema = z.object({ event: z.literal('domain.certificate'), state: z.string() })
+const readySchema = z.object({ event: z.literal('certificate.ready') })
 const ledSchema = z.object({ event: z.literal('domain.led'), url: z.string() })
 
 export type WalkOptions = {
@@ -71,8 +72,8 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       return { code: exit.code, stdout, stderr }
     }
 
-    async function serve(upstream: HttpUpstream | undefined, ...words: string[]): Promise<Program> {
-      const args = [ptun, 'http', `${upstream?.port}`, ...words, '--json']
+    async function serve(kind: 'http' | 'tls', at: number, ...words: string[]): Promise<Program> {
+      const args = [ptun, kind, `${upstreams[at]?.port}`, ...words, '--json']
       const program = await startProgram('node', args, { env })
       running.push(program)
       return program
@@ -130,7 +131,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
     })
 
     test('they are shown the record, and told what is wrong with the one that they made', async () => {
-      shop = await serve(upstreams[0], '--name', 'shop', '--domain', 'APP.example.com')
+      shop = await serve('http', 0, '--name', 'shop', '--domain', 'APP.example.com')
       const { records } = await told(shop, pendingSchema, 'the record to make')
       alias = records.find(({ type }) => type === 'CNAME')?.value ?? ''
       const { findings } = await told(shop, waitingSchema, 'the first look')
@@ -188,7 +189,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
     }, 180_000)
 
     test('the domain goes to another tunnel under its visitors', async () => {
-      const other = await serve(upstreams[1], '--name', 'two')
+      const other = await serve('http', 1, '--name', 'two')
       await told(other, onlineSchema, 'the other tunnel is online')
       expect((await run('domains', 'add', host, '--tunnel', 'two')).code).toBe(0)
       await says(host, 'second')
@@ -207,6 +208,15 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       )
       expect(check.stdout).toContain('app.example.com is verified, but PT-2507.')
       await says(host, 'second')
+    }, 120_000)
+
+    test('a name whose TLS ends at the agent is trusted too', async () => {
+      expect((await run('names', 'reserve', 'vault.e2e')).code).toBe(0)
+      const vault = await serve('tls', 1, '--name', 'vault', '--e2e')
+      await told(vault, readySchema, 'the agent has its certificate')
+      const name = `vault.e2e.${serviceDomain}`
+      await says(name, 'second')
+      expect(await curl(name)).toEqual({ code: 0, stdout: 'second', stderr: '' })
     }, 120_000)
 
     test('once removed it leads nowhere', async () => {
