@@ -74,15 +74,19 @@ async function lookAt(
     if (trustResolvers) return asker.askResolver(resolver, { name, type })
     return first ? asker.askServer(first.address, { name, type }, zone) : Promise.resolve({ kind: 'silent' })
   }
-  const [views, seenByResolvers, texts, doubledProof, doubledAlias, aliases, caa, addresses] =
+  const [views, toldByResolvers, texts, doubledProof, doubledAlias, aliases, caa, addresses] =
     await Promise.all([
       Promise.all(
-        servers.map((server) =>
-          viewOf(host, { server: server.name, owner: host }, (q) => asker.askServer(server.address, q, zone)),
-        ),
+        servers.map(async (server) => {
+          const told = await askAll(host, (question) => asker.askServer(server.address, question, zone))
+          return viewOf(host, { server: server.name, owner: host }, told)
+        }),
       ),
       Promise.all(
-        resolvers.map((one) => viewOf(host, { server: one.address }, (q) => asker.askResolver(one, q))),
+        resolvers.map(async (resolver) => ({
+          server: resolver.address,
+          told: await askAll(host, (question) => asker.askResolver(resolver, question)),
+        })),
       ),
       askFirst(host, 'TXT'),
       askFirst(`_ptun.${host}.${zone}`, 'TXT'),
@@ -95,8 +99,10 @@ async function lookAt(
     outcome: 'seen',
     zone,
     nameServers: servers.map(({ name }) => name),
-    servers: trustResolvers ? seenByResolvers : views,
-    resolvers: seenByResolvers,
+    servers: trustResolvers
+      ? toldByResolvers.map(({ server, told }) => viewOf(host, { server, owner: host }, told))
+      : views,
+    resolvers: toldByResolvers.map(({ server, told }) => viewOf(host, { server }, told)),
     texts: valuesOf(texts, 'TXT', host),
     doubled: [
       ...valuesOf(doubledProof, 'TXT', `_ptun.${host}.${zone}`),
@@ -110,19 +116,24 @@ async function lookAt(
 
 type Ask = (question: { readonly name: string; readonly type: RecordType }) => Promise<Said>
 
-/** @param owner counts addresses of this name alone, not of where it leads */
-async function viewOf(
-  host: string,
-  { server, owner }: { readonly server: string; readonly owner?: string },
-  ask: Ask,
-): Promise<ServerView> {
-  const proofName = `_ptun.${host}`
+type Told = Readonly<Record<'proof' | 'cname' | 'a' | 'aaaa', Said>>
+
+async function askAll(host: string, ask: Ask): Promise<Told> {
   const [proof, cname, a, aaaa] = await Promise.all([
-    ask({ name: proofName, type: 'TXT' }),
+    ask({ name: `_ptun.${host}`, type: 'TXT' }),
     ask({ name: host, type: 'CNAME' }),
     ask({ name: host, type: 'A' }),
     ask({ name: host, type: 'AAAA' }),
   ])
+  return { proof, cname, a, aaaa }
+}
+
+/** @param owner counts addresses of this name alone, not of where it leads */
+function viewOf(
+  host: string,
+  { server, owner }: { readonly server: string; readonly owner?: string },
+  { proof, cname, a, aaaa }: Told,
+): ServerView {
   return {
     server,
     // Resolvers follow an alias below `_ptun`: the owner of the zone has put it there.

@@ -151,7 +151,7 @@ function hintsOf(evidence: Evidence, expected: Expected): readonly Finding[] {
 }
 
 /** Where visitors of the host end up; no hint if it does not lead anywhere yet. */
-function routeHints(evidence: Evidence, { host, targets, leading }: Expected): readonly Finding[] {
+function routeHints(evidence: Evidence, { host, text, targets, leading }: Expected): readonly Finding[] {
   const { target, servers } = evidence
   const aliases = servers.flatMap(({ cname }) => cname.values).filter((value) => targets.includes(value))
   const elsewhere = aliases.find((alias) => !leading.includes(alias))
@@ -162,7 +162,9 @@ function routeHints(evidence: Evidence, { host, targets, leading }: Expected): r
   const isAliased = aliases.length > 0
   const addresses = addressesOf(evidence)
   if (isAliased || target.length === 0 || addresses.length === 0) return []
-  const others = addresses.filter((address) => !target.includes(address))
+  // With the TXT record a proxy in front is meant to be there.
+  const mayProxy = servers.some(({ proof }) => proof.values.includes(text))
+  const others = addresses.filter((address) => !target.includes(address) && !(mayProxy && isProxy(address)))
   if (others.length === 0) return []
   const [other = ''] = others
   if (isProxy(other)) return [finding('domain.record_proxied', `${host} has the address ${other}.`)]
