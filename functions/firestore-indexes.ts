@@ -87,6 +87,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['idempotency', 'body'],
   ['signingKeys', 'public'],
   ['signingKeys', 'wrappedPrivate'],
+  ['tunnels', 'edits'],
   ['tunnels', 'policy'],
 ]
 

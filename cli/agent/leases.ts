@@ -1,6 +1,7 @@
 /** What a lease changes in a tunnel, and what is kept of it for the next start. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
+import { httpEditsSchema } from '@porttunneler/shared/protocol/http-edits'
 import type { SavedLease, Tunnel } from './tunnels.ts'
 
 /** Whether a saved ticket may be used before the server was asked. */
@@ -10,10 +11,16 @@ export function isBindable({ lease, policy }: SavedLease, { wanted }: Tunnel, no
   return isSamePolicy && lease.ticketExpiresAt > nowMs
 }
 
-/** The server has given it. */
-export function takeLease(tunnel: Tunnel, lease: Lease): void {
+/** It may be bound. Of edits that a newer server has and that are not all understood, none is taken. */
+export function holdLease(tunnel: Tunnel, lease: Lease): void {
   tunnel.lease = lease
   tunnel.name = lease.name
+  tunnel.edits = httpEditsSchema.safeParse(lease.edits).data
+}
+
+/** The server has given it. */
+export function takeLease(tunnel: Tunnel, lease: Lease): void {
+  holdLease(tunnel, lease)
   tunnel.claimAt = Number.POSITIVE_INFINITY
   tunnel.wasGranted = true
   tunnel.askedAtMs = undefined

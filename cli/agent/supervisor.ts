@@ -11,7 +11,7 @@ import { type AgentSnapshot, problemOf } from './events.ts'
 import { giveBack } from './give-back.ts'
 import { HealthChecks } from './health.ts'
 import { claimDelay, Home, type Refusal, refusalOf } from './home.ts'
-import { isBindable, takeLease, toSave } from './leases.ts'
+import { holdLease, isBindable, takeLease, toSave } from './leases.ts'
 import { NetworkWatch } from './network-watch.ts'
 import type { RelayLoss } from './relay-runner-options.ts'
 import { Relays } from './relays.ts'
@@ -154,8 +154,7 @@ export class Supervisor {
     this.#roster.list.forEach((tunnel, index) => {
       const saved = this.#options.saved[index]
       if (!saved || !isBindable(saved, tunnel, this.#options.clock.now())) return
-      tunnel.lease = saved.lease
-      tunnel.name = saved.lease.name
+      holdLease(tunnel, saved.lease)
       this.#directory.set(saved.lease.cell, saved.relays)
     })
     this.#relays.follow(this.#directory.all())

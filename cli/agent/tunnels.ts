@@ -5,6 +5,7 @@
 import type { Lease, RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
+import type { HttpEdits } from '@porttunneler/shared/protocol/http-edits'
 import type { ProxyVersion } from '@porttunneler/shared/protocol/proxy-header'
 import type { RequestRules } from '../http/pipeline.ts'
 import type { PolicyParts } from '../policy.ts'
@@ -56,6 +57,11 @@ export type HealthCheck =
       readonly status?: number
     }
 
+/** What is done with each request: what the server has for the tunnel and, over that, the own file, part by part. */
+export function rulesOf({ wanted, edits }: Pick<Tunnel, 'wanted' | 'edits'>): RequestRules | undefined {
+  return edits && wanted.kind === 'http' ? { logins: [], ...edits, ...wanted.requests } : wanted.requests
+}
+
 /** The counted part of a mux stream. */
 export type CountedStream = { readonly bytesIn: number; readonly bytesOut: number }
 
@@ -66,6 +72,8 @@ export type Tunnel = {
   wanted: WantedTunnel
   name: string | undefined
   lease: Lease | undefined
+  /** What the server has for it; the user's own file counts more. */
+  edits: HttpEdits | undefined
   /** The server gave it to us in this run: an agent that has it later took it from us, and we do not take it back. */
   wasGranted: boolean
   /** Monotonic; when it first asked for the lease that it lacks. */
@@ -106,6 +114,7 @@ export function newTunnel(bind: number, wanted: WantedTunnel): Tunnel {
     wanted,
     name: wanted.name,
     lease: undefined,
+    edits: undefined,
     wasGranted: false,
     askedAtMs: undefined,
     policySet: undefined,
@@ -161,7 +170,8 @@ export function statusOf(tunnel: Tunnel): TunnelStatus {
     bytesOut += stream.bytesOut
   }
   const { group, port } = tunnel.wanted
-  const settings = settingsOf(tunnel.wanted)
+  const requests = rulesOf(tunnel)
+  const settings = settingsOf({ ...tunnel.wanted, ...(requests && { requests }) })
   const url = urlOf(tunnel)
   const trouble = tunnel.stopped ?? tunnel.refused ?? tunnel.health?.failure ?? tunnel.upstreamFailure
   return {

@@ -9,7 +9,7 @@ import { Guesses } from '../http/stages/guesses.ts'
 import type { LoopbackMemory } from './dial-upstream.ts'
 import type { Emit } from './events.ts'
 import { Http2Upstreams } from './http2-upstreams.ts'
-import type { Tunnel } from './tunnels.ts'
+import { rulesOf, type Tunnel } from './tunnels.ts'
 import type { EndTls, VisitorStream } from './visitor-stream.ts'
 import { Visitor } from './visitors.ts'
 import { visitorsMax } from './visitors-max.ts'
@@ -68,7 +68,8 @@ export class VisitorDesk {
       tunnel,
       ...(tls && endToEnd === 'http' && { hostOfTls: () => tls.host }),
       memory: this.#memory,
-      guesses: tunnel.wanted.requests && this.#guessesOf(tunnel),
+      rules: rulesOf(tunnel),
+      guesses: () => this.#guessesOf(tunnel),
       sessions: this.#http2.of(tunnel),
       ...this.#options,
       onEnd: () => {

@@ -19,7 +19,7 @@ import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { Http2Lookout } from '../http/http2-lookout.ts'
-import { mayReply, stagesOf } from '../http/pipeline.ts'
+import { mayReply, type RequestRules, stagesOf } from '../http/pipeline.ts'
 import { RequestGate } from '../http/request-gate.ts'
 import type { Guesses } from '../http/stages/guesses.ts'
 import { answerUpgrade } from '../http/upgrade.ts'
@@ -39,8 +39,9 @@ export type VisitorOptions = {
   readonly memory: LoopbackMemory
   /** Present if TLS ends here and HTTP is inside: the host that the handshake was for. */
   readonly hostOfTls?: () => string
-  /** Present if requests are checked. */
-  readonly guesses: Guesses | undefined
+  /** What is done with its requests; they pass unread without it. */
+  readonly rules: RequestRules | undefined
+  guesses(): Guesses
   /** Present if the upstream speaks HTTP/2. */
   readonly sessions: UpstreamSessions | undefined
   readonly clock: Clock
@@ -91,11 +92,10 @@ export class Visitor implements StreamSink {
   }
 
   start(): void {
-    const wanted = this.#wanted
-    const { lease } = this.#options.tunnel
+    const { rules, tunnel, hostOfTls } = this.#options
     // Strangers do not reach the upstream. Only if several agents share the tunnel, the relay asks first which can.
-    const isAsked = lease?.agents !== 'many' || this.#options.hostOfTls !== undefined
-    const mayRefuse = this.#options.hostOfTls !== undefined || (wanted.requests && mayReply(wanted.requests))
+    const isAsked = tunnel.lease?.agents !== 'many' || hostOfTls !== undefined
+    const mayRefuse = hostOfTls !== undefined || (rules && mayReply(rules))
     const waits = this.#gate && mayRefuse && isAsked
     if (!waits) this.#dial()
   }
@@ -105,13 +105,12 @@ export class Visitor implements StreamSink {
   }
 
   #makeGate(): RequestGate | undefined {
-    const { tunnel, clock, guesses, hostOfTls: host } = this.#options
-    const rules = this.#wanted.requests
-    if (!rules || !guesses) return undefined
+    const { tunnel, clock, rules, guesses, hostOfTls: host } = this.#options
+    if (!rules) return undefined
     const { visitorAddress, awaitsUpgrade } = this.#info
     const rewriter = new HeadRewriter({ address: visitorAddress, proto: 'https' })
     return new RequestGate(this.#stream, {
-      stages: stagesOf(rules, { guesses, realm: tunnel.name ?? tunnel.wanted.kind }),
+      stages: stagesOf(rules, { guesses: guesses(), realm: tunnel.name ?? tunnel.wanted.kind }),
       clock,
       visitorAddress,
       awaitsUpgrade,

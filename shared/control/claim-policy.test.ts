@@ -39,10 +39,34 @@ async function claimLease(wanted: Wanted, caller = ada): Promise<Lease> {
   return result.lease
 }
 
-async function policyIn({ ticket }: Lease) {
+async function ticketOf({ ticket }: Lease) {
   const { jwks } = await t.control.signer.publicKeys()
-  return (await checkTicket(ticket, { keys: jwks, cell: 'home', nowMs: t.clock.now() })).policy
+  return checkTicket(ticket, { keys: jwks, cell: 'home', nowMs: t.clock.now() })
 }
+
+const policyIn = async (lease: Lease) => (await ticketOf(lease)).policy
+
+describe('edits of requests and answers', () => {
+  const edits = { redirects: [{ from: '/a', to: '/b' }], requestHeaders: { remove: ['Cookie'] } }
+
+  test('travel with the lease to the agent and not in the ticket to relays', async () => {
+    const { tunnel: id } = await claimLease({ name: 'web' })
+    await updateTunnel(t.of(ada), ada, { id, change: { edits } })
+    const lease = await claimLease({ name: 'web' })
+    expect(lease.edits).toEqual(edits)
+    expect(JSON.stringify(await ticketOf(lease))).not.toContain('Cookie')
+    await updateTunnel(t.of(ada), ada, { id, change: { policy: {} } })
+    expect((await claimLease({ name: 'web' })).edits).toEqual(edits)
+    await updateTunnel(t.of(ada), ada, { id, change: { edits: {} } })
+    expect(await claimLease({ name: 'web' })).not.toHaveProperty('edits')
+  })
+
+  test('are refused for a tunnel that passes bytes', async () => {
+    const { tunnel: id } = await claimLease({ name: 'db', kind: 'tcp' })
+    const change = updateTunnel(t.of(ada), ada, { id, change: { edits } })
+    await expect(change).rejects.toMatchObject({ key: 'policy.needs_http' })
+  })
+})
 
 describe('a claim that names parts of the policy', () => {
   test.each(['web', undefined])('a new tunnel (%s) has them in its first ticket', async (name) => {

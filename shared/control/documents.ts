@@ -5,6 +5,7 @@
  */
 import type { Role, Scope } from '../api/schemas/access.ts'
 import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
+import type { HttpEdits } from '../protocol/http-edits.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
 import type { Doc } from './platform.ts'
 
@@ -116,6 +117,8 @@ export type TunnelDoc = {
   readonly request?: string
   readonly policy: Partial<Policy>
   readonly policyVersion: number
+  /** What agents change in requests and answers. */
+  readonly edits?: HttpEdits
   /** Rises with every edit by the user; also the ETag. */
   readonly revision: number
   /** The endpoint it holds or held last, asked for again at the next claim. '' = none yet. */

@@ -61,7 +61,7 @@ async function describeLease(
   { agent, cell, granted, share }: { agent: string; cell: Cell; granted: Granted; share: TransferShare },
 ): Promise<Lease> {
   const { tunnel, id, endpoint } = granted
-  const { name, kind, agents, policy, policyVersion, names = [] } = tunnel.data
+  const { name, kind, agents, policy, policyVersion, edits, names = [] } = tunnel.data
   const nowMs = control.clock.now()
   const leasedUntil = endpoint.holders?.[agent]?.expiresAt ?? endpoint.expiresAt
   const expiresAt = Math.min(nowMs + limits.ticketMs, leasedUntil)
@@ -93,5 +93,6 @@ async function describeLease(
     expiresAt: leasedUntil,
     ticket: await control.signer.signTicket(claims, { nowMs, expiresAt }),
     ticketExpiresAt: expiresAt,
+    ...(edits && { edits }),
   }
 }

@@ -4,6 +4,7 @@ import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
+import type { HttpEdits } from '../protocol/http-edits.ts'
 import { limits } from '../protocol/limits.ts'
 import { type AuditEntry, byCaller, writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
@@ -22,7 +23,7 @@ import {
 } from './documents.ts'
 import { disband, type Ending, isAway, isHolderAway, liveHolders, release } from './lease-rules.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
-import { checkedPolicy, type LoosePolicy, policyCommand } from './policies.ts'
+import { checkedEdits, checkedPolicy, type LoosePolicy, policyCommand } from './policies.ts'
 import { queries } from './query-table.ts'
 import { doubtQuota, lookToTake, type QuotaChange, readQuota, writeQuota } from './quota.ts'
 import { tombstoneOf } from './tombstones.ts'
@@ -35,6 +36,7 @@ export type NewTunnel = {
   /** Default: one. */
   readonly agents?: AgentMode
   readonly policy: LoosePolicy
+  readonly edits?: HttpEdits | undefined
   readonly generated?: boolean
   readonly request?: string
 }
@@ -98,12 +100,12 @@ export function writeTunnel(
 
 function newTunnel(
   account: string,
-  { name, kind, agents = 'one', policy, generated = false, request }: NewTunnel,
+  { name, kind, agents = 'one', policy, edits, generated = false, request }: NewTunnel,
   nowMs: number,
 ): TunnelDoc {
   const fresh = { policyVersion: 1, revision: 1, endpoint: '', cell: '', agent: '' }
   const times = { createdAt: nowMs, updatedAt: nowMs }
-  const made = { generated, ...(request !== undefined && { request }) }
+  const made = { generated, ...(request !== undefined && { request }), ...checkedEdits(kind, edits) }
   return { account, name, kind, agents, ...made, policy: checkedPolicy(kind, policy), ...fresh, ...times }
 }
 
@@ -174,8 +176,11 @@ export async function updateTunnel(
     const wanted = policyParts ? { ...data.policy, ...policyParts } : change.policy
     const policyVersion = data.policyVersion + (wanted ? 1 : 0)
     const policy = wanted ? checkedPolicy(data.kind, wanted) : data.policy
+    const { edits: editsBefore, ...kept } = data
+    const edits = change.edits ? checkedEdits(data.kind, change.edits) : editsBefore && { edits: editsBefore }
     const next: TunnelDoc = {
-      ...data,
+      ...kept,
+      ...edits,
       name,
       agents,
       generated: data.generated && !isRenamed,
@@ -312,12 +317,13 @@ function describeTunnel(
   const ready = cell ? readyRelays(control, cell) : []
   const away = isOnline && isAway(endpoint, ready)
   const holders = isOnline ? liveHolders(endpoint, nowMs) : []
-  const { name, kind, agents, policy, revision, createdAt, updatedAt } = data
+  const { name, kind, agents, policy, edits, revision, createdAt, updatedAt } = data
   return {
     id: ref.id,
     name,
     kind,
     policy,
+    ...(edits && { edits }),
     state: isOnline ? stateOf(endpoint, away) : 'offline',
     ...(isOwn && cell && { endpoint: describeEndpoint(data.endpoint, kind, cell) }),
     agents: agents ?? 'one',

@@ -24,6 +24,8 @@ const nameBytesMax = 128
 /** Servers take heads of 8 to 16 KiB. */
 const valueBytesMax = 4_096
 const fieldsMax = 50
+/** They are part of a tunnel's document, and of each answer to a claim. */
+const editsBytesMax = 16 * 1024
 
 const headerNameSchema = z.string().superRefine((name, context) => {
   const message = faultOfName(name)
@@ -41,54 +43,65 @@ function faultOfName(name: string): string | undefined {
 }
 
 const headerValueSchema = z
-  .union([z.string(), z.number(), z.boolean()])
-  .transform(String)
+  .string()
   .refine((value) => value.length <= valueBytesMax, 'a header value has at most 4,096 characters')
   .refine(
     (value) => /^(?:[!-~](?:[\t -~]*[!-~])?)?$/.test(value),
     'a header value has visible ASCII characters, with blanks only between them',
   )
+/** YAML reads `true` and `8` as what they look like. */
+const writtenValueSchema = z
+  .union([z.string(), z.number(), z.boolean()])
+  .transform(String)
+  .pipe(headerValueSchema)
 
 /** First `remove`, then `set`, then `add`. */
-export const headerEditsSchema = z
-  .strictObject({
-    remove: z.array(headerNameSchema).max(fieldsMax).exactOptional().describe('Names that are left out.'),
-    set: z
-      .record(headerNameSchema, headerValueSchema)
-      .exactOptional()
-      .describe('Name and value; replaces what is there.'),
-    add: z
-      .record(headerNameSchema, z.union([headerValueSchema, z.array(headerValueSchema).max(fieldsMax)]))
-      .exactOptional()
-      .describe('Name and value, or a list of values; what is there stays.'),
-  })
-  .refine(
-    ({ set = {}, add = {} }) => Object.keys(set).length + Object.values(add).flat().length <= fieldsMax,
-    'at most 50 headers can be set and added',
-  )
-export type HeaderEdits = z.infer<typeof headerEditsSchema>
+const headerEditsOf = (value: z.ZodType<string>) =>
+  z
+    .strictObject({
+      remove: z.array(headerNameSchema).max(fieldsMax).exactOptional().describe('Names that are left out.'),
+      set: z
+        .record(headerNameSchema, value)
+        .exactOptional()
+        .describe('Name and value; replaces what is there.'),
+      add: z
+        .record(headerNameSchema, z.union([value, z.array(value).max(fieldsMax)]))
+        .exactOptional()
+        .describe('Name and value, or a list of values; what is there stays.'),
+    })
+    .refine(
+      ({ set = {}, add = {} }) => Object.keys(set).length + Object.values(add).flat().length <= fieldsMax,
+      'at most 50 headers can be set and added',
+    )
+/** As users write it in ptun.yaml. */
+export const headerEditsSchema = headerEditsOf(writtenValueSchema)
+const exactHeaderEditsSchema = headerEditsOf(headerValueSchema)
+export type HeaderEdits = z.infer<typeof exactHeaderEditsSchema>
 
 /** A day: long enough to matter, short enough to undo. */
 const hstsSecondsUsual = 86_400
 /** Two years, what lists of preloaded hosts ask for. */
 const hstsSecondsMax = 63_072_000
 
-/** `true` is the usual one. */
+const maxAgeSchema = z
+  .int()
+  .min(0)
+  .max(hstsSecondsMax)
+  .describe('How long a browser remembers it; 0 makes it forget.')
+const subDomainsSchema = z.boolean().describe('Also for all names below the host.')
+const exactHstsSchema = z.strictObject({ maxAgeSeconds: maxAgeSchema, includeSubDomains: subDomainsSchema })
+export type Hsts = z.infer<typeof exactHstsSchema>
+
+/** As users write it in ptun.yaml; `true` is the usual one. */
 export const hstsSchema = z
   .union([
     z.boolean(),
     z.strictObject({
-      maxAgeSeconds: z
-        .int()
-        .min(0)
-        .max(hstsSecondsMax)
-        .default(hstsSecondsUsual)
-        .describe('How long a browser remembers it; 0 makes it forget.'),
-      includeSubDomains: z.boolean().default(false).describe('Also for all names below the host.'),
+      maxAgeSeconds: maxAgeSchema.default(hstsSecondsUsual),
+      includeSubDomains: subDomainsSchema.default(false),
     }),
   ])
   .transform((hsts) => (hsts === true ? { maxAgeSeconds: hstsSecondsUsual, includeSubDomains: false } : hsts))
-export type Hsts = Exclude<z.infer<typeof hstsSchema>, false>
 
 /** How a redirect is answered: 301 and 308 for good, 307 and 308 keep method and body. */
 const redirectStatuses = [301, 302, 307, 308] as const
@@ -195,3 +208,14 @@ function comesBack(pattern: RedirectPattern, to: string): boolean {
     return isKnown && matchRedirect(pattern, { host, path: url.pathname }) !== undefined
   })
 }
+
+/** All of them, as the API takes and keeps them. */
+export const httpEditsSchema = z
+  .strictObject({
+    redirects: redirectsSchema.exactOptional(),
+    requestHeaders: exactHeaderEditsSchema.exactOptional(),
+    responseHeaders: exactHeaderEditsSchema.exactOptional(),
+    hsts: exactHstsSchema.exactOptional(),
+  })
+  .refine((edits) => JSON.stringify(edits).length <= editsBytesMax, 'all edits together have at most 16 KiB')
+export type HttpEdits = z.infer<typeof httpEditsSchema>

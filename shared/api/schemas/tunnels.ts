@@ -1,6 +1,7 @@
 /** Tunnels, endpoints, leases and watch tickets. */
 import { z } from 'zod'
 import { agentModes, endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/endpoint.ts'
+import { httpEditsSchema } from '../../protocol/http-edits.ts'
 import { idSchema, problemSchema, timeSchema, tunnelNameSchema, wantedNameSchema } from './common.ts'
 
 const kindSchema = z.enum(tunnelKinds)
@@ -38,6 +39,7 @@ export const tunnelSchema = z.object({
   name: tunnelNameSchema,
   kind: kindSchema,
   policy: policySchema.partial(),
+  edits: httpEditsSchema.optional(),
   state: z.enum(tunnelStates),
   endpoint: endpointSchema.optional(),
   agents: agentsSchema,
@@ -48,16 +50,24 @@ export const tunnelSchema = z.object({
 })
 export type Tunnel = z.infer<typeof tunnelSchema>
 
+const editsSchema = httpEditsSchema
+  .optional()
+  .describe(
+    'http tunnels: what its agents change in requests and answers; replaces what was set. Agents take it with their next lease or renewal, and what their own file sets wins, part by part',
+  )
+
 export const tunnelCreateSchema = z.strictObject({
   name: wantedNameSchema,
   kind: kindSchema,
   agents: agentsSchema.default('one'),
   policy: policySchema.partial().default({}),
+  edits: editsSchema,
 })
 export const tunnelUpdateSchema = z.strictObject({
   name: wantedNameSchema.optional(),
   agents: agentsSchema.optional(),
   policy: policySchema.partial().optional(),
+  edits: editsSchema,
 })
 
 /** Ids that agents make once for themselves and keep: one for each machine and user. */
@@ -127,6 +137,10 @@ export const leaseSchema = z.object({
   expiresAt: timeSchema,
   ticket: z.string().describe('JWT for relays'),
   ticketExpiresAt: timeSchema,
+  edits: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('`edits` of the tunnel; open, so that an agent can take the lease of a newer server'),
   policySet: z.array(z.string()).optional().describe('Parts of the policy that this claim has changed'),
 })
 export type Lease = z.infer<typeof leaseSchema>
