@@ -24,7 +24,7 @@ export type ConnectOptions = {
 /** From the connection to SETTINGS, which a server sends at once. */
 const settingsMs = 5_000
 /** As much of one answer is kept while nobody reads it. node:http2 credits the connection's window at once. */
-const streamWindowBytes = 256 * 1024
+const streamWindowBytes = 64 * 1024
 const connectionWindowBytes = 1024 * 1024
 /** node:http2 counts what waits to be sent too, and refuses new requests beyond; visitors are limited elsewhere. */
 const sessionMemoryMegabytes = 256
