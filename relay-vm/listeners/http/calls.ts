@@ -18,12 +18,13 @@ export class Calls {
   /** How many bytes the body of the present request may still have. */
   #bodyLeft: number | undefined
 
-  constructor({ origin, tls, trusts }: HttpVisitorOptions) {
+  /** @param rewriter of the connection, where requests of it have calls of their own */
+  constructor({ origin, tls, trusts }: HttpVisitorOptions, rewriter?: HeadRewriter) {
     this.#near = { ...origin, proto: tls ? 'https' : 'http' }
     this.#trusts = trusts
     this.#sni = tls?.sni
     this.#caller = this.#near
-    this.#rewriter = new HeadRewriter(this.#near)
+    this.#rewriter = rewriter ?? new HeadRewriter(this.#near)
   }
 
   get caller(): VisitorSource {

@@ -18,7 +18,7 @@ export type BodyReader = {
   write(bytes: Buffer): boolean
   onSent(): void
   /** Nothing more of it may pass. */
-  onRefused(key: ErrorKey): void
+  onBodyRefused(key: ErrorKey): void
   /** Something was read from `startMs` on. */
   onRead(startMs: number, bytes: number): void
 }
@@ -50,7 +50,7 @@ export class BodyOut {
     this.#reader = reader
     this.#means = means
     // They may come before anybody reads the body.
-    if (!stream.endAfterHeaders) stream.once('trailers', this.#onTrailers)
+    stream.once('trailers', this.#onTrailers)
   }
 
   /** Nothing of the request is to come any more. */
@@ -66,7 +66,7 @@ export class BodyOut {
   /** It will not be read for a while. @returns false: there is no memory for it */
   hold(): boolean {
     const { memory, windowBytes } = this.#means
-    if (this.#isHeld || this.#isSent || this.#stream.endAfterHeaders) return true
+    if (this.#isHeld || this.#isSent) return true
     this.#isHeld = memory?.take(windowBytes) ?? true
     return this.#isHeld
   }
@@ -76,6 +76,7 @@ export class BodyOut {
     this.#isChunked = body === 'chunked'
     if (body === 0) {
       this.#sent()
+      // Nothing comes, but the visitor has not said so yet.
       this.#stream.resume()
       return
     }
@@ -105,7 +106,7 @@ export class BodyOut {
 
   readonly #onData = (bytes: Buffer): void => {
     const startMs = this.#means.monotonic()
-    if (!this.#reader.mayHave(bytes)) this.#reader.onRefused('http.body_limit')
+    if (!this.#reader.mayHave(bytes)) this.#reader.onBodyRefused('http.body_limit')
     else if (!this.#reader.write(this.#isChunked ? chunkOf(bytes) : bytes)) {
       this.#isFull = true
       this.#obey()
@@ -121,7 +122,7 @@ export class BodyOut {
   readonly #onTrailers = (_fields: IncomingHttpHeaders, _flags: number, raw: string[]): void => {
     const lines = trailerLines(raw)
     if (lines.length < trailerBytesMax) this.#trailers = lines
-    else this.#reader.onRefused('http.chunk')
+    else this.#reader.onBodyRefused('http.chunk')
   }
 
   #sent(): void {
@@ -133,7 +134,7 @@ export class BodyOut {
   #obey(): void {
     if (this.#isFull || this.#isResting) {
       this.#stream.pause()
-      if (!this.hold()) this.#reader.onRefused('relay.memory')
+      if (!this.hold()) this.#reader.onBodyRefused('relay.memory')
     } else {
       this.#release()
       this.#stream.resume()

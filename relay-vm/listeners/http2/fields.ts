@@ -1,7 +1,7 @@
 /** Field lines between HTTP/1.1 and HTTP/2: those of answers, and trailers both ways. */
 import { Buffer } from 'node:buffer'
 import type { OutgoingHttpHeaders } from 'node:http2'
-import type { Fields, ReceivedHead } from '@porttunneler/shared/http/answer-parser'
+import type { Field, Fields, ReceivedHead } from '@porttunneler/shared/http/answer-parser'
 import { isTrailer } from '@porttunneler/shared/http/chunks'
 
 /** They belong to one HTTP/1.1 connection (RFC 9113 section 8.2.2). */
@@ -22,9 +22,11 @@ const usualOptions = /^(?:, *(?:close|keep-alive))*$/i
 export function answerFields(head: ReceivedHead): string[] {
   const list = [':status', String(head.status)]
   let options = ''
-  for (const [name, value] of pairsOf(head))
-    if (name === 'connection') options += `,${value}`
-    else if (!ofConnection.has(name)) list.push(name, value)
+  for (const field of head.fields) {
+    const name = nameOf(head, field)
+    if (name === 'connection') options += `,${textOf(head, field)}`
+    else if (!ofConnection.has(name)) list.push(name, textOf(head, field))
+  }
   return usualOptions.test(options) ? list : withoutNamed(list, options)
 }
 
@@ -32,10 +34,11 @@ export function answerFields(head: ReceivedHead): string[] {
 export function fieldsByName(fields: Fields): OutgoingHttpHeaders {
   // An upstream may choose any name, also one that every object has.
   const byName: Record<string, string[]> = Object.create(null)
-  for (const [name, value] of pairsOf(fields)) {
+  for (const field of fields.fields) {
+    const name = nameOf(fields, field)
     if (ofConnection.has(name)) continue
     byName[name] ??= []
-    byName[name].push(value)
+    byName[name].push(textOf(fields, field))
   }
   return byName
 }
@@ -50,12 +53,12 @@ export function trailerLines(raw: readonly string[]): Buffer {
   return Buffer.concat(lines)
 }
 
-function* pairsOf({ bytes, fields }: Fields): Generator<readonly [name: string, value: string]> {
-  for (const { start, nameEnd, valueStart, valueEnd } of fields)
-    yield [
-      bytes.toString('latin1', start, nameEnd).toLowerCase(),
-      bytes.toString('latin1', valueStart, valueEnd),
-    ]
+function nameOf({ bytes }: Fields, { start, nameEnd }: Field): string {
+  return bytes.toString('latin1', start, nameEnd).toLowerCase()
+}
+
+function textOf({ bytes }: Fields, { valueStart, valueEnd }: Field): string {
+  return bytes.toString('latin1', valueStart, valueEnd)
 }
 
 /** The fields that `Connection` names belong to that connection too. */

@@ -11,6 +11,7 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { AnswerParser, type Fields, type ReceivedHead } from '@porttunneler/shared/http/answer-parser'
 import { parseHead, type RequestHead } from '@porttunneler/shared/http/head'
 import { renderPage } from '@porttunneler/shared/http/pages'
+import type { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import { Calls } from '../http/calls.ts'
 import type { HttpRoute, HttpVisitorDeps, HttpVisitorInfo, HttpVisitorOptions } from '../http/deps.ts'
 import { blameless } from '../http/ending.ts'
@@ -26,6 +27,8 @@ export type RequestHost = {
   readonly deps: HttpVisitorDeps
   readonly upstreams: Upstreams
   readonly body: BodyMeans
+  /** For the visitor that has made the connection. */
+  readonly rewriter: HeadRewriter
   /** Counts work that was done from `startMs` on for `bytes` of a body. */
   worked(startMs: number, bytes: number): void
   /** A request with a good head has come. @returns why it may not pass */
@@ -43,14 +46,15 @@ const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** Interim answers are not held back by a window, so their bytes are limited; the rest of them is left out. */
 const interimBytesMax = 64 * 1024
 
-export class Http2Request implements Asker, Seeker {
+export class Http2Request implements Asker, BodyReader, Seeker {
   readonly #stream: ServerHttp2Stream
   readonly #host: RequestHost
   readonly #calls: Calls
   #head: RequestHead | undefined
   #route: HttpRoute | undefined
   #upstream: Upstream | undefined
-  readonly #body: BodyOut
+  /** undefined: the head was all of the request. */
+  readonly #body: BodyOut | undefined
   #trailers: Fields | undefined
   #interimBytes = 0
   #isHead = false
@@ -62,8 +66,8 @@ export class Http2Request implements Asker, Seeker {
   constructor(stream: ServerHttp2Stream, host: RequestHost) {
     this.#stream = stream
     this.#host = host
-    this.#calls = new Calls(host.options)
-    this.#body = new BodyOut(stream, this.#bodyReader(), host.body)
+    this.#calls = new Calls(host.options, host.rewriter)
+    this.#body = stream.endAfterHeaders ? undefined : new BodyOut(stream, this, host.body)
     stream.on('close', this.#onClose)
     stream.on('error', (err) => host.deps.log.debug({ err }, 'An HTTP/2 stream failed'))
   }
@@ -129,7 +133,7 @@ export class Http2Request implements Asker, Seeker {
     this.#route = route
     const refusal = this.#calls.judge(head, route)
     if (refusal !== undefined) this.onRefused(refusal)
-    else if (!this.#body.hold()) this.onRefused('relay.memory')
+    else if (this.#body?.hold() === false) this.onRefused('relay.memory')
     else this.#host.upstreams.find(this)
   }
 
@@ -141,7 +145,8 @@ export class Http2Request implements Asker, Seeker {
     }
     this.#upstream = upstream
     const mayGoOn = upstream.ask(this, head, this.#calls.rewrite(head, false))
-    this.#body.start(head, mayGoOn)
+    if (this.#body) this.#body.start(head, mayGoOn)
+    else upstream.sent()
   }
 
   /** It may not pass: counted, and answered with a page. */
@@ -151,7 +156,7 @@ export class Http2Request implements Asker, Seeker {
   }
 
   onWritable(): void {
-    this.#body.goOn()
+    this.#body?.goOn()
   }
 
   onHead(head: ReceivedHead): void {
@@ -187,7 +192,27 @@ export class Http2Request implements Asker, Seeker {
   }
 
   setResting(isResting: boolean): void {
-    this.#body.setResting(isResting)
+    this.#body?.setResting(isResting)
+  }
+
+  mayHave(bytes: Buffer): boolean {
+    return this.#calls.mayHave(bytes)
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.#upstream?.write(bytes) ?? true
+  }
+
+  onSent(): void {
+    this.#upstream?.sent()
+  }
+
+  onBodyRefused(key: ErrorKey): void {
+    this.#giveUp(key)
+  }
+
+  onRead(startMs: number, bytes: number): void {
+    this.#host.worked(startMs, bytes)
   }
 
   /** Call it four times in the time that nothing may move. */
@@ -196,17 +221,7 @@ export class Http2Request implements Asker, Seeker {
     this.#stillTotal = progress === this.#lastProgress ? this.#stillTotal + 1 : 0
     this.#lastProgress = progress
     if (this.#stillTotal < 4) return
-    this.#giveUp(this.#body.isVisitorLate ? 'http.body_deadline' : 'http.answer_deadline')
-  }
-
-  #bodyReader(): BodyReader {
-    return {
-      mayHave: (bytes) => this.#calls.mayHave(bytes),
-      write: (bytes) => this.#upstream?.write(bytes) ?? true,
-      onSent: () => this.#upstream?.sent(),
-      onRefused: (key) => this.#giveUp(key),
-      onRead: (startMs, bytes) => this.#host.worked(startMs, bytes),
-    }
+    this.#giveUp(this.#body?.isVisitorLate ? 'http.body_deadline' : 'http.answer_deadline')
   }
 
   #interim(head: ReceivedHead): void {
@@ -253,8 +268,7 @@ export class Http2Request implements Asker, Seeker {
     if (stream.destroyed) return
     if (!stream.writableEnded) stream.end()
     // Nobody reads the rest of the request (RFC 9113 section 8.1).
-    if (this.#body.isSent !== true && !stream.endAfterHeaders) stream.close(NGHTTP2_NO_ERROR)
-    else stream.resume()
+    if (this.#body?.isSent === false) stream.close(NGHTTP2_NO_ERROR)
   }
 
   /** The answer ends in the middle. `close` would end it in order first, as if it were whole. */
@@ -271,7 +285,7 @@ export class Http2Request implements Asker, Seeker {
   readonly #onClose = (): void => {
     const isTakenBack = !this.#isOver
     this.#isOver = true
-    this.#body.close()
+    this.#body?.close()
     this.#host.upstreams.forget(this)
     this.#upstream?.leave()
     this.#upstream = undefined

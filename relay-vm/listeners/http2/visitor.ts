@@ -12,6 +12,7 @@ import {
 } from 'node:http2'
 import type { Timer } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import type { JointWork, Worker } from '@porttunneler/shared/mux/work-share'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { Calls } from '../http/calls.ts'
@@ -37,6 +38,7 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
   readonly deps: HttpVisitorDeps
   readonly upstreams: Upstreams
   readonly body: BodyMeans
+  readonly rewriter: HeadRewriter
   readonly #session: ServerHttp2Session
   readonly #requests = new Set<Http2Request>()
   readonly #work: JointWork | undefined
@@ -64,6 +66,7 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
       memory,
       monotonic: () => clock.monotonic(),
     }
+    this.rewriter = new HeadRewriter({ address: options.origin.address, proto: 'https' })
     this.#work = work?.(options, this)
     this.#takenBack = new ResetRate(() => clock.monotonic())
     this.#session = performServerHandshake(options.socket, sessionOptions(isTight))
