@@ -113,6 +113,8 @@ export class TlsListener {
       ...common,
       minVersion: 'TLSv1.2',
       ciphers: visitorCiphers,
+      // Node makes it of the command line, and then no other relay could resume a session.
+      sessionIdContext: 'visitors',
       ALPNCallback: ({ servername, protocols }) => this.#protocolOf(servername, protocols),
       SNICallback: (name, done) => done(null, options.certificates.contextOf(name.toLowerCase())),
     }
