@@ -1,8 +1,8 @@
 /**
- * `npm test` after the check: the long tests, in three parallel runs. The first has tests that measure time or load the
- * machine, one file after the other. The second has programs that mostly wait for one another. The third has the suites
- * of platforms, models and fuzzers, and tests that wait for a browser or an emulator. The output of the last two
- * follows when the first is done.
+ * `npm test` after the check: the long tests, in three parallel runs. The first has tests that measure time or load
+ * the machine, one file after the other, and then those of the cloud stack. The second has programs that mostly wait
+ * for one another. The third has the suites of platforms, models and fuzzers, and tests that wait for a browser or an
+ * emulator. The output of the last two follows when the first is done.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
@@ -14,16 +14,23 @@ const root = join(import.meta.dirname, '..')
 const named = (...names: readonly string[]) => names.map((name) => `e2e/${name}.test.ts`)
 /** Files whose figures would suffer, or make others suffer, if they ran beside one another. */
 const heavy = named('chaos', 'hostile', 'network', 'restart', 'standalone', 'upgrade')
-/** They take half a minute or more each, and little CPU time: two run at a time. */
+/** They mostly wait, most of them for half a minute or more: two run at a time. */
 const waiting = named(
+  'description',
+  'domains',
+  'end-to-end',
   'gone-agents',
   'last-words',
   'last-words-paths',
+  'local-authority',
   'outbound-proxy',
+  'package',
   'refusals',
   'refusals-alone',
+  'refusals-relay',
   'relay-vm',
   'rolling-restart',
+  'walk',
 )
 const others = globSync('e2e/**/*.test.ts', { cwd: root }).filter(
   (file) => ![...heavy, ...waiting].includes(file) && !/node_modules|e2e\/repo\//.test(file),
@@ -51,12 +58,12 @@ function run(
 }
 
 /** The cloud stack has packages of its own, larger than all others together. */
-function stackTests(): { readonly projects: readonly string[]; readonly files: readonly string[] } {
-  if (existsSync(join(root, 'cdktf/node_modules'))) return { projects: ['stack'], files: ['cdktf/'] }
+function mayTestStack(): boolean {
+  if (existsSync(join(root, 'cdktf/node_modules'))) return true
   const missing = 'The cloud stack is not tested: run `npm ci` in cdktf, and install Terraform 1.11 or later'
   if (process.env.CI) throw new Error(missing)
   process.stdout.write(`${missing}\n`)
-  return { projects: [], files: [] }
+  return false
 }
 
 async function ended(child: ChildProcess): Promise<number> {
@@ -66,15 +73,14 @@ async function ended(child: ChildProcess): Promise<number> {
 }
 
 setup()
-const stack = stackTests()
-const beside = [
-  run(['e2e'], waiting, 'pipe', 2),
-  run(['contract', 'e2e', ...stack.projects], [...suites, ...others, ...stack.files], 'pipe'),
-]
+const hasStack = mayTestStack()
+const beside = [run(['e2e'], waiting, 'pipe', 2), run(['contract', 'e2e'], [...suites, ...others], 'pipe')]
 const words = beside
   .flatMap(({ stdout, stderr }) => [stdout, stderr])
   .map((stream) => stream && buffer(stream))
 const besideEnded = Promise.all(beside.map(ended))
-const exits = [await ended(run(['e2e'], heavy, 'inherit')), ...(await besideEnded)]
+const exits = [await ended(run(['e2e'], heavy, 'inherit'))]
+if (hasStack) exits.push(await ended(run(['stack'], ['cdktf/'], 'inherit')))
+exits.push(...(await besideEnded))
 for (const text of await Promise.all(words)) process.stdout.write(text ?? '')
 process.exitCode = Math.max(...exits)
