@@ -5,14 +5,15 @@
 import { execFile } from 'node:child_process'
 import { createPrivateKey, type X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
+import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import WebSocket from 'ws'
+import { WebSocket as Socket } from 'ws'
 import {
   type Agent,
   agentHome,
@@ -21,7 +22,7 @@ import {
   startAgent,
   type WantedTunnel,
 } from './harness/agent.ts'
-import { within } from './harness/events.ts'
+import { eventually, within } from './harness/events.ts'
 import { type Pebble, startPebble } from './harness/pebble.ts'
 import {
   freeSettings,
@@ -119,6 +120,14 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
   }
   const serialOf = (socket: TLSSocket) => (socket.getPeerX509Certificate() as X509Certificate).serialNumber
 
+  let url = ''
+  let plain = ''
+  const curl = async (...words: string[]) => {
+    const usual = ['-sS', '--cacert', rootFile, '--resolve', `${shop}:${tlsPort}:127.0.0.1`]
+    const { stdout } = await promisify(execFile)(programPath('curl'), [...usual, ...words])
+    return stdout
+  }
+
   test('a name that is not reserved is refused with the command that reserves it', async () => {
     agent = await start()
     await agent.online('vault')
@@ -200,15 +209,14 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     await agent.stop()
     await run('names', 'reserve', 'shop.e2e')
     web = await startHttp()
-    agent = await start({ shop: { kind: 'http', upstream: web.port, e2e: true } })
-    expect(await agent.online('shop')).toBe(`https://${shop}:${tlsPort}`)
+    agent = await start({
+      shop: { kind: 'http', upstream: web.port, e2e: true },
+      plain: { kind: 'http', upstream: web.port },
+    })
+    url = await agent.online('shop')
+    expect(url).toBe(`https://${shop}:${tlsPort}`)
+    plain = `https://plain.${domain}:${tlsPort}`
     await agent.waitFor('certificate.ready', { tunnel: 'shop', deadlineMs: 60_000 })
-    const curl = async (...words: string[]) => {
-      const usual = ['-sS', '--cacert', rootFile, '--resolve', `${shop}:${tlsPort}:127.0.0.1`]
-      const { stdout } = await promisify(execFile)(programPath('curl'), [...usual, ...words])
-      return stdout
-    }
-    const url = `https://${shop}:${tlsPort}`
     expect(await curl('-H', 'X-Forwarded-For: 10.0.0.1', `${url}/hello`, `${url}/hello`)).toBe('hellohello')
     const fields = web.requests.at(-1)?.rawHeaders.join('\n') ?? ''
     expect(fields).toContain(
@@ -225,7 +233,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
       `${url}/hello`,
     ]
     expect(await curl(...other)).toBe('421 1.1')
-    const socket = new WebSocket(`wss://127.0.0.1:${tlsPort}/ws`, {
+    const socket = new Socket(`wss://127.0.0.1:${tlsPort}/ws`, {
       ...{ ca: root, servername: shop, headers: { host: shop } },
     })
     await within(once(socket, 'open'), 'the WebSocket')
@@ -233,9 +241,51 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     const [message] = (await within(once(socket, 'message'), 'its echo')) as [Buffer]
     expect(message.toString()).toBe('over TLS')
     socket.terminate()
-    await web.close()
-    expect(await curl(`${url}/hello`)).toContain('"PT-6040"')
   }, 90_000)
+
+  describeWith(['chromium', 'certutil'], 'in Chromium', () => {
+    test('a page and its WebSocket come by the certificate of the agent, beside a page of the relay', async () => {
+      const store = `sql:${join(home, '.pki/nssdb')}`
+      mkdirSync(join(home, '.pki/nssdb'), { recursive: true })
+      const certutil = (...words: string[]) =>
+        promisify(execFile)(programPath('certutil'), ['-d', store, ...words])
+      await certutil('-N', '--empty-password')
+      await certutil('-A', '-t', 'C,,', '-n', 'pebble', '-i', rootFile)
+      const browser = await chromium.launch({
+        executablePath: programPath('chromium'),
+        args: [
+          `--host-resolver-rules=MAP *.${domain} 127.0.0.1`,
+          ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+        ],
+        env: { ...process.env, HOME: home },
+      })
+      try {
+        const page = await browser.newPage()
+        await eventually('the page of the relay is trusted', () => page.goto(`${plain}/hello`), 60_000)
+        const answer = await page.goto(`${url}/hello`)
+        expect(await page.textContent('body')).toBe('hello')
+        expect((await answer?.securityDetails())?.subjectName ?? '').not.toContain('*')
+        const echo = await page.evaluate(
+          (at) =>
+            new Promise((resolve, reject) => {
+              const socket = new WebSocket(at)
+              socket.onerror = () => reject(new Error('no WebSocket'))
+              socket.onopen = () => socket.send('from the page')
+              socket.onmessage = ({ data }) => resolve(data)
+            }),
+          `${url.replace('https', 'wss')}/ws`,
+        )
+        expect(echo).toBe('from the page')
+      } finally {
+        await browser.close()
+      }
+    }, 90_000)
+  })
+
+  test('an upstream that is down is told on a page of the agent', async () => {
+    await web?.close()
+    expect(await curl(`${url}/hello`)).toContain('"PT-6040"')
+  })
 
   test('large transfers pass both ways at once, byte for byte', async () => {
     const socket = await visit()
