@@ -12,14 +12,16 @@ const fields = {
   names: {
     title: 'Reserve a host name',
     label: 'Name',
-    hint: 'The first part of the host. A tunnel of this name gets it: ptun http 3000 --name shop',
+    hint: 'The first part of the host. A tunnel of this name gets it:',
+    command: 'ptun http 3000 --name shop',
     input: { required: true, maxLength: 253, placeholder: 'shop' },
     action: 'Reserve name',
   },
   ports: {
     title: 'Reserve a port',
     label: 'Port',
-    hint: 'Leave it empty for any free one. A tunnel gets it by: ptun tcp 5432 --port <port>',
+    hint: 'Leave it empty for any free one. A tunnel gets it by its number:',
+    command: 'ptun tcp 5432 --port <number>',
     input: { inputMode: 'numeric', pattern: '[0-9]{1,5}', placeholder: 'any free one' },
     action: 'Reserve port',
   },
@@ -33,7 +35,7 @@ export function ReserveDialog({ kind, onClose }: { kind: KeptKind; onClose: () =
     onClose()
   })
   const failure = failureIn(reserve)
-  const { title, label, hint, input, action } = fields[kind]
+  const { title, label, hint, command, input, action } = fields[kind]
   return (
     <Dialog title={title} onClose={onClose}>
       <form
@@ -46,7 +48,11 @@ export function ReserveDialog({ kind, onClose }: { kind: KeptKind; onClose: () =
         <TextField
           {...input}
           label={label}
-          hint={hint}
+          hint={
+            <>
+              {hint} <code class="font-mono whitespace-nowrap">{command}</code>
+            </>
+          }
           autofocus
           autocomplete="off"
           autocapitalize="none"

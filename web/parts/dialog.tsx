@@ -39,7 +39,7 @@ export function Dialog({
       }}
       class="m-auto w-[min(32rem,calc(100vw-2rem))] rounded-2xl border border-line bg-surface p-6 text-text shadow-2xl"
     >
-      <h2 id={id} class="text-lg font-semibold">
+      <h2 id={id} class="text-lg font-semibold break-words">
         {title}
       </h2>
       {children}
