@@ -33,6 +33,20 @@ export const attacks: readonly Attack[] = [
     isLong: true,
   },
   {
+    name: 'floods over HTTP/2',
+    tried:
+      'rapid reset, MadeYouReset, CONTINUATION, SETTINGS, PING and empty DATA without an end, broken HPACK and frames',
+    file: 'relay-vm/listeners/http2/attacks.test.ts',
+    test: 'the connection ends, and others are served',
+  },
+  {
+    name: 'another tunnel by a connection that its certificate covers',
+    tried:
+      'requests over HTTP/2 for a name that the connection was not opened for, and with a Host that differs',
+    file: 'relay-vm/listeners/http2/visitor.test.ts',
+    test: 'gets its page, and the connection goes on',
+  },
+  {
     name: 'many requests at the relay’s own names',
     tried: 'a thousand requests at once on one connection',
     file: 'relay-vm/own-host.test.ts',

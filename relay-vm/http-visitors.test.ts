@@ -131,6 +131,8 @@ describe('relay: http tunnels', () => {
       for await (const chunk of request) body += String(chunk)
       expect(JSON.parse(body)).toEqual({ url: path, named: host, proto: 'https', from: '127.0.0.1' })
     }
+    const metrics = await (await fetch(`http://127.0.0.1:${ports.adminPort}/metrics`)).text()
+    expect(metrics).toContain('ptun_http_connections_total{protocol="h2"} 1')
     const own = { port: ports.tlsPort, host: '127.0.0.1', servername: ownName, ALPNProtocols: ['h2'] }
     const [error] = await once(connectTls({ ...own, ca }), 'error')
     expect(String(error.code)).toMatch(/ALERT_NO_APPLICATION_PROTOCOL|ECONNRESET/)

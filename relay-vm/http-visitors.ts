@@ -171,6 +171,7 @@ export class HttpVisitors {
         meters.refused('visitor.silent')
         raw.destroy()
       })
+    meters.spoke(isHttp2 ? 'h2' : 'http1')
     const serve = isHttp2 ? serveHttp2Visitor : serveHttpVisitor
     const connection = serve(options, this.#deps)
     this.#connections.add(connection)

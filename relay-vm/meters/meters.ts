@@ -3,11 +3,14 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { TransferShares } from './shares.ts'
 import { TunnelMeter } from './tunnel-meter.ts'
 
+type HttpProtocol = 'http1' | 'h2'
+
 export class Meters {
   /** How much accounts may still carry. */
   readonly shares = new TransferShares()
   readonly #meters = new Map<string, TunnelMeter>()
   readonly #refused = new Map<ErrorKey, number>()
+  readonly #spoken = new Map<HttpProtocol, number>()
   readonly #onDropped: (tunnel: string) => void
 
   constructor(onDropped: (tunnel: string) => void = () => {}) {
@@ -39,6 +42,16 @@ export class Meters {
   /** Refusals before a tunnel was known; refusals of tunnels are in their meters. */
   refusals(): ReadonlyMap<ErrorKey, number> {
     return this.#refused
+  }
+
+  /** A connection that speaks HTTP, to any name. */
+  spoke(protocol: HttpProtocol): void {
+    this.#spoken.set(protocol, (this.#spoken.get(protocol) ?? 0) + 1)
+  }
+
+  /** Connections so far by what they speak. */
+  spoken(): ReadonlyMap<HttpProtocol, number> {
+    return this.#spoken
   }
 
   /** Drops the meters of tunnels that are neither in use nor in `keep`. Their last bytes must have been accounted. */

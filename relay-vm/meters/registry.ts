@@ -43,6 +43,7 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
   collectDefaultMetrics({ register: registry })
   for (const spec of tunnelCounters) addTunnelCounter(registry, options.meters, spec)
   addRefusals(registry, options.meters)
+  addSpoken(registry, options.meters)
   addGauge(registry, 'ptun_sessions', 'Agents connected', options.sessions)
   addGauge(registry, 'ptun_visitor_sockets', 'Visitor connections held', options.visitors)
   addGauge(
@@ -164,6 +165,19 @@ function addRefusals(registry: Registry, meters: Meters): void {
       for (const meter of meters.all())
         for (const [key, count] of meter.refusals())
           this.inc({ tunnel: meter.tunnel, code: code(key) }, count)
+    },
+  })
+}
+
+function addSpoken(registry: Registry, meters: Meters): void {
+  new Counter({
+    name: 'ptun_http_connections_total',
+    help: 'Connections of visitors at the http and tls ports that speak HTTP here, by protocol',
+    labelNames: ['protocol'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [protocol, count] of meters.spoken()) this.inc({ protocol }, count)
     },
   })
 }
