@@ -4,6 +4,7 @@ import { createServer, type Http2Server, type ServerHttp2Stream, type ServerOpti
 import type { AddressInfo } from 'node:net'
 import { type Clock, systemClock } from '@porttunneler/shared/base/clock'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
+import type { Stream } from '@porttunneler/shared/mux/stream'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { anyVisitor, type MuxPair, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import type { AgentEvent } from '../agent/events.ts'
@@ -15,6 +16,8 @@ export type Rig = {
   readonly tunnel: Tunnel
   readonly events: AgentEvent[]
   readonly pair: MuxPair
+  /** The agent's ends of the visitors' streams. */
+  readonly streams: Stream[]
   visit(info?: Partial<OpenInfo>): Http1Visitor
 }
 
@@ -63,6 +66,7 @@ export function http2Rig(
   clock: Clock = systemClock,
 ): Rig {
   const events: AgentEvent[] = []
+  const streams: Stream[] = []
   const tunnel = newTunnel(1, { name: 'web', kind: 'http', upstreamProtocol: 'h2c', ...wanted })
   const desk = new VisitorDesk({
     clock,
@@ -72,13 +76,19 @@ export function http2Rig(
   })
   const pair = muxPair({
     clock: systemClock,
-    agent: { onOpen: (stream, info) => desk.accept(stream, info, tunnel) },
+    agent: {
+      onOpen: (stream, info) => {
+        streams.push(stream)
+        return desk.accept(stream, info, tunnel)
+      },
+    },
   })
   return {
     desk,
     tunnel,
     events,
     pair,
+    streams,
     visit: (info) => {
       const visitor = new Http1Visitor()
       visitor.stream = pair.relay.open({ ...anyVisitor, ...info }, visitor)

@@ -174,6 +174,8 @@ export class Bridge implements StreamSink {
         scheme: sessions.scheme,
         write: (bytes) => this.#stream.write(bytes),
         onTaken: (bytes) => {
+          // After the end everything counts as taken.
+          if (this.#state === 'ended') return
           this.#taken += bytes
           this.#credit()
         },

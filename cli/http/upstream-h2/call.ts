@@ -87,6 +87,11 @@ export class Call implements Reader {
       if (chunk === null && !h2.closed) this.#sawEnd = true
       return push.call(h2, chunk, encoding)
     }
+    const destroy = h2.destroy
+    h2.destroy = (error) => {
+      this.#hearOut()
+      return destroy.call(h2, error)
+    }
     h2.on('headers', (_fields, _flags, raw) => this.#onInterim(raw))
     h2.on('response', (_fields, flags, raw) =>
       this.#onHead(raw, (flags & constants.NGHTTP2_FLAG_END_STREAM) > 0),
@@ -101,7 +106,6 @@ export class Call implements Reader {
     h2.on('error', () => {})
     h2.on('close', () => {
       slot.release(this.#abort.signal.aborted)
-      if (this.#sawEnd && this.#framing !== undefined) return
       const { destroyed } = slot.session
       this.#fail(destroyed ? 'ended the connection' : `ended the request with ${nameOf(h2.rstCode)}`)
     })
@@ -234,6 +238,14 @@ export class Call implements Reader {
     }
     this.#isOver = true
     this.#options.onAnswered()
+  }
+
+  /** What the upstream sent before a reset or the end of its connection still counts; node:http2 would drop it. */
+  #hearOut(): void {
+    const h2 = this.#h2
+    if (this.#isOver || h2.destroyed) return
+    while (h2.readableLength > 0 && h2.read() !== null);
+    this.#onEnd()
   }
 
   #sendTrailers(): void {

@@ -1,6 +1,7 @@
 import { codes } from '@porttunneler/shared/base/errors'
+import type { Stream } from '@porttunneler/shared/mux/stream'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { http2Rig } from '../../testing/http2-rig.ts'
 import {
   errorCode,
@@ -8,6 +9,7 @@ import {
   frame,
   frameFlag,
   frameType,
+  type RawPeer,
   rawHttp2,
   rawRig,
   settingsFrame,
@@ -105,6 +107,30 @@ describe('a busy or hostile HTTP/2 upstream', () => {
     })
     expect(rig.connections()).toBe(8)
   })
+
+  test.each([
+    ['a reset', (peer: RawPeer, id: number) => peer.send(frameType.reset, 0, id, errorCode(8))],
+    ['the end of the connection', (peer: RawPeer) => void peer.socket.end()],
+  ])('%s behind a whole answer takes nothing from a visitor that did not read it yet', async (_name, end) => {
+    const rig = await rigOf((peer, id) => {
+      const head = fieldBlock([':status', '200'], ['content-length', '60000'])
+      peer.send(frameType.headers, endHeaders, id, head)
+      for (let part = 1; part <= 6; part++)
+        peer.send(frameType.data, part === 6 ? endStream : 0, id, Buffer.alloc(10_000))
+      if (id > 1) end(peer, id)
+    })
+    const post = 'POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\n\r\nhalf'
+    const visitor = rig.visit()
+    visitor.isHungry = false
+    // The first answer fills the window, so that the second has to wait.
+    visitor.send(get + post)
+    await visitor.until(() => visitor.received > 60_000)
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+    visitor.isHungry = true
+    visitor.stream?.consumed(visitor.received)
+    await visitor.until(() => visitor.resetCode !== undefined || visitor.received > 120_000)
+    expect(visitor.resetCode).toBeUndefined()
+  })
 })
 
 describe('a silent HTTP/2 upstream', () => {
@@ -147,5 +173,27 @@ describe('a silent HTTP/2 upstream', () => {
     visitor.stream?.reset('stream.aborted')
     await until(() => seen.includes(frameType.reset))
     expect(seen).not.toContain(frameType.data)
+  })
+
+  test('that then resets the upload costs the visitor a page, and no byte is credited twice', async () => {
+    const peers: RawPeer[] = []
+    const rig = await rigOf((peer) => peers.push(peer), { greeting: settingsFrame([4, 0]) })
+    const visitor = rig.visit().send('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9999999\r\n\r\n')
+    while (visitor.stream?.write(Buffer.alloc(4_096)));
+    await until(() => peers.length === 1)
+    const stream = rig.streams[0] as Stream
+    const credited = vi.spyOn(stream, 'consumed')
+    const before = stream.bytesIn
+    peers[0]?.send(frameType.reset, 0, 1, errorCode(2))
+    expect(await visitor.over()).toMatch(pageOf('upstream.reset'))
+    // Writes to the upstream that failed report that after the page.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    const total = credited.mock.calls.reduce((sum, [bytes]) => sum + bytes, 0)
+    expect(total).toBeGreaterThan(0)
+    expect(total).toBeLessThanOrEqual(stream.bytesIn)
+    expect(before).toBeGreaterThan(4_096)
+    // Counted twice, the stream would never be done.
+    visitor.stream?.end()
+    await visitor.until(() => visitor.isClosed)
   })
 })
