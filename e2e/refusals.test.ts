@@ -31,8 +31,6 @@ import { describeWith } from './requirements.ts'
 const heldBy: Readonly<Record<string, string>> = {
   'disk relay': 'e2e/refusals-relay.test.ts',
   'memory relay': 'e2e/refusals-alone.test.ts',
-  // For real it takes a thousand visitors whose 256 MiB nobody reads: more than machines that run tests have to spare.
-  'memory agent': 'shared/mux/budget.test.ts',
   'memory server': 'e2e/refusals-alone.test.ts',
   'output relay': 'e2e/refusals-relay.test.ts',
   'home relay': 'e2e/refusals-alone.test.ts',
@@ -210,6 +208,32 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     expect((await deaf.stop()).code).toBe(0)
   })
 
+  trial(
+    ['memory agent'],
+    'a crowd that its heap cannot hold ends no agent, and costs others nothing',
+    async () => {
+      const env = { NODE_OPTIONS: '--max-old-space-size=32' }
+      const small = await startAgent(service, { small: { kind: 'tcp', upstream: echo.port } }, { env })
+      const at = addressOf(await small.online('small'))
+      const open = await dial(at)
+      await echoOnce(open)
+      // Without a limit the agent ended at about three thousand.
+      const crowd: Socket[] = []
+      for (let wave = 0; wave < 30; wave++) {
+        const comers = Array.from({ length: 100 }, () => silent(at))
+        crowd.push(...comers)
+        await Promise.all(comers.map((socket) => socket.connecting && settled(socket)))
+      }
+      await eventually('some are turned away', () => crowd.some((socket) => socket.destroyed) || undefined)
+      await echoOnce(open)
+      await isAlive(small.program)
+      for (const socket of crowd) socket.destroy()
+      await served(at)
+      open.destroy()
+      expect((await small.stop()).code).toBe(0)
+    },
+  )
+
   trial(['home agent', 'state agent'], 'an agent that can save nothing says so, and serves', async () => {
     const readOnly = temporaryFolder('read-only')
     for (const env of [{}, { XDG_STATE_HOME: readOnly, XDG_RUNTIME_DIR: readOnly }]) {
@@ -328,6 +352,10 @@ function silent({ host, port }: Address): Socket {
   socket.on('error', () => undefined)
   socket.resume()
   return socket
+}
+
+function settled(socket: Socket): Promise<void> {
+  return new Promise((resolve) => void socket.once('connect', resolve).once('close', () => resolve()))
 }
 
 async function answers(url: string): Promise<true | undefined> {

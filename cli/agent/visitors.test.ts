@@ -246,7 +246,16 @@ describe('visitors', () => {
     ['', 8_000],
     ['Max open files            1048576              1048576  files', 65_536],
   ])('an agent takes as many visitors as its descriptors allow: %j', (text, wanted) => {
-    expect(visitorsMax(text)).toBe(wanted)
+    expect(visitorsMax({ text, heapBytes: 2 ** 40 })).toBe(wanted)
+  })
+
+  test.each([
+    [32, 768],
+    [4_096, 65_536],
+    [16, 1],
+  ])('an agent takes as many visitors as a heap of %d MiB can hold', (MiB, wanted) => {
+    const text = 'Max open files            1048576              1048576  files'
+    expect(visitorsMax({ text, heapBytes: MiB * 1024 ** 2 })).toBe(wanted)
   })
 
   test('a visitor of an unserved tunnel is reset', async () => {

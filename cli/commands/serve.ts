@@ -4,6 +4,7 @@ import { compactHeap } from '@porttunneler/shared/base/compact-heap'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
 import { slipOfLabel } from '@porttunneler/shared/base/labels'
+import { memoryBytes } from '@porttunneler/shared/base/memory'
 import { Budget } from '@porttunneler/shared/mux/budget'
 import { dialRelay } from '@porttunneler/shared/mux/dial'
 import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
@@ -36,8 +37,9 @@ export type ServeOptions = {
   readonly commandWith?: ((name: string) => string) | undefined
 }
 
-/** Memory that relays may fill before the upstreams have taken it. */
+/** Memory that relays may fill before the upstreams have taken it: at most so much, and this share of what there is. */
 const budgetBytes = 256 * 1024 * 1024
+const budgetShare = 0.25
 /** Maximum of addresses in the last line; an agent serves up to 500. */
 const keptShown = 5
 /** By then the tunnels are up, if they start at once. */
@@ -245,7 +247,7 @@ function newMux({ clock }: Context): MuxShared {
     clock,
     turn: new Turn(),
     liveness: new Liveness({ clock, side: 'agent' }),
-    budget: new Budget(budgetBytes),
+    budget: new Budget(Math.min(budgetBytes, memoryBytes() * budgetShare)),
   }
 }
 

@@ -37,7 +37,8 @@ export const refusals: readonly Refusal[] = [
     what: "short memory, of the machine or of V8's heap",
     relay:
       'admits nobody new and closes idle connections before the limit, which is fatal; at the start: PT-5024',
-    agent: 'promises relays no more than 256 MiB; visitors beyond wait',
+    agent:
+      'takes as many visitors as V8’s heap can hold, then the tunnel and visitor with most yields (PT-3015); keeps 256 MiB of their bytes at most, or a quarter of the machine’s memory',
     server: 'a process that cannot be started for want of memory is started later',
   },
   {

@@ -1,7 +1,7 @@
 /** How busy this process is, for `sync`. */
 import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
-import { residentReader } from '../policy/memory.ts'
+import { residentReader } from '@porttunneler/shared/base/memory'
 
 export class LoadMeter {
   readonly #clock: Clock

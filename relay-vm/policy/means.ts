@@ -6,8 +6,8 @@
 import { readFileSync } from 'node:fs'
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import { heapLimitBytes } from '@porttunneler/shared/base/memory'
 import { type RelayConfig, visitorsMaxDefault } from '../config.ts'
-import { heapLimitBytes } from './memory.ts'
 
 export type Means = {
   /** undefined where the system does not say. */

@@ -163,7 +163,7 @@ const notShared: readonly string[] = [
   'this.#marks.length > marksMax',
   // Names of bound tunnels, which plans limit, and a cache of what is made again.
   'certificates.ts: if (this.#wishes.size >= certificateLimits.wishes)',
-  'certificates.ts: if (this.#contexts.size > contextsMax && oldest)',
+  'tls-contexts.ts: if (this.#contexts.size > this.#max && oldest !== undefined)',
   // One connection's or one session's own.
   'http2/head.ts: return text.length > limits.requestHeadBytes',
   'http2/upstreams.ts: if (next < 0 || this.#busy.size >= usualMax)',

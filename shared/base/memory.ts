@@ -40,19 +40,22 @@ export function heapUsedBytes(): number {
 const isYoung = /^new_/
 
 /**
- * The limit of those objects. The limit that V8 reports also has room for new objects: three times a semi-space, which
- * is most of a small heap.
+ * The limit of those objects: the one that Node was started with, or V8's own. What V8 reports also has room for new
+ * objects, three times a semi-space, which is most of a small heap.
  */
 export function heapLimitBytes(
   limitBytes = getHeapStatistics().heap_size_limit,
   options: readonly string[] = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')],
 ): number {
-  const semi = options
-    .map((option) => /^--max[-_]semi[-_]space[-_]size=(\d+)$/.exec(option)?.[1])
-    .find(Boolean)
-  const young = 3 * (semi === undefined ? semiSpaceBytes : Number(semi) * 1024 ** 2)
+  const sizeOf = (space: RegExp) => {
+    const found = options.map((option) => space.exec(option)?.[1]).find(Boolean)
+    return found === undefined ? undefined : Number(found) * 1024 ** 2
+  }
+  const old = sizeOf(/^--max[-_]old[-_]space[-_]size=(\d+)$/)
+  if (old !== undefined) return Math.min(old, limitBytes)
+  const young = 3 * (sizeOf(/^--max[-_]semi[-_]space[-_]size=(\d+)$/) ?? semiSpaceBytes)
   return Math.max(limitBytes - young, limitBytes / 2)
 }
 
-/** V8's default on 64-bit machines. */
-const semiSpaceBytes = 16 * 1024 ** 2
+/** The largest default: releases of Node 24 have had 16 and 64 MiB. */
+const semiSpaceBytes = 64 * 1024 ** 2
