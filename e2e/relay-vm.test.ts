@@ -11,11 +11,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { EventLog } from './harness/events.ts'
+import { EventLog, eventually } from './harness/events.ts'
 import { type Program, root as repository, runProgram, startProgram } from './harness/programs.ts'
 import { temporaryFolder } from './harness/standalone.ts'
 import { describeWith } from './requirements.ts'
@@ -137,6 +138,33 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl'], 'relay VM', () => {
     for (const { stdout } of await Promise.all(visits)) expect(stdout).toBe('from the upstream')
   })
 
+  test('by its token the VM gets the certificate of the cell: tunnels and live figures are trusted by name', async () => {
+    const asked = await events.waitFor(
+      (event) => event.kind === 'certificates' && event.hosts.includes(vm.cellHost),
+      { what: 'a question for the certificate' },
+    )
+    const rootFile = join(folder, 'root.crt')
+    if (asked.kind === 'certificates') writeFileSync(rootFile, asked.root)
+    const trusted = async (host: string, port: number, path: string, ...words: string[]) => {
+      const address = ['--cacert', rootFile, '--resolve', `${host}:${port}:${vm.address}`]
+      return (await runIn(cloud, 'curl', '-sS', ...address, ...words, `https://${host}:${port}${path}`))
+        .stdout
+    }
+    const shop = `demo.${vm.cellHost}`
+    const served = async () => (await trusted(shop, 443, '/')) || undefined
+    expect(await eventually('the tunnel is trusted', served, 30_000)).toBe('from the upstream')
+    const code = ['-o', '/dev/null', '-w', '%{http_code}']
+    for (const [index, port] of [8444, 8446].entries()) {
+      const own = `r${index + 1}-${vm.instanceId}.${vm.cellHost}`
+      // There is no ticket.
+      expect(await trusted(own, port, '/v1/live', ...code)).toBe('401')
+    }
+    const kept = join(root, 'var/lib/porttunneler/relay-1/certificates.json')
+    const { mode, uid } = await eventually('it is kept', () => statSync(kept), 30_000)
+    expect(mode & 0o777).toBe(0o600)
+    expect(uid).toBeGreaterThan(0)
+  })
+
   test('kernel and firewall are set for the ports of this VM', async () => {
     const kernel = '/proc/sys/net/ipv4'
     const { stdout } = await runIn(
@@ -183,8 +211,11 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl'], 'relay VM', () => {
     expect(units.map((unit) => unitFile(`${unit}.exit`))).toEqual(['0', '0'])
     const draining = events.items
       .slice(from)
-      .flatMap((event) => (event.kind === 'sync' && event.state === 'draining' ? [event.agentPort] : []))
-    expect(new Set(draining)).toEqual(new Set([8444, 8446]))
+      .flatMap((event) => (event.kind === 'sync' && event.state === 'draining' ? [event] : []))
+    expect(new Set(draining.map(({ agentPort }) => agentPort))).toEqual(new Set([8444, 8446]))
+    // Consoles that are read by HTTPS find live figures there.
+    for (const { watchUrl, agentPort } of draining)
+      expect(watchUrl).toMatch(new RegExp(`^https://r[12]-${vm.instanceId}\\.${vm.cellHost}:${agentPort}$`))
   })
 })
 

@@ -3,14 +3,20 @@
  * web server with the archives, and a control plane that knows the VM by its token. An agent comes as soon as the first
  * relay is ready. `node surroundings.ts <attributes.json> <folder of archives>` prints what happens as JSON lines.
  */
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createReadStream, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { basename, join } from 'node:path'
 import { agent, makeTestControl } from '@porttunneler/relay-vm/testing/test-control'
 import { TestAgent } from '@porttunneler/relay-vm/testing/test-relay'
-import { type SyncRequest, syncSchema } from '@porttunneler/shared/api/schemas/relays'
+import {
+  certificatesSchema,
+  type RelayCertificate,
+  type SyncRequest,
+  syncSchema,
+} from '@porttunneler/shared/api/schemas/relays'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { issueLeaf, makeAuthority } from '@porttunneler/standalone/local-authority'
 import { jwtVerify, SignJWT } from 'jose'
 import { controlUrl, type VmEvent, vm } from './vm.ts'
 
@@ -64,6 +70,19 @@ function attributes(): Readonly<Record<string, string | undefined>> {
   return JSON.parse(readFileSync(attributesFile, 'utf8'))
 }
 
+/** The certificate of the cell, with its wildcard. */
+const authority = makeAuthority([vm.cellHost], Date.now())
+const certificate = makeCertificate()
+
+function makeCertificate(): RelayCertificate {
+  const hosts = [vm.cellHost, `*.${vm.cellHost}`]
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const spki = publicKey.export({ type: 'spki', format: 'der' })
+  const chain = issueLeaf(authority, { hosts, spki, nowMs: Date.now() })
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  return { host: vm.cellHost, hosts, version: 1, chain, key: pem }
+}
+
 const control = await makeTestControl()
 /** Until the first relay is ready. */
 let isAgentAway = true
@@ -78,10 +97,18 @@ async function answerControl(request: IncomingMessage, response: ServerResponse)
   try {
     const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
     await jwtVerify(token, key, { issuer, audience: controlUrl })
+    if (path.endsWith('/me/certificates')) {
+      const { hosts } = certificatesSchema.parse(JSON.parse(await textOf(request)))
+      response.end(JSON.stringify({ certificates: hosts.includes(vm.cellHost) ? [certificate] : [] }))
+      say({ kind: 'certificates', hosts, root: authority.root })
+      return
+    }
     const report = syncSchema.parse(JSON.parse(await textOf(request)))
-    response.end(JSON.stringify(await control.sync(report, new Secret('ptc_test'), never)))
+    const answer = await control.sync(report, new Secret('ptc_test'), never)
+    response.end(JSON.stringify({ ...answer, tls: { thumbprint: 'thumb', ticketSecret: 'secret' } }))
     const { boot, state } = report
-    say({ kind: 'sync', instance: boot.instance, state, agentPort: boot.agentAddress.port })
+    const { instance, watchUrl, agentAddress } = boot
+    say({ kind: 'sync', instance, state, agentPort: agentAddress.port, watchUrl })
     if (!isAgentAway || state !== 'ready' || !boot.instance.startsWith('r1-')) return
     isAgentAway = false
     await serveTunnel(boot.agentAddress)

@@ -16,6 +16,13 @@ export type VmEvent =
   | { readonly kind: 'archive'; readonly name: string }
   | { readonly kind: 'token'; readonly audience: string; readonly format: string }
   | { readonly kind: 'guestAttribute'; readonly value: string }
-  | { readonly kind: 'sync'; readonly instance: string; readonly state: string; readonly agentPort: number }
+  | {
+      readonly kind: 'sync'
+      readonly instance: string
+      readonly state: string
+      readonly agentPort: number
+      readonly watchUrl: string
+    }
+  | { readonly kind: 'certificates'; readonly hosts: readonly string[]; readonly root: string }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'bound'; readonly endpoint: string }
