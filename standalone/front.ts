@@ -82,6 +82,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     liveOrigins: () => options.relayPorts().map((ports) => liveOrigin(config, ports)),
     isHttps: consoleUrl.startsWith('https:'),
     names: namesOf(config, consoleUrl),
+    secureUrl: () => (leadsToHttps(config) && certified?.certificate ? consoleUrl : undefined),
   })
   const parts = opened.move()
   return {
@@ -113,6 +114,14 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
     random,
     log,
   })
+}
+
+/**
+ * Browsers trust what an authority of the world has certified; that of this machine only where somebody told them to.
+ * With `public.console` something is in front, which knows how it was reached.
+ */
+function leadsToHttps({ acme, public: { console } }: Config): boolean {
+  return acme !== undefined && console === undefined
 }
 
 /** Includes the name that the system gives this machine, since nobody else can have it. */

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { TLSSocket } from 'node:tls'
 import { gunzipSync } from 'node:zlib'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -46,6 +47,37 @@ describe('web server', () => {
     const answer = await get(path)
     expect(answer.status).toBe(status)
     expect(await answer.text()).toContain(text)
+  })
+
+  test('once there is a certificate, a page that is asked for by http leads to https; all else stays', async () => {
+    let secureUrl: string | undefined
+    const fetch = makeWeb({
+      api: () => new Response('api'),
+      files: readWebFiles(folder),
+      liveOrigins: () => [],
+      isHttps: true,
+      names: ['console.example.com'],
+      secureUrl: () => secureUrl,
+    })
+    const plain = { incoming: { socket: new Socket() } }
+    const ask = async (
+      url: string,
+      { env = plain, headers = {} }: { env?: object; headers?: Record<string, string> } = {},
+    ) => {
+      const answer = await fetch(new Request(url, { headers }), env)
+      return answer.headers.get('location') ?? answer.status
+    }
+    const page = 'http://console.example.com:8400//evil.test/x?y=z'
+    expect(await ask('http://console.example.com:8400/tunnels')).toBe(200)
+    secureUrl = 'https://console.example.com:8400'
+    expect(await ask(page)).toBe('https://console.example.com:8400//evil.test/x?y=z')
+    expect(await ask('http://console.example.com:8400/v1/me')).toBe(200)
+    expect(await ask('http://localhost:8400/tunnels')).toBe(200)
+    expect(await ask('http://127.0.0.1:8400/tunnels')).toBe(200)
+    const tls = { incoming: { socket: new TLSSocket(new Socket()) } }
+    expect(await ask('https://console.example.com:8400/tunnels', { env: tls })).toBe(200)
+    const headers = { 'x-forwarded-proto': 'https' }
+    expect(await ask('http://console.example.com:8400/tunnels', { headers })).toBe(200)
   })
 
   test('pages may call the relays, the code pages may call nobody', async () => {

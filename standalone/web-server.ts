@@ -33,10 +33,13 @@ export type WebOptions = {
   readonly isHttps: boolean
   /** Host names besides addresses and loopback names. */
   readonly names: readonly string[]
+  /** The console's https address, once there is a certificate for it: pages that are asked for by http lead there. */
+  readonly secureUrl?: () => string | undefined
 }
 
 /** Everything the console's port answers, as one Fetch handler. */
-export function makeWeb({ api, files, liveOrigins, isHttps, names }: WebOptions): Fetch {
+export function makeWeb(options: WebOptions): Fetch {
+  const { api, files, liveOrigins, isHttps, names } = options
   const isOwn = ownNames(names)
   const respond = (request: Request, env: object): Response | Promise<Response> => {
     const { hostname, pathname: path } = new URL(request.url)
@@ -45,8 +48,12 @@ export function makeWeb({ api, files, liveOrigins, isHttps, names }: WebOptions)
     if (apiPath.test(path)) return api(request, env)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return new Response('Only GET is answered here.\n', { status: 405, headers: { allow: 'GET, HEAD' } })
+    const secure = isPlain(request, env) ? options.secureUrl?.() : undefined
     return (
-      errorAnswer(request) ?? serveWebFile(files, request) ?? new Response('Not found.\n', { status: 404 })
+      (secure === undefined ? undefined : toSecure(request, secure)) ??
+      errorAnswer(request) ??
+      serveWebFile(files, request) ??
+      new Response('Not found.\n', { status: 404 })
     )
   }
   return async (request, env) => {
@@ -55,6 +62,25 @@ export function makeWeb({ api, files, liveOrigins, isHttps, names }: WebOptions)
       if (!answer.headers.has(name)) answer.headers.set(name, value)
     return answer
   }
+}
+
+/** By http, and nobody in front may have ended TLS. Children of this machine use the API by http. */
+function isPlain(request: Request, env: object): boolean {
+  const socket: unknown = Reflect.get(Reflect.get(env, 'incoming') ?? {}, 'socket')
+  return (
+    socket instanceof Socket && !(socket instanceof TLSSocket) && !request.headers.has('x-forwarded-proto')
+  )
+}
+
+/** Only if it was asked for by the name that the certificate is for; an address has none. */
+function toSecure(request: Request, secure: string): Response | undefined {
+  const { hostname, pathname, search } = new URL(request.url)
+  const target = new URL(secure)
+  if (hostname !== target.hostname) return undefined
+  // A path may begin with two slashes, which must not become another host.
+  target.pathname = pathname
+  target.search = search
+  return new Response(null, { status: 302, headers: { location: target.href, 'cache-control': 'no-store' } })
 }
 
 const apiPath = /^\/(v1|\.well-known)(\/|$)/
