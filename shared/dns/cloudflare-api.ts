@@ -6,9 +6,12 @@
 import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
+import { readBody } from '../base/read-text.ts'
 import type { Secret } from '../base/secret.ts'
 
 const deadlineMs = 15_000
+/** A page of records is half a megabyte. */
+const answerBytesMax = 8 * 1024 * 1024
 const windowMs = 5 * 60_000
 const requestsMax = 1_000
 /** The limit of a batch on every plan. */
@@ -68,6 +71,8 @@ export class CloudflareApi {
   readonly #options: CloudflareOptions
   /** Monotonic times of the requests of the last five minutes. */
   #sent: number[] = []
+  /** Monotonic; Cloudflare wants a pause until then, and prolongs it for whoever asks meanwhile. */
+  #pausedUntil = Number.NEGATIVE_INFINITY
 
   constructor(options: CloudflareOptions) {
     this.#options = options
@@ -134,18 +139,23 @@ export class CloudflareApi {
         redirect: 'error',
         signal: deadline,
       })
-      text = await answer.text()
+      text = await readBody(answer, answerBytesMax)
     } catch (cause) {
       throw fail('dns.unavailable', 'Cloudflare did not answer.', { cause })
     }
     const envelope = parse(text)
     if (answer.ok && envelope?.success) return envelope
-    throw refusal(answer, envelope)
+    const failure = refusal(answer, envelope)
+    const { retryAfterMs } = failure.fields
+    if (typeof retryAfterMs === 'number') this.#pausedUntil = this.#options.clock.monotonic() + retryAfterMs
+    throw failure
   }
 
   /** @throws dns.limited before Cloudflare does, which would pause everything for five minutes */
   #spend(): void {
     const nowMs = this.#options.clock.monotonic()
+    if (nowMs < this.#pausedUntil)
+      throw fail('dns.limited', undefined, { fields: { retryAfterMs: this.#pausedUntil - nowMs } })
     this.#sent = this.#sent.filter((at) => at > nowMs - windowMs)
     const [oldest = nowMs] = this.#sent
     if (this.#sent.length >= requestsMax)

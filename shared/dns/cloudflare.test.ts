@@ -1,6 +1,7 @@
 /** Records kept at Cloudflare, against a server as strict as the real one. */
+import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { isFailure } from '../base/errors.ts'
+import { type ErrorKey, isFailure } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 import type { Dns, ZoneRecord } from '../control/platform.ts'
 import {
@@ -45,6 +46,7 @@ const there = () =>
     .recordsOf(zone)
     .map(({ type, name, content }) => `${type} ${name} ${content}`)
     .toSorted()
+const said = (result: unknown) => JSON.stringify({ success: true, errors: [], result })
 const writes = () => server.requests.filter((line) => line.startsWith('POST'))
 async function keyOf(run: Promise<unknown>): Promise<string> {
   try {
@@ -165,6 +167,73 @@ test('a wrong token, a foreign zone, an outage and a limit have their codes', as
   const stop = new AbortController()
   stop.abort()
   expect(await keyOf(open().keep(cell, stop.signal))).toBe('dns.unavailable')
+})
+
+test.each<[string, (response: ServerResponse) => void, ErrorKey]>([
+  ['HTML', (response) => response.end('<html>hello</html>'), 'dns.unavailable'],
+  ['half of a JSON', (response) => response.end('{"success": true, "result": ['), 'dns.unavailable'],
+  ['null', (response) => response.end('null'), 'dns.unavailable'],
+  ['a list', (response) => response.end('[]'), 'dns.unavailable'],
+  ['success without a result', (response) => response.end('{"success": true}'), 'dns.unavailable'],
+  [
+    'a zone with another id',
+    (response) => response.end(said([{ id: '../x', name: zone }])),
+    'dns.unavailable',
+  ],
+  ['success that is none', (response) => response.end('{"success": false, "result": []}'), 'dns.refused'],
+  ['a redirect', (response) => response.writeHead(302, { location: '/' }).end(), 'dns.unavailable'],
+  ['an outage', (response) => response.writeHead(503).end('{"success": false}'), 'dns.unavailable'],
+  ['a cut connection', (response) => response.destroy(), 'dns.unavailable'],
+  [
+    'half of an answer',
+    (response) => response.writeHead(200, { 'content-length': 99 }).end('{"s'),
+    'dns.unavailable',
+  ],
+  ['a giant answer', (response) => response.end(said(' '.repeat(9 * 1024 * 1024))), 'dns.unavailable'],
+])('%s harms nothing and has its code', async (_, answer, key) => {
+  server.answerWith(answer)
+  expect(await keyOf(dns.keep(cell, signal))).toBe(key)
+  expect(await keyOf(dns.put('_acme-challenge.example.net', 'abc', signal))).toBe(key)
+  server.answerWith(undefined)
+  expect(await dns.keep(cell, signal), 'and the next try succeeds').toMatchObject({ made: 3 })
+})
+
+test('records of which one is broken are left alone', async () => {
+  await dns.keep(cell, signal)
+  server.change(zone, (record) => (record.comment ? record : { ...record, ttl: 'auto' as never }))
+  expect(await keyOf(dns.keep(cell.slice(1), signal))).toBe('dns.unavailable')
+  expect(writes()).toHaveLength(1)
+})
+
+test('a silent server is left when the job ends', async () => {
+  const stop = new AbortController()
+  server.answerWith(() => stop.abort())
+  expect(await keyOf(dns.keep(cell, stop.signal))).toBe('dns.unavailable')
+})
+
+test('after a refusal for too many requests, none is sent before the pause is over', async () => {
+  server.leave(1)
+  expect(await keyOf(dns.keep(cell, signal))).toBe('dns.limited')
+  const before = server.requests.length
+  server.leave(100)
+  clock.advance(119_000)
+  expect(await keyOf(dns.keep(cell, signal))).toBe('dns.limited')
+  expect(server.requests).toHaveLength(before)
+  clock.advance(1_000)
+  expect(await dns.keep(cell, signal)).toMatchObject({ made: 3 })
+})
+
+test('what another process has done meanwhile is read again', async () => {
+  const rival = { type: 'A', ttl: 60, proxied: false, comment: 'porttunneler' } as const
+  server.beforeBatch(() =>
+    server.add(zone, { ...rival, name: 'tunnels.example.net', content: '198.51.100.1' }),
+  )
+  expect(await dns.keep(cell, signal)).toEqual({ made: 2, removed: 0, foreign: [] })
+  server.beforeBatch(() =>
+    server.change(zone, (record) => (record.name.startsWith('*') ? undefined : record)),
+  )
+  expect(await dns.keep(cell.slice(0, 1), signal)).toEqual({ made: 0, removed: 1, foreign: [] })
+  expect(there()).toEqual(['A tunnels.example.net 198.51.100.1', 'A www.example.net 192.0.2.1'])
 })
 
 test('1,000 requests in five minutes go out, and the next one waits', async () => {

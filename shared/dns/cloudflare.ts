@@ -24,6 +24,9 @@ const zonesKnownMs = 10 * 60_000
 /** An order is over long before; older records were left behind by a process that died. */
 const challengeMs = 24 * 3_600_000
 const servedEveryMs = 2_000
+const triesMax = 3
+/** A record that was to be made is there, or one that was to be changed or deleted is not. */
+const overtakenCodes: readonly number[] = [...existsCodes, 81_044]
 const servedMs = 60_000
 
 export type CloudflareDnsOptions = CloudflareOptions & {
@@ -68,15 +71,14 @@ class CloudflareDns implements Dns {
 
   async put(name: string, value: string, signal: AbortSignal): Promise<void> {
     const zone = await this.#zoneOrFail(name, signal)
-    const there = await this.#api.records(zone.id, { type: 'TXT', 'name.exact': name }, signal)
-    if (!there.some((record) => textOf(record) === value)) {
-      const record = { type: 'TXT', name, value } as const
-      await this.#batch(
-        zone,
-        { deletes: [], patches: [], posts: [newRecord(record, comments.challenge)] },
-        signal,
-      )
-    }
+    await this.#settle(zone, signal, async () => {
+      const there = await this.#textsAt(zone, name, signal)
+      const isThere = there.some((record) => textOf(record) === value)
+      return {
+        ...nothing,
+        posts: isThere ? [] : [newRecord({ type: 'TXT', name, value }, comments.challenge)],
+      }
+    })
     const until = this.#clock.monotonic() + servedMs
     while (!(await this.#isServed(name, value, signal))) {
       if (this.#clock.monotonic() >= until)
@@ -88,29 +90,38 @@ class CloudflareDns implements Dns {
   async remove(name: string, value: string, signal: AbortSignal): Promise<void> {
     const zone = await this.#zoneOf(name, signal)
     if (!zone) return
-    const there = await this.#api.records(zone.id, { type: 'TXT', 'name.exact': name }, signal)
-    const deletes = there.filter(
-      (record) => record.comment === comments.challenge && textOf(record) === value,
-    )
-    if (deletes.length > 0)
-      await this.#batch(zone, { deletes: deletes.map(({ id }) => ({ id })), patches: [], posts: [] }, signal)
+    await this.#settle(zone, signal, async () => {
+      const there = await this.#textsAt(zone, name, signal)
+      const ours = there.filter((record) => record.comment === comments.challenge && textOf(record) === value)
+      return { ...nothing, deletes: ours.map(({ id }) => ({ id })) }
+    })
+  }
+
+  #textsAt(zone: CloudZone, name: string, signal: AbortSignal): Promise<readonly CloudRecord[]> {
+    return this.#api.records(zone.id, { type: 'TXT', 'name.exact': name }, signal)
   }
 
   async #keepZone(zone: CloudZone, wanted: readonly ZoneRecord[], signal: AbortSignal): Promise<Kept> {
-    const there = await this.#api.records(zone.id, {}, signal)
-    const plan = planOf(there, wanted, this.#clock.now())
-    for (const batch of batchesOf(plan)) await this.#batch(zone, batch, signal)
-    return { made: plan.posts.length, removed: plan.deletes.length, foreign: plan.foreign }
+    const { posts, deletes, foreign } = await this.#settle(zone, signal, async () =>
+      planOf(await this.#api.records(zone.id, {}, signal), wanted, this.#clock.now()),
+    )
+    return { made: posts.length, removed: deletes.length, foreign }
   }
 
-  /** Another process may have made the same in between: that counts as done. */
-  async #batch(zone: CloudZone, batch: Batch, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#api.batch(zone.id, batch, signal)
-    } catch (error) {
-      const codes = isFailure(error, 'dns.refused') ? error.fields.codes : undefined
-      const isThere = Array.isArray(codes) && codes.some((code) => existsCodes.includes(code))
-      if (!isThere || batch.deletes.length > 0 || batch.posts.length !== 1) throw error
+  /** Plans by what is there, and does it. If another process has done part of it meanwhile, it plans again. */
+  async #settle<P extends Batch>(
+    zone: CloudZone,
+    signal: AbortSignal,
+    planNow: () => Promise<P>,
+  ): Promise<P> {
+    for (let tries = 1; ; tries++) {
+      const plan = await planNow()
+      try {
+        for (const batch of batchesOf(plan)) await this.#api.batch(zone.id, batch, signal)
+        return plan
+      } catch (error) {
+        if (tries === triesMax || !codesOf(error).some((code) => overtakenCodes.includes(code))) throw error
+      }
     }
   }
 
@@ -128,6 +139,14 @@ class CloudflareDns implements Dns {
     return zone
   }
 }
+
+/** Cloudflare's codes in a refusal. */
+function codesOf(error: unknown): readonly number[] {
+  const codes = isFailure(error, 'dns.refused') ? error.fields.codes : undefined
+  return Array.isArray(codes) ? codes : []
+}
+
+const nothing: Batch = { deletes: [], patches: [], posts: [] }
 
 type Plan = Batch & { readonly foreign: readonly string[] }
 
@@ -169,11 +188,10 @@ function planOf(there: readonly CloudRecord[], wanted: readonly ZoneRecord[], no
 function batchesOf({ deletes, patches, posts }: Batch): readonly Batch[] {
   if (deletes.length + patches.length + posts.length <= batchMax)
     return deletes.length + patches.length + posts.length === 0 ? [] : [{ deletes, patches, posts }]
-  const none = { deletes: [], patches: [], posts: [] }
   return [
-    ...pieces(posts).map((some) => ({ ...none, posts: some })),
-    ...pieces(patches).map((some) => ({ ...none, patches: some })),
-    ...pieces(deletes).map((some) => ({ ...none, deletes: some })),
+    ...pieces(posts).map((some) => ({ ...nothing, posts: some })),
+    ...pieces(patches).map((some) => ({ ...nothing, patches: some })),
+    ...pieces(deletes).map((some) => ({ ...nothing, deletes: some })),
   ]
 }
 

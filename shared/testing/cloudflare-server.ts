@@ -2,7 +2,7 @@
  * Cloudflare's API for tests, as strict as the real one: bearer and its rights, ids, unknown fields, clashing records,
  * batches that are all or nothing and have at most 200 operations, pages, and 1,200 requests in five minutes.
  */
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
 
@@ -49,14 +49,18 @@ export async function openCloudflareServer({
   const zones = new Map<string, Zone>()
   const requests: string[] = []
   let ids = 0
-  /** Requests left in these five minutes. */
-  let left = 1_200
+  /** When the requests of the last five minutes came. */
+  let came: number[] = []
+  let limit = 1_200
+  let instead: ((response: ServerResponse) => void) | undefined
   let failing: number | undefined
   let onBatch: (() => void) | undefined
   const nextId = () => (++ids).toString(16).padStart(32, '0')
 
   function answer(method: string, url: URL, body: unknown, bearer: string | undefined): Said {
-    if (left-- <= 0) throw new Refusal(429, 971, 'Please wait and consider throttling your request speed')
+    came = [...came.filter((at) => at > now() - 5 * 60_000), now()]
+    if (came.length > limit)
+      throw new Refusal(429, 971, 'Please wait and consider throttling your request speed')
     if (failing !== undefined) return { status: failing }
     if (bearer === undefined)
       throw new Refusal(400, 9_106, 'Missing X-Auth-Key, X-Auth-Email or Authorization headers')
@@ -132,6 +136,10 @@ export async function openCloudflareServer({
     void read(request).then((text) => {
       const url = new URL(request.url ?? '/', 'http://localhost')
       requests.push(`${request.method} ${url.pathname}`)
+      if (instead) {
+        instead(response)
+        return
+      }
       const said = attempt(() =>
         answer(
           request.method ?? '',
@@ -176,8 +184,13 @@ export async function openCloudflareServer({
       const zone = zones.get(name)
       if (zone) zone.records = zone.records.flatMap((record) => next(record) ?? [])
     },
+    /** So many requests are left in these five minutes. */
     leave: (count: number) => {
-      left = count
+      limit = came.length + count
+    },
+    /** Every request gets this answer instead. */
+    answerWith: (answer: ((response: ServerResponse) => void) | undefined) => {
+      instead = answer
     },
     fail: (status: number | undefined) => {
       failing = status
