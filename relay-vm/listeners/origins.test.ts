@@ -6,7 +6,7 @@ import { writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RelayOptions } from '../relay.ts'
-import { makeTestControl, type TestControl } from '../testing/test-control.ts'
+import { makeTestControl, openPolicy, type TestControl } from '../testing/test-control.ts'
 import { freePort, readAll, TestBench } from '../testing/test-relay.ts'
 
 const ends = {
@@ -30,15 +30,23 @@ beforeEach(async () => {
 afterEach(() => bench.close())
 
 /** A tunnel whose upstream echoes. Connections from `balancer` count as a balancer's. */
-async function startEcho(kind: 'tcp' | 'http' | 'tls', options: Partial<RelayOptions> = {}) {
+async function startEcho(
+  kind: 'tcp' | 'http' | 'tls',
+  options: Partial<RelayOptions> = {},
+  { limits = {}, deny = [] }: { limits?: object; deny?: string[] } = {},
+) {
   const { ports } = await bench.startRelay(
-    { trustedProxies: ['127.0.0.2'], proxyProtocol: ['http', 'tls', 'tcp'], limits: { strangersMax: 2 } },
+    {
+      trustedProxies: ['127.0.0.2'],
+      proxyProtocol: ['http', 'tls', 'tcp'],
+      limits: { strangersMax: 2, ...limits },
+    },
     options,
   )
   const upstreamPort = await bench.startUpstream((socket) => socket.pipe(socket))
   const tcpPort = await freePort()
   const endpoint = kind === 'tcp' ? `tcp:c1:${tcpPort}` : `host:${host}`
-  const ticket = await control.ticket({ endpoint, kind })
+  const ticket = await control.ticket({ endpoint, kind, policy: { ...openPolicy, deny } })
   const agent = await bench.dial(ports, { ticket, upstreamPort })
   await agent.bind(1, ticket)
   return { ...ports, tcpPort, agent, ca: control.requests.at(-1)?.boot.agentAddress.certificate }
@@ -107,6 +115,85 @@ describe('a trusted load balancer', () => {
     await once(connectTls({ socket: raw, servername: host }), 'error')
     expect(agent.visitors).toMatchObject([visitor])
     raw.destroy()
+  })
+
+  /** What becomes of visitors of a tcp tunnel, one after the other, whom the balancer names. */
+  async function fates(port: number, sources: readonly string[], version: 'v1' | 'v2'): Promise<string[]> {
+    const told: string[] = []
+    for (const sourceAddress of sources) {
+      const destinationAddress = sourceAddress.includes(':') ? '2001:db8::53' : '203.0.113.1'
+      const socket = visit(port)
+      socket.write(writeProxyHeader(version, { ...ends, sourceAddress, destinationAddress }))
+      socket.write('hello')
+      const fate = await new Promise<string>((resolve) => {
+        for (const event of ['error', 'close']) socket.on(event, () => resolve('reset'))
+        socket.on('data', (bytes: Buffer) => resolve(String(bytes)))
+      })
+      told.push(`${sourceAddress} ${fate}`)
+      socket.destroy()
+    }
+    return told
+  }
+
+  test.each(['v1', 'v2'] as const)(
+    '%s: IP rules judge whom the header names, by IPv6 too',
+    async (version) => {
+      const { agent, tcpPort } = await startEcho(
+        'tcp',
+        {},
+        { deny: ['2001:db8:bad::/48', '198.51.100.0/24'] },
+      )
+      const sources = ['2001:db8:bad::1', '2001:db8:600d::1', '198.51.100.7', '192.0.2.7']
+      expect(await fates(tcpPort, sources, version)).toEqual([
+        '2001:db8:bad::1 reset',
+        '2001:db8:600d::1 hello',
+        '198.51.100.7 reset',
+        '192.0.2.7 hello',
+      ])
+      expect(agent.visitors.map(({ visitorAddress }) => visitorAddress)).toEqual([
+        '2001:db8:600d::1',
+        '192.0.2.7',
+      ])
+    },
+  )
+
+  test('rates count whom the header names, and never the balancer', async () => {
+    const source = { perMinute: 1, burst: 2 }
+    const { tcpPort } = await startEcho('tcp', {}, { limits: { source, exempt: [] } })
+    const sources = [
+      '192.0.2.7',
+      '192.0.2.8',
+      '192.0.2.9',
+      ...[1, 2, 3].map((n) => `2001:db8:1::${n}`),
+      '198.51.100.7',
+    ]
+    expect((await fates(tcpPort, sources, 'v2')).filter((fate) => fate.endsWith('reset'))).toEqual([
+      '192.0.2.9 reset',
+      '2001:db8:1::3 reset',
+    ])
+  })
+
+  test.each([
+    ['another family than its addresses', 'PROXY TCP6 192.0.2.7 203.0.113.1 1 2\r\n'],
+    ['a name for an address', 'PROXY TCP4 localhost 203.0.113.1 1 2\r\n'],
+    ['a port that is none', 'PROXY TCP4 192.0.2.7 203.0.113.1 65536 2\r\n'],
+    ['a line without an end', `PROXY TCP4 ${'1'.repeat(200)}`],
+    ['UDP', Buffer.concat([header.subarray(0, 13), Buffer.of(0x12), header.subarray(14)])],
+    ['a later version', Buffer.concat([header.subarray(0, 12), Buffer.of(0x31), header.subarray(13)])],
+    ['addresses that are cut short', Buffer.concat([header.subarray(0, 14), Buffer.of(0, 4, 1, 2, 3, 4)])],
+    [
+      'a length beyond all limits',
+      Buffer.concat([header.subarray(0, 14), Buffer.of(0xff, 0xff), Buffer.alloc(4_000)]),
+    ],
+  ])('a wrong header is refused and counted: %s', async (_, wrong) => {
+    const { agent, tcpPort, adminPort } = await startEcho('tcp')
+    const socket = visit(tcpPort)
+    const closed = once(socket, 'close').catch(() => {})
+    socket.on('error', () => {})
+    socket.write(wrong)
+    await closed
+    expect(await refusals(adminPort)).toBe(1)
+    expect(agent.visitors).toEqual([])
   })
 
   test('LOCAL and UNKNOWN mean the balancer itself', async () => {
