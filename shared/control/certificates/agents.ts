@@ -8,11 +8,9 @@ import { byCaller, writeAudit } from '../audit.ts'
 import { type Caller, mayTouch } from '../caller.ts'
 import { type CertificateDoc, certificates, noCertificate } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
-import { jobs } from '../documents.ts'
-import { jobRef } from '../jobs/jobs.ts'
 import { countEvent } from '../rates.ts'
 import { agentPrefix, isOfAgent, notYours, requireHost, tunnelAt } from './agent-hosts.ts'
-import { ensureCertificate } from './ordering.ts'
+import { certificateJob, ensureCertificate } from './ordering.ts'
 import { readAgentRequest } from './read-csr.ts'
 
 /** An account that loses its keys at each start gets no further. Orders without an end last a week (ordering.ts). */
@@ -82,6 +80,6 @@ export async function readAgentCertificate(
 }
 
 async function describe(control: Control, id: string, doc: CertificateDoc): Promise<AgentCertificate> {
-  const job = await control.store.get(jobs.ref(jobRef('certificates.keep', id).id))
+  const job = await control.store.get(certificateJob(id))
   return { id, doc, nextAt: job?.data.dueAt ?? control.clock.now() }
 }
