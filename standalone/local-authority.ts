@@ -30,6 +30,7 @@ import type {
   IssuerLimits,
   Order,
 } from '@porttunneler/shared/control/certificates/role'
+import { localIssuer } from '@porttunneler/shared/control/certificates/rules'
 import { z } from 'zod'
 
 const dayMs = 86_400_000
@@ -118,7 +119,7 @@ const urlPrefix = 'local:'
 
 /** It asks for no proof: whoever may order has this machine. */
 class LocalIssuer implements Issuer {
-  readonly name = 'local'
+  readonly name: string
   readonly caa = []
   readonly limits: IssuerLimits = {
     orders: unlimited,
@@ -134,6 +135,8 @@ class LocalIssuer implements Issuer {
   constructor(authority: Authority, clock: Clock) {
     this.#authority = authority
     this.#clock = clock
+    const { fingerprint256 } = new X509Certificate(authority.root)
+    this.name = `${localIssuer}${fingerprint256.replaceAll(':', '').slice(0, 12).toLowerCase()}`
   }
 
   async account(): Promise<string> {

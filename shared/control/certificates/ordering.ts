@@ -21,7 +21,7 @@ import { countFailure, refund } from './budget.ts'
 import { readChain } from './chain.ts'
 import { prove, tidyProofs } from './proving.ts'
 import type { Issuer, IssuerAccount, Order } from './role.ts'
-import { ariAskTime, isAlarming, renewalTime, retryMs, windowTime } from './rules.ts'
+import { ariAskTime, isAlarming, isOfFormerAuthority, renewalTime, retryMs, windowTime } from './rules.ts'
 import { namesOfCells, type Wanted, wantedCertificate } from './wanted.ts'
 
 const kind = 'certificates.keep'
@@ -94,6 +94,12 @@ export async function ensureCertificate(control: Control, id: string): Promise<v
   if (isNew) await kick(control, [ref.id])
 }
 
+/** Has it ordered now, also where it is there. */
+export async function orderAgain(control: Control, id: string): Promise<void> {
+  const write = (tx: Transaction) => orderNow(tx, id, control.clock.now())
+  await kick(control, [await control.store.transact(async (tx) => (await write(tx))())])
+}
+
 /** Orders at an operator's wish, without waiting for the time of renewal. A case of `look`. */
 export function orderNow(tx: Transaction, host: string, nowMs: number): Promise<() => string> {
   return look(tx, { kind, subject: host, account: '' }, nowMs)
@@ -155,7 +161,7 @@ function isOver({ version, notAfter, requestedAt = 0 }: CertificateDoc, nowMs: n
 async function dueTime({ control, job, wanted, doc }: Try): Promise<number> {
   const nowMs = control.clock.now()
   const isOther = [...wanted.hosts].toSorted().join() !== [...doc.hosts].toSorted().join()
-  if (doc.version === 0 || isOther || doc.failures > 0) return 0
+  if (doc.version === 0 || isOther || doc.failures > 0 || isOfFormerAuthority(control, doc)) return 0
   // Its agent renews it, with another key; until then it is told when.
   const isLate = wanted.ofAgent !== undefined && doc.renewAt <= nowMs
   if (isLate) return doc.notAfter

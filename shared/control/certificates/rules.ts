@@ -5,6 +5,7 @@
 import { type BackoffShape, backoffMs } from '../../base/backoff.ts'
 import { codes, type ErrorKey } from '../../base/errors.ts'
 import type { CertificateDoc } from '../certificate-documents.ts'
+import type { Certificates } from './role.ts'
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
@@ -100,6 +101,18 @@ export function retryMs(doc: CertificateDoc, { nowMs, random, wishedMs }: Retry)
   // An issuer that wants a longer pause than a certificate lasts does not let it run out: another may be asked.
   const wishMostMs = doc.notAfter > nowMs ? (doc.notAfter - nowMs) / 4 : wishMaxMs
   return Math.max(ownMs, Math.min(wishedMs, wishMostMs, wishMaxMs))
+}
+
+/** How the names of authorities that are a server's own begin; each has another, since nobody trusts its successor. */
+export const localIssuer = 'local-'
+
+/** Whether only those trust it who trusted an authority that this server no longer has, or not yet had. */
+export function isOfFormerAuthority(
+  { certificates: { issuers, local } }: { readonly certificates: Pick<Certificates, 'issuers' | 'local'> },
+  { issuer, version }: Pick<CertificateDoc, 'issuer' | 'version'>,
+): boolean {
+  const isPresent = issuers.some(({ name }) => name === issuer)
+  return version > 0 && !isPresent && (local !== undefined || issuer.startsWith(localIssuer))
 }
 
 /** In the order in which they are tried. */

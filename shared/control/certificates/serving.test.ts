@@ -40,7 +40,7 @@ async function makeStage(dns: Dns = noDns, alias?: Certificates['alias']) {
     return found.map(({ hosts: all }) => all.join())
   }
   return {
-    ...{ control, issuer, ask, clock: t.clock },
+    ...{ control, issuer, issuers, ask, clock: t.clock },
     lease: (host: string, cell = 'home') =>
       store.set(endpoints.ref(`host:${host}`), { ...blankEndpoint(cell, 'host', 0), state: 'leased' }),
     own: (host: string, state: 'verified' | 'suspended') => own(control, host, state),
@@ -84,6 +84,28 @@ describe('certificates for relays', () => {
     expect(await ask('home', `shop.${domain}`, domain)).toEqual([`shop.${domain}`, domain])
     expect(await ask('far', `shop.${domain}`, domain)).toEqual([])
     expect(issuer.ordered).toBe(2)
+  })
+
+  test.each([
+    ['another local authority', 'local-b', true],
+    ['a public one', 'public', false],
+  ])('certificates of a local authority that went are ordered again at %s', async (_name, next, isLocal) => {
+    const { ask, work, control, issuers } = await makeStage()
+    const role = control.certificates as { local?: readonly string[] }
+    role.local = [domain]
+    issuers.splice(0, 1, new SmallIssuer({ name: 'local-a', clock: control.clock }))
+    await ask('home', domain)
+    await work()
+    expect(await ask('home', domain)).toEqual([domain])
+    issuers.splice(0, 1, new SmallIssuer({ name: next, clock: control.clock }))
+    if (!isLocal) delete role.local
+    expect(await ask('home', domain)).toEqual([])
+    await work()
+    expect(await ask('home', domain)).toEqual([domain])
+    expect((await control.store.get(certificates.ref(domain)))?.data.issuer).toBe(next)
+    await ask('home', domain)
+    await work()
+    expect(issuers[0]?.issued).toBe(1)
   })
 
   test('a key that cannot be opened keeps no other certificate from its relay; a closed vault is an error', async () => {

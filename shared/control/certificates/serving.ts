@@ -10,7 +10,8 @@ import { endpoints } from '../documents.ts'
 import { isServable } from '../domains/servable.ts'
 import { isE2eHost } from '../e2e-names.ts'
 import type { RelayClaims } from '../platform.ts'
-import { ensureCertificate } from './ordering.ts'
+import { ensureCertificate, orderAgain } from './ordering.ts'
+import { isOfFormerAuthority } from './rules.ts'
 import { isCovered, relayHosts, wantedCertificate } from './wanted.ts'
 
 /** @throws cell.none */
@@ -27,8 +28,10 @@ export async function relayCertificates(
   const found: Found[] = []
   for (const id of ids) {
     const doc = (await control.store.get(certificates.ref(id)))?.data
-    if (doc && doc.version > 0) found.push({ id, doc })
-    else if (await wantedCertificate(control, id)) await ensureCertificate(control, id)
+    const isFormer = doc !== undefined && isOfFormerAuthority(control, doc)
+    if (doc && doc.version > 0 && !isFormer) found.push({ id, doc })
+    else if (await wantedCertificate(control, id))
+      await (isFormer ? orderAgain(control, id) : ensureCertificate(control, id))
   }
   const opened = await Promise.allSettled(found.map((each) => open(control, each)))
   const failed = opened.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []))
