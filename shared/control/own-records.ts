@@ -54,7 +54,8 @@ async function recordsOfMoved(control: Control, cells: readonly Cell[]): Promise
   for (const { data } of moved) {
     const told = cells.find(({ id }) => id === data.cell)
     const present = cells.find(({ id }) => id === data.cellAway)
-    if (!told || !present) continue
+    // A claim alone proves nothing, and must not fill our zone.
+    if (!told || !present || data.state === 'pending') continue
     const { token } = await proofOf(control, data, [])
     records.push(...leadTo(control, [targetUnder(token, told.domain)], present))
   }

@@ -76,6 +76,7 @@ async function lookAt(control: Control, job: RunningJob, seen: DomainDoc): Promi
     nameServers: evidence.nameServers.slice(0, 8),
     holder: other && theirs && { claim: other.claim, isGone: isGone(evidence, theirs) },
   })
-  if (away !== (seen.cellAway ?? '')) await followByRecords(control)
+  const isNew = away !== '' && settled?.state !== seen.state
+  if (isNew || away !== (seen.cellAway ?? '')) await followByRecords(control)
   return settled
 }

@@ -113,6 +113,23 @@ describe('where the service keeps its own records', () => {
     expect(await ofTargets()).toEqual([])
   })
 
+  test('a claim without a proof gets no records, and gets them with it', async () => {
+    const { ref } = await createTunnel(t.of(ada), ada, { name: 'web', kind: 'http', policy: {} })
+    await addDomain(t.control, ada, { host, tunnel: ref.id })
+    const [value] = await told()
+    const cell = value?.split('.')[2] as CellId
+    const other = cellIds.find((id) => id !== cell) as CellId
+    await serveIn(other)
+    t.clock.advance(60_000)
+    await t.runJobs()
+    await t.runJobs()
+    expect((await readDomain(t.control, ada, host)).data).toMatchObject({ state: 'pending', cellAway: other })
+    expect(await ofTargets()).toEqual([])
+    await verify(cell)
+    await t.runJobs()
+    expect(await ofTargets()).toEqual([`A T.to.${cell}.example.net ${addresses[other]}`])
+  })
+
   test('also one that was told before the tunnel was anywhere, or that another tunnel gets', async () => {
     const { ref } = await createTunnel(t.of(ada), ada, { name: 'web', kind: 'http', policy: {} })
     await addDomain(t.control, ada, { host, tunnel: ref.id })
