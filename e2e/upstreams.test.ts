@@ -310,6 +310,58 @@ describe('an upstream at a unix socket', () => {
   })
 })
 
+describe('requests and answers that the agent changes', () => {
+  let upstream: HttpUpstream
+  let agent: Agent
+
+  beforeAll(async () => {
+    upstream = await startHttp()
+    agent = await startAgent(service, {
+      edited: {
+        kind: 'http',
+        upstream: upstream.port,
+        redirects: [{ from: '/old/*', to: '/new/*' }],
+        requestHeaders: { remove: ['Cookie'], set: { 'X-Env': 'staging' } },
+        responseHeaders: { set: { 'X-Frame-Options': 'DENY' } },
+        hsts: true,
+        policy: { bodyBytesMax: 10, deny: ['192.0.2.1'] },
+      },
+    })
+  })
+  afterAll(async () => {
+    await agent?.stop()
+    await upstream?.close()
+  })
+
+  test('headers both ways on a kept connection; then a redirect, which the upstream does not see', async () => {
+    const pool = keepAlivePool()
+    const url = await agent.online('edited')
+    const first = await visit(service, `${url}/headers`, { pool, headers: { cookie: 'a=b' } })
+    const second = await visit(service, `${url}/headers`, { pool })
+    const before = upstream.requests.length
+    const moved = await visit(service, `${url}/old/page?x=y`, { pool })
+    pool.destroy()
+    for (const { headers, body } of [first, second]) {
+      expect(headers).toMatchObject({ 'x-frame-options': 'DENY' })
+      expect(headers).not.toHaveProperty('strict-transport-security')
+      expect(JSON.parse(body)).toMatchObject({ 'x-env': 'staging' })
+      expect(JSON.parse(body)).not.toHaveProperty('cookie')
+    }
+    expect(second.localPort).toBe(first.localPort)
+    expect(moved).toMatchObject({ status: 302, headers: { location: '/new/page?x=y' } })
+    expect(upstream.requests.length).toBe(before)
+  })
+
+  test('its policy holds from the first visitor on, and the agent has said what was set', async () => {
+    const url = await agent.online('edited')
+    const { status, body } = await visit(service, `${url}/hello`, { method: 'POST', body: 'x'.repeat(11) })
+    expect({ status, code: JSON.parse(body).code }).toEqual({ status: 413, code: 'PT-4020' })
+    expect(await agent.waitFor('tunnel.policy', { tunnel: 'edited' })).toMatchObject({
+      changed: ['deny', 'bodyBytesMax'],
+    })
+  })
+})
+
 describe('a password in front', () => {
   const home = agentHome()
   let upstream: HttpUpstream

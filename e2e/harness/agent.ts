@@ -26,6 +26,11 @@ export type WantedTunnel = {
   readonly upstreamProtocol?: 'http1' | 'h2c' | 'h2'
   readonly auth?: readonly string[]
   readonly authFile?: string
+  readonly redirects?: readonly { readonly from: string; readonly to: string }[]
+  readonly requestHeaders?: object
+  readonly responseHeaders?: object
+  readonly hsts?: boolean
+  readonly policy?: object
   readonly health?: { readonly kind: 'http'; readonly path: string; readonly everySeconds: number }
 }
 

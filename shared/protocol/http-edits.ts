@@ -120,9 +120,9 @@ export type RedirectPattern = {
 
 /** @returns what is wrong with it, in words */
 export function parseRedirectFrom(text: string): RedirectPattern | string {
-  const match = /^((?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)?(\/[!-~]*)?$/i.exec(text)
-  const [, host, path] = match ?? []
-  if (text.length > patternBytesMax || (host === undefined && path === undefined))
+  const pattern = /^((?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)?(\/[!-~]*)?$/i
+  const [, host, path] = (text.length > patternBytesMax ? undefined : pattern.exec(text)) ?? []
+  if (host === undefined && path === undefined)
     return `"${text}" is no place to redirect from: write a path (/old), a host (old.example.com), or both`
   if (path !== undefined && /[?#]/.test(path))
     return 'a redirect looks at host and path only: leave out ? and #'
