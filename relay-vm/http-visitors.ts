@@ -15,6 +15,7 @@ import type { Hop } from './hop-header.ts'
 import type { HttpConnection, HttpVisitorDeps, HttpVisitorOptions } from './listeners/http/deps.ts'
 import type { VisitorSource } from './listeners/http/forwarded.ts'
 import { serveHttpVisitor } from './listeners/http/visitor.ts'
+import { HeldBodies } from './listeners/http2/held-bodies.ts'
 import { serveHttp2Visitor } from './listeners/http2/visitor.ts'
 import type { Origin } from './listeners/origins.ts'
 import type { Meters } from './meters/meters.ts'
@@ -68,7 +69,7 @@ export class HttpVisitors {
       },
       isElsewhere: (host) => this.#isElsewhere(host),
       mayTakeBack: (address) => parts.visitors.mayTakeBack(address),
-      memory: parts.mux.budget,
+      memory: new HeldBodies(parts.mux.budget),
       ...(config.abuseUrl !== undefined && { abuseUrl: config.abuseUrl }),
     }
   }

@@ -9,11 +9,11 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import type { Budget } from '@porttunneler/shared/mux/budget'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { JointWork, Worker } from '@porttunneler/shared/mux/work-share'
+import type { HeldBodies } from '../http2/held-bodies.ts'
 import type { Origin } from '../origins.ts'
 import type { VisitorSource } from './forwarded.ts'
 
@@ -101,7 +101,7 @@ export type HttpVisitorDeps = {
   /** A visitor took back a request over HTTP/2. @returns false: its network did so too often */
   mayTakeBack?(address: string): boolean
   /** Memory of bodies that HTTP/2 has taken and nobody reads yet. */
-  readonly memory?: Pick<Budget, 'take' | 'give' | 'fill'>
+  readonly memory?: HeldBodies
   /** Where abuse is reported: an http(s) or mailto address, shown on every page. */
   readonly abuseUrl?: string
 }

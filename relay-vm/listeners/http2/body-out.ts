@@ -8,8 +8,8 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { trailerBytesMax } from '@porttunneler/shared/http/chunks'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import type { Budget } from '@porttunneler/shared/mux/budget'
 import { trailerLines } from './fields.ts'
+import type { HeldBodies } from './held-bodies.ts'
 
 export type BodyReader = {
   /** False: the body is too long with these bytes. */
@@ -25,7 +25,7 @@ export type BodyReader = {
 
 export type BodyMeans = {
   readonly windowBytes: number
-  readonly memory: Pick<Budget, 'take' | 'give'> | undefined
+  readonly memory: HeldBodies | undefined
   monotonic(): number
 }
 
@@ -67,7 +67,7 @@ export class BodyOut {
   hold(): boolean {
     const { memory, windowBytes } = this.#means
     if (this.#isHeld || this.#isSent) return true
-    this.#isHeld = memory?.take(windowBytes) ?? true
+    this.#isHeld = memory?.hold(this, { bytes: windowBytes, drop: this.#drop }) ?? true
     return this.#isHeld
   }
 
@@ -114,6 +114,12 @@ export class BodyOut {
     this.#reader.onRead(startMs, bytes.length)
   }
 
+  /** Somebody else needs the memory more. */
+  readonly #drop = (): void => {
+    this.#isHeld = false
+    this.#reader.onBodyRefused('relay.memory')
+  }
+
   readonly #onEnd = (): void => {
     if (this.#isChunked) this.#reader.write(Buffer.concat([lastChunk, this.#trailers, crlf]))
     this.#sent()
@@ -144,7 +150,7 @@ export class BodyOut {
   #release(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
-    this.#means.memory?.give(this.#means.windowBytes)
+    this.#means.memory?.release(this)
   }
 }
 

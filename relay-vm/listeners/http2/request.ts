@@ -208,7 +208,7 @@ export class Http2Request implements Asker, BodyReader, Seeker {
   }
 
   onBodyRefused(key: ErrorKey): void {
-    this.#giveUp(key)
+    this.#giveUp(key, key)
   }
 
   onRead(startMs: number, bytes: number): void {
@@ -235,14 +235,14 @@ export class Http2Request implements Asker, BodyReader, Seeker {
   }
 
   /** No whole answer comes from the upstream. */
-  #giveUp(key: ErrorKey): void {
+  #giveUp(key: ErrorKey, shown = blameless(key)): void {
     this.#upstream?.leave()
     this.#upstream = undefined
     this.#host.upstreams.forget(this)
     if (this.#stream.headersSent) this.#cut()
     else {
       this.#route?.refused(key)
-      this.#page(key === 'http.body_limit' ? key : blameless(key))
+      this.#page(shown)
     }
   }
 

@@ -1,8 +1,10 @@
 import { constants } from 'node:http2'
+import { Budget } from '@porttunneler/shared/mux/budget'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { describe, expect, test } from 'vitest'
 import { answer, type Rig, say, useRigs } from '../../testing/http-rig.ts'
 import { type Answered, ask, asked, over, when } from '../../testing/http2-visitor.ts'
+import { HeldBodies } from './held-bodies.ts'
 
 const startRigs = useRigs()
 const startRig: typeof startRigs = (settings) => startRigs({ isHttp2: true, ...settings })
@@ -221,29 +223,18 @@ describe('http/2 visitor: shares', () => {
   })
 
   test('a body for which there is no memory is refused, and gives back nothing that it did not take', async () => {
-    let heldBytes = 0
-    const memory = {
-      fill: 0,
-      take: (bytes: number) => {
-        if (heldBytes > 0) return false
-        heldBytes += bytes
-        return true
-      },
-      give: (bytes: number) => {
-        heldBytes -= bytes
-      },
-    }
+    const memory = new HeldBodies(new Budget(2 * 256 * 1024, undefined, { isFair: true }))
     const rig = await startRig({ more: { memory } })
     rig.isHungry = false
     const client = rig.connect()
     const full = ask(client, { ':path': '/0', ':method': 'POST' }, { isOpen: true })
     full.stream.write(Buffer.alloc(1_000_000))
     await rig.upstream()
-    await when(() => heldBytes > 0)
+    await when(() => memory.usedBytes > 0)
     expect(await over(ask(client, { ':path': '/1', ':method': 'POST' }, { isOpen: true }))).toMatchObject({
       status: 503,
     })
     client.destroy()
-    await when(() => heldBytes === 0)
+    await when(() => memory.usedBytes === 0)
   })
 })

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:http2'
+import { Budget } from '@porttunneler/shared/mux/budget'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { describe, expect, test } from 'vitest'
 import { answer, say, useRigs } from '../../testing/http-rig.ts'
 import { ask, asked, over, when } from '../../testing/http2-visitor.ts'
+import { HeldBodies } from './held-bodies.ts'
 
 const startRigs = useRigs()
 const startRig: typeof startRigs = (settings) => startRigs({ isHttp2: true, ...settings })
@@ -122,17 +124,7 @@ describe('http/2 visitor: requests and answers', () => {
   })
 
   test('megabytes arrive whole both ways though the readers stall first, and no memory stays held', async () => {
-    let heldBytes = 0
-    const memory = {
-      fill: 0,
-      take: (bytes: number) => {
-        heldBytes += bytes
-        return true
-      },
-      give: (bytes: number) => {
-        heldBytes -= bytes
-      },
-    }
+    const memory = new HeldBodies(new Budget(1_000_000_000, undefined, { isFair: true }))
     const rig = await startRig({ more: { memory } })
     rig.isHungry = false
     const client = rig.connect()
@@ -145,7 +137,7 @@ describe('http/2 visitor: requests and answers', () => {
     call.stream.end(bytes)
     const upstream = await rig.upstream()
     await upstream.heard.until(() => upstream.heard.bytes.length >= limits.windowBytesInitial)
-    await when(() => heldBytes > 0)
+    await when(() => memory.usedBytes > 0)
     upstream.heard.isHungry = true
     upstream.stream.consumed(upstream.heard.bytes.length)
     const head = upstream.heard.bytes.indexOf('\r\n\r\n') + 4
@@ -158,7 +150,7 @@ describe('http/2 visitor: requests and answers', () => {
     call.stream.resume()
     await over(call)
     expect(Buffer.from(call.text, 'latin1').equals(bytes)).toBe(true)
-    expect(heldBytes).toBe(0)
+    expect(memory.usedBytes).toBe(0)
   })
 
   test('an answer that ends before its request does ends the request', async () => {
