@@ -12,6 +12,14 @@ const offensive = `
   .trim()
   .split(/\s+/)
 
+/** Innocent words that are also said of a drug, or of how people look. */
+const twofold = `
+  acid blow chubby coke colored crack crystal dope dusky ecstasy exotic fair-skinned freckled ginger grass hash ice
+  joint molly pale pot skinny smack snow speed swarthy tar weed
+`
+  .trim()
+  .split(/\s+/)
+
 describe('readable names', () => {
   test('there are millions of them, and every one is a name that a tunnel may have', () => {
     expect(combinations).toBeGreaterThan(4_000_000)
@@ -28,6 +36,11 @@ describe('readable names', () => {
       return offensive.some((word) => `${quality}${thing}`.includes(word))
     })
     expect(bad.map((pair) => pair.join('-'))).toEqual([])
+  })
+
+  test('no word has a second meaning that some would mind', () => {
+    const words = new Set(everyPair().flat())
+    expect(twofold.filter((word) => words.has(word))).toEqual([])
   })
 
   test('each word is in a list once, and is short', () => {

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto'
 const qualities = `
   able agile airy alert amber ample apt arctic astral autumn azure balmy basic beaming blithe bold bonny brave breezy
   bright brisk calm candid capable careful caring cheery civil clear cloudy coastal comfy coral
-  cosmic cosy crafty crimson crisp crystal curious daring deft deluxe devoted direct dusky early earnest eastern
+  cosmic cosy crafty crimson crisp curious daring deft deluxe devoted direct early earnest eastern
   elegant emerald even exact fabled fair faithful famous fancy fearless festive fine fleet floral fluent fond
   formal frank fresh frosty gallant gentle genuine gifted glad gleaming golden good graceful grateful
   great green happy harmonic hearty helpful honest humble ideal indigo inland ivory jade jaunty jolly jovial joyful
@@ -30,7 +30,7 @@ const things = `
   basil basket beacon beetle bicycle biscuit bison blanket breeze bridge brook bucket cabin cactus candle canoe
   canvas canyon carpet castle cello chapter chime chisel clover cobalt comet condor cottage cove crane crayon
   cricket curlew cypress dahlia daisy delta dolphin dove dragonfly easel eclipse egret elk engine falcon feather fern
-  festival fiddle finch firefly fjord forest fountain galaxy galleon garden garnet gazelle gecko geyser ginger glacier
+  festival fiddle finch firefly fjord forest fountain galaxy galleon garden garnet gazelle gecko geyser glacier
   glider gondola granite guitar hamlet harbor harp hazel heather hedgehog heron hillside horizon ibis iris island
   jasper journey juniper kayak kestrel kettle kite koala lagoon lake lantern lark laurel lemur library lily linden
   llama lotus lynx magnolia mango maple marble marten meadow melody mesa meteor mirror moose moss mountain narwhal
