@@ -47,13 +47,33 @@ async function setAside(path: string): Promise<void> {
   }
 }
 
+/** The content of a file: whole, or in parts between which others have their turn. */
+export type FileText = string | Iterable<string>
+
+/** This many take a few ms. */
+const listedPerPart = 500
+
+/** The JSON of `{ version: 1, [name]: items }` in parts; the items may change until they are written. */
+export function* listText(name: string, items: Iterable<unknown>): Generator<string> {
+  let part = `{"version":1,${JSON.stringify(name)}:[`
+  let count = 0
+  for (const item of items) {
+    part += `${count > 0 ? ',' : ''}${JSON.stringify(item)}`
+    count += 1
+    if (count % listedPerPart > 0) continue
+    yield part
+    part = ''
+  }
+  yield `${part}]}`
+}
+
 /**
  * Replaces a file in one step (written beside it, fsync, renamed) with mode 0600: after a crash the old or the new
  * content is there, never half of each. The folder itself is not synced: after a loss of power the old content may be
  * there although this resolved, which costs no more than one interval of saving.
  * @throws relay.data
  */
-export async function writeText(path: string, text: string): Promise<void> {
+export async function writeText(path: string, text: FileText): Promise<void> {
   const draft = `${path}.new`
   try {
     makeFolder(dirname(path))
@@ -75,11 +95,11 @@ export async function writeText(path: string, text: string): Promise<void> {
 /** A file that is written again and again, only when it changed, and by one write at a time. */
 export class KeptFile {
   readonly #path: string
-  readonly #text: () => string
+  readonly #text: () => FileText
   #saving: Promise<void> | undefined
   #isChanged = false
 
-  constructor(path: string, text: () => string) {
+  constructor(path: string, text: () => FileText) {
     this.#path = path
     this.#text = text
   }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endpoint'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { z } from 'zod'
-import { KeptFile, type OnSetAside, readJson } from './files.ts'
+import { KeptFile, listText, type OnSetAside, readJson } from './files.ts'
 import { makePool } from './policy/pools.ts'
 
 /** A place that stays is saved again after this time, and not with every look. */
@@ -39,7 +39,7 @@ export class Places {
 
   private constructor(path: string, kept: readonly Place[]) {
     for (const place of kept) this.#set(place)
-    this.#file = new KeptFile(path, () => JSON.stringify({ version: 1, places: [...this.#places.values()] }))
+    this.#file = new KeptFile(path, () => listText('places', this.#places.values()))
   }
 
   /** @throws relay.data */

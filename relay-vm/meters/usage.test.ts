@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { answerShape, minuteShape, syncMax } from '@porttunneler/shared/api/schemas/relays'
 import { newId } from '@porttunneler/shared/base/ids'
 import { unpackCounts } from '@porttunneler/shared/base/packed-counts'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { TunnelMeter } from './tunnel-meter.ts'
 import { UsageJournal } from './usage.ts'
 
@@ -45,6 +45,31 @@ describe('tunnel meter', () => {
 })
 
 describe('usage journal', () => {
+  test('writing thousands of rows takes turns with everything else, and loses none', async () => {
+    const journal = await load()
+    const meters = Array.from({ length: 5_200 }, makeMeter)
+    for (const meter of meters) carry(meter, { bytesIn: 1 })
+    journal.account(meters, startMs + 1)
+    const stringify = vi.spyOn(JSON, 'stringify')
+    const writtenSoFar = () =>
+      stringify.mock.results.reduce((sum, { value }) => sum + String(value).length, 0)
+    const perTurn: number[] = []
+    const look = () => {
+      perTurn.push(writtenSoFar())
+      stringify.mockClear()
+      turn = setImmediate(look)
+    }
+    let turn = setImmediate(look)
+    await journal.save()
+    clearImmediate(turn)
+    stringify.mockRestore()
+    const text = await readFile(join(dataDir, 'usage.json'), 'utf8')
+    const kept = JSON.parse(text)
+    expect([kept.version, kept.rows.length]).toEqual([1, 5_200])
+    expect(Math.max(...perTurn)).toBeLessThan(text.length / 4)
+    expect((await load()).size).toBe(5_200)
+  })
+
   test('figures are cumulative within their hour, and each hour counts for itself', async () => {
     const journal = await load()
     const meter = makeMeter()

@@ -15,7 +15,7 @@ import {
 import { newId } from '@porttunneler/shared/base/ids'
 import { packCounts, unpackCounts } from '@porttunneler/shared/base/packed-counts'
 import { z } from 'zod'
-import { KeptFile, type OnSetAside, readJson } from '../files.ts'
+import { KeptFile, listText, type OnSetAside, readJson } from '../files.ts'
 import { makePool } from '../policy/pools.ts'
 import { takeTurns } from '../policy/take-turns.ts'
 import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
@@ -84,9 +84,7 @@ export class UsageJournal {
   refused = 0
 
   private constructor(path: string, { boot, nowMs, everyMs }: UsageOptions, rows: readonly Usage[]) {
-    this.#file = new KeptFile(path, () =>
-      JSON.stringify({ version: 1, rows: Array.from(this.#rows.values(), usageOf) }),
-    )
+    this.#file = new KeptFile(path, () => listText('rows', this.#rows.values().map(usageOf)))
     this.#boot = boot
     this.#everyMs = everyMs
     this.#hour = hourOf(nowMs)

@@ -122,6 +122,22 @@ describe('splice', () => {
     expect((await readAll(visitor)).toString()).toBe('heard 300000')
   })
 
+  test('where a system drops what it received before a reset, what was read arrives, and no end is made up', async () => {
+    // Windows does so; here the read fails while the system still holds bytes.
+    onUpstream = (socket) => {
+      socket.on('error', () => {})
+      socket.write('read')
+    }
+    const visitor = await dial()
+    const hearing = heardBy(visitor)
+    await vi.waitFor(() => expect(bytesAtAgent()).toBe(4), patience)
+    const socket = agentSockets.at(-1)
+    socket?.pause()
+    socket?.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' }))
+    expect(await hearing).toBe('read, reset')
+    expect(ends.agent).toEqual(['stream.aborted'])
+  })
+
   test('many megabytes through a slow reader arrive whole', async () => {
     const bytes = randomBytes(20_000_000)
     onUpstream = (socket) => {
