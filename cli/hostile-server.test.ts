@@ -32,6 +32,11 @@ const tame = ['usr', 'acc', 'key', 'tun', 'agt']
   .map(id)
   .concat('web', 'evil.example.com', 'host:web.example.com', '192.0.2.0/24')
 
+/** Rules that JSON Schema cannot say let no escape into these. */
+const ruled: Readonly<Record<string, unknown>> = {
+  edits: { requestHeaders: { set: { 'x-evil': 'evil' } } },
+}
+
 /** A value of the shape with escapes wherever it allows any text. */
 function hostile(shape: z.core.JSONSchema.BaseSchema): unknown {
   const { type, properties = {}, items, anyOf = [], enum: choice } = shape
@@ -43,7 +48,9 @@ function hostile(shape: z.core.JSONSchema.BaseSchema): unknown {
   if (type === 'object') {
     // Without a further page, a list ends.
     const fields = Object.entries(properties).filter(([name]) => name !== 'next')
-    return Object.fromEntries(fields.map(([name, one]) => [name, hostile(one as typeof shape)]))
+    return Object.fromEntries(
+      fields.map(([name, one]) => [name, ruled[name] ?? hostile(one as typeof shape)]),
+    )
   }
   const schema = z.fromJSONSchema(shape as z.core.JSONSchema.JSONSchema)
   return [evil, ...tame, 1, true].find((value) => schema.safeParse(value).success)
