@@ -7,6 +7,7 @@ import { Button } from '../parts/button.tsx'
 import { Checkbox, TextArea, TextField } from '../parts/field.tsx'
 import { Card } from '../parts/page.tsx'
 import {
+  describeEdits,
   describePolicy,
   type PolicyTexts,
   policyToTexts,
@@ -30,7 +31,7 @@ export function PolicyCard({ tunnel, reload }: PolicyCardProps) {
       ) : (
         <div class="flex flex-wrap items-end justify-between gap-4">
           <ul class="min-w-0 space-y-1 break-words text-muted">
-            {describePolicy(tunnel.policy).map((rule) => (
+            {[...describePolicy(tunnel.policy), ...describeEdits(tunnel.edits ?? {})].map((rule) => (
               <li key={rule}>{rule}</li>
             ))}
           </ul>

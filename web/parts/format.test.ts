@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatAgo, formatBytes, formatDay, formatRate } from './format.ts'
 import { nextAfterSignIn, signInAddress } from './next.ts'
-import { describePolicy, policyToTexts, refusedIn, textsToPolicy } from './policy-text.ts'
+import { describeEdits, describePolicy, policyToTexts, refusedIn, textsToPolicy } from './policy-text.ts'
 
 describe('numbers for people', () => {
   test.each([
@@ -91,5 +91,19 @@ describe('policy form', () => {
   test('an empty policy says that everybody may connect', () => {
     expect(describePolicy({})[0]).toBe('From every address')
     expect(describePolicy({ allow: [], deny: ['10.0.0.0/8'] })).toContain('Never from 10.0.0.0/8')
+  })
+
+  test('what the API has agents change is listed, headers by their names alone', () => {
+    const edits = {
+      redirects: [{ from: '/old', to: '/new' }],
+      requestHeaders: { remove: ['Cookie'], set: { Authorization: 'secret' }, add: { Cookie: ['a', 'b'] } },
+      hsts: { maxAgeSeconds: 60, includeSubDomains: false },
+    }
+    expect(describeEdits(edits)).toEqual([
+      'The agent redirects /old to /new',
+      'The agent changes headers of requests: Cookie, Authorization',
+      'Browsers are told to use HTTPS only, for 60 seconds',
+    ])
+    expect(describeEdits({})).toEqual([])
   })
 })

@@ -2,6 +2,8 @@
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 
 type Policy = Tunnel['policy']
+type Edits = NonNullable<Tunnel['edits']>
+type HeaderEdits = NonNullable<Edits['requestHeaders']>
 
 export type PolicyTexts = {
   readonly allow: string
@@ -83,5 +85,17 @@ export function describePolicy(policy: Policy): string[] {
       : [`At most ${requestsPerMinute} requests a minute from one visitor`]),
     ...(bodyBytesMax === undefined ? [] : [`Request bodies of at most ${bodyBytesMax} bytes`]),
     ...(httpsOnly === true ? ['Plain HTTP is sent to HTTPS'] : []),
+  ]
+}
+
+/** What agents change in requests and answers because the API says so, one short sentence a rule. */
+export function describeEdits({ redirects = [], requestHeaders, responseHeaders, hsts }: Edits): string[] {
+  const namesOf = ({ remove = [], set = {}, add = {} }: HeaderEdits) =>
+    [...new Set([...remove, ...Object.keys(set), ...Object.keys(add)])].join(', ')
+  return [
+    ...redirects.map(({ from, to }) => `The agent redirects ${from} to ${to}`),
+    ...(requestHeaders ? [`The agent changes headers of requests: ${namesOf(requestHeaders)}`] : []),
+    ...(responseHeaders ? [`The agent changes headers of answers: ${namesOf(responseHeaders)}`] : []),
+    ...(hsts ? [`Browsers are told to use HTTPS only, for ${hsts.maxAgeSeconds} seconds`] : []),
   ]
 }
