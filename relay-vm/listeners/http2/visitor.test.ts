@@ -205,6 +205,14 @@ describe('http/2 visitor: refusals', () => {
     expect(rig.refused).toEqual(['http.requests_rate', 'http.body_limit'])
   })
 
+  test('a visitor who may not come in stays refused, however many requests it sends', async () => {
+    const rig = await startRig({ more: { welcome: () => 'visitor.rate' } })
+    const client = rig.connect()
+    for (let turn = 0; turn < 3; turn++)
+      expect(await over(ask(client, { ':path': '/' }))).toMatchObject({ status: 429 })
+    expect(rig.upstreams).toHaveLength(0)
+  })
+
   test('a refusal of the stream is told by its page', async () => {
     const rig = await startRig()
     rig.refusal = 'tunnel.away'

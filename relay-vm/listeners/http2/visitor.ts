@@ -98,9 +98,11 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
     const which = `${address} ${host}`
     if (!this.#isUnasked && which === this.#welcomed) return undefined
     this.#isUnasked = false
-    this.#welcomed = which
-    const refusal = this.deps.welcome?.(this.options, calls.caller, host)
-    return typeof refusal === 'string' ? refusal : undefined
+    const found = this.deps.welcome?.(this.options, calls.caller, host)
+    const refusal = typeof found === 'string' ? found : undefined
+    // The next request of a visitor that was refused is asked about again.
+    this.#welcomed = refusal === undefined ? which : ''
+    return refusal
   }
 
   worked(startMs: number, bytes: number): void {
