@@ -45,10 +45,10 @@ export const nameCodes = {
   'name.wildcard': {
     code: 'PT-2410',
     ...slip,
-    title: 'Asterisk in the wrong place',
+    title: 'Asterisk in a host name',
     cause:
-      'An asterisk stands for the whole first part of a host name, as in *.example.com, and is allowed only where several names may be meant.',
-    cure: 'Write the names out, or put the asterisk first, with a dot after it.',
+      'An asterisk stands for many names, as in *.example.com. Each name of a tunnel and each own domain is one host.',
+    cure: 'Write each name out, and add them one by one.',
   },
   'name.suffix': {
     code: 'PT-2411',
