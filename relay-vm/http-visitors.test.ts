@@ -27,8 +27,8 @@ afterEach(async () => {
 })
 
 /** A relay, an agent, and an upstream that answers with the request it got. */
-async function startTunnel(rules: Partial<Policy> = {}) {
-  const { relay, ports } = await bench.startRelay()
+async function startTunnel(rules: Partial<Policy> = {}, changes: Record<string, unknown> = {}) {
+  const { relay, ports } = await bench.startRelay(changes)
   const server = createHttpServer((request, response) => {
     const { host: named, 'x-forwarded-proto': proto, 'x-forwarded-for': from } = request.headers
     response.end(JSON.stringify({ url: request.url, named, proto, from }))
@@ -137,6 +137,33 @@ describe('relay: http tunnels', () => {
     const [error] = await once(connectTls({ ...own, ca }), 'error')
     expect(String(error.code)).toMatch(/ALERT_NO_APPLICATION_PROTOCOL|ECONNRESET/)
     expect((await get(ports.httpPort, host)).status).toBe(200)
+  })
+
+  test('where another process may serve the tunnel HTTP/2 is for visitors who speak nothing else', async () => {
+    const listen = {
+      tls: { host: '127.0.0.1', port: 0 },
+      http: { host: '127.0.0.1', port: 0 },
+      tcpHost: '127.0.0.1',
+      siblings: `${bench.dataDir}/siblings`,
+    }
+    const { ports, ca, agent } = await startTunnel({}, { listen })
+    const spoken = async (...ALPNProtocols: string[]) => {
+      const socket = connectTls({
+        port: ports.tlsPort,
+        host: '127.0.0.1',
+        servername: host,
+        ca,
+        ALPNProtocols,
+      })
+      await once(socket, 'secureConnect')
+      socket.destroy()
+      return socket.alpnProtocol
+    }
+    expect(await spoken('h2', 'http/1.1')).toBe('h2')
+    agent.session.close('session.closed')
+    await agent.heard('closed')
+    expect(await spoken('h2', 'http/1.1')).toBe('http/1.1')
+    expect(await spoken('h2')).toBe('h2')
   })
 
   test('a rate of new visitors counts a connection of HTTP/2 once, however many requests run at a time', async () => {

@@ -195,11 +195,13 @@ export class HttpVisitors {
 
   /**
    * Whether visitors may speak HTTP/2 for this name: its tunnel is served here and nowhere else on this machine, since
-   * other processes get visitors in HTTP/1.1, and so do the relay's own names.
+   * other processes get visitors in HTTP/1.1, and so do the relay's own names. A visitor that speaks nothing else, as
+   * gRPC clients do, gets an answer that says to come again instead of a failed handshake.
    */
-  speaksHttp2(name: string): boolean {
-    if (this.#leaving || this.#ownNames.has(name) || this.#isElsewhere(name)) return false
-    return this.#parts.names.resolve(name)?.claims.kind === 'http'
+  speaksHttp2(name: string, isOnly: boolean): boolean {
+    if (this.#ownNames.has(name) || (!isOnly && (this.#leaving || this.#isElsewhere(name)))) return false
+    const { names } = this.#parts
+    return (names.resolve(name)?.claims.kind ?? names.offline(name)) === 'http'
   }
 
   /** The tunnel of `name` that wants its visitors' TLS untouched. */

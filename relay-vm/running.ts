@@ -78,7 +78,7 @@ export class Running {
       handshakes: parts.handshakes,
       agentSni: config.public.agentSni,
       servesName: (name) => web.servesName(name),
-      speaksHttp2: (name) => web.speaksHttp2(name),
+      speaksHttp2: (name, isOnly) => web.speaksHttp2(name, isOnly),
       passthrough: (name) => web.passthrough(name),
       offline: (name) => web.offline(name),
       findSibling: (name, origin) => web.findTlsSibling(name, origin),

@@ -68,8 +68,8 @@ export type TlsOptions = {
   servesName(name: string): boolean
   /** If the tunnel of this name wants its visitors' TLS untouched and is offline: the meters that count them. */
   offline(name: string): Pick<Meters, 'refused'> | undefined
-  /** Whether visitors may speak HTTP/2 for this name. */
-  speaksHttp2(name: string): boolean
+  /** Whether visitors may speak HTTP/2 for this name; `isOnly`: this one speaks nothing else. */
+  speaksHttp2(name: string, isOnly: boolean): boolean
   /** The certificates of names that have their own. */
   readonly certificates: Pick<Certificates, 'prepare' | 'contextOf'>
   /** The names whose visitors have to show a certificate. */
@@ -254,8 +254,9 @@ export class TlsListener {
 
   /** undefined: the visitor speaks nothing that we do, which TLS tells it by an alert. */
   #protocolOf(name: string, offered: readonly string[]): string | undefined {
-    if (offered.includes('h2') && this.#options.speaksHttp2(name.toLowerCase())) return 'h2'
-    return offered.includes('http/1.1') ? 'http/1.1' : undefined
+    const isOnly = !offered.includes('http/1.1')
+    if (offered.includes('h2') && this.#options.speaksHttp2(name.toLowerCase(), isOnly)) return 'h2'
+    return isOnly ? undefined : 'http/1.1'
   }
 
   #greetAgent(socket: TLSSocket): void {
