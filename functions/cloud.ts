@@ -15,10 +15,10 @@ import {
   type EnrolledRelayIdentity,
   enrolledRelayIdentity,
 } from '@porttunneler/shared/control/relay-enrolment'
-import { lookUpAlias, lookUpCaa } from '@porttunneler/shared/dns/caa'
 import { openCloudflareDns } from '@porttunneler/shared/dns/cloudflare'
 import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { openInquiryDesk } from '@porttunneler/shared/dns/look'
+import { openLookUps } from '@porttunneler/shared/dns/look-ups'
 import { textsServed } from '@porttunneler/shared/dns/served'
 import { lazyBus } from './platform/bus.lazy.ts'
 import { type FirebaseAccounts, openFirebaseAccounts } from './platform/firebase-accounts.ts'
@@ -92,12 +92,11 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
   }
 }
 
-function certificatesOf({ acme, control: { version } }: Settings): Certificates {
+function certificatesOf({ acme, resolvers, control: { version } }: Settings): Certificates {
   if (!acme) return noCertificates
   return {
     issuers: acmeIssuers(acme.issuers, { email: acme.email, version }),
-    caa: lookUpCaa,
-    alias: lookUpAlias,
+    ...openLookUps({ resolvers, clock }),
   }
 }
 

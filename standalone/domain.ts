@@ -11,9 +11,9 @@ import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { OnBackgroundError } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
-import { lookUpAlias, lookUpCaa } from '@porttunneler/shared/dns/caa'
 import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { type DeskOptions, openInquiryDesk } from '@porttunneler/shared/dns/look'
+import { openLookUps } from '@porttunneler/shared/dns/look-ups'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import type { DataFolder } from './data-folder.ts'
 import { type Authority, localCertificates } from './local-authority.ts'
@@ -76,7 +76,7 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     mail,
     vault,
     inquiries,
-    certificates: certificatesOf(options),
+    certificates: certificatesOf(options, dns.resolvers),
     dns: noDns,
     askNetworks: cloudflareAsker(),
   }
@@ -94,13 +94,15 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
   }
 }
 
-function certificatesOf({ acme, authority, clock, version }: DomainOptions): Certificates {
+function certificatesOf(
+  { acme, authority, clock, version }: DomainOptions,
+  resolvers: DeskOptions['resolvers'],
+): Certificates {
   if (authority) return localCertificates(authority, clock)
   if (!acme) return noCertificates
   return {
     issuers: acmeIssuers(acme.issuers, { email: acme.email, version }),
-    caa: lookUpCaa,
-    alias: lookUpAlias,
+    ...openLookUps({ resolvers, clock }),
   }
 }
 

@@ -347,6 +347,25 @@ export function describeDomains(name: string, make: MakeStore): void {
       },
     )
 
+    check(
+      'an issuer without a name cannot be allowed by CAA records, our own authority need not be',
+      async (stage) => {
+        const { ada, control, zones, clock } = stage
+        const unnamed = [{ caa: [] }] as unknown as Certificates['issuers']
+        zones.caa = ['ISSUE ca.example']
+        await stage.add(ada)
+        await stage.put(ada)
+        const findsOf = async (certificates: Certificates) => {
+          clock.advance(2 * day)
+          await makeWorker({ ...control, certificates }, 1).round(60_000)
+          return stage.finds(ada)
+        }
+        expect(await findsOf({ ...noCertificates, issuers: unnamed })).toEqual(['domain.caa_forbids'])
+        expect(await findsOf({ ...noCertificates, issuers: unnamed, local: ['localhost'] })).toEqual([])
+        expect(await findsOf(noCertificates)).toEqual([])
+      },
+    )
+
     check('a closed account has no host any more', async (stage) => {
       const { ada } = stage
       await stage.add(ada, await stage.tunnelOf(ada, 'web'))

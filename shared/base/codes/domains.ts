@@ -86,7 +86,7 @@ export const domainCodes = {
     title: 'CAA record forbids our certificates',
     cause:
       'A CAA record of the domain says who may issue certificates for it, and it names none of our issuers.',
-    cure: 'Add a CAA record for one of the issuers that the detail names, or delete the CAA records.',
+    cure: 'Add a CAA record for one of the issuers that the detail names, or delete the CAA records. If it names none, an operator can add `caa` to the issuer in the settings of the server.',
   },
   'domain.lame': {
     code: 'PT-2512',

@@ -20,8 +20,10 @@ export async function allowedIssuers(
     const records = await closest(caa, name)
     allowed = allowed.filter((issuer) => allows(records, issuer, isWild))
     if (allowed.length > 0) continue
-    const names = issuers.flatMap((issuer) => issuer.caa).join(' or ')
-    throw fail('certificate.caa', `The CAA records for ${name} allow none of: ${names}.`)
+    const names = issuers.flatMap((issuer) => issuer.caa)
+    const ours =
+      names.length > 0 ? `none of: ${names.join(' or ')}` : 'no issuer without a name in the settings'
+    throw fail('certificate.caa', `The CAA records for ${name} allow ${ours}.`)
   }
   return allowed
 }

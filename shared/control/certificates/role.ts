@@ -81,7 +81,7 @@ export interface Issuer {
   renewalWindow(ariId: string, signal: AbortSignal): Promise<RenewalWindow | undefined>
 }
 
-export type CaaRecord = { readonly critical: number; readonly issue?: string; readonly issuewild?: string }
+export type CaaRecord = { readonly issue?: string; readonly issuewild?: string }
 
 export interface Certificates {
   /** In order of preference; none: nothing is ordered. */

@@ -157,10 +157,10 @@ describe('certificates: schedule', () => {
   })
 
   test('a forbidding CAA record skips that issuer, and the error names ours when it forbids all', async () => {
-    const one = await makeStage({ caa: [{ critical: 0, issue: 'second.test; validationmethods=http-01' }] })
+    const one = await makeStage({ caa: [{ issue: 'second.test; validationmethods=http-01' }] })
     await one.pass(1000)
     expect(await one.read()).toMatchObject({ state: 'valid', issuer: 'second' })
-    const none = await makeStage({ caa: [{ critical: 0, issue: ';' }] })
+    const none = await makeStage({ caa: [{ issue: ';' }] })
     await none.pass(1000)
     const reason = 'The CAA records for tunnel.example.com allow none of: first.test or second.test.'
     expect(await none.read()).toMatchObject({ state: 'failing', error: 'PT-2605', reason })

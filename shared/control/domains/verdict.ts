@@ -18,8 +18,8 @@ export type Expected = {
   readonly targets: readonly string[]
   /** Those of them that lead to the tunnel, the one that people are told first. */
   readonly leading: readonly string[]
-  /** The issuers that we use, by their names in CAA records; empty: none. */
-  readonly issuers: readonly string[]
+  /** The issuers that we use, by their names in CAA records; undefined: nothing is ordered from outside. */
+  readonly issuers: readonly string[] | undefined
 }
 
 export type Verdict = {
@@ -180,10 +180,14 @@ function addressesOf({ resolvers }: Evidence): readonly string[] {
 }
 
 function caaHints({ caa }: Evidence, { issuers }: Expected): readonly Finding[] {
-  const issue = caa.filter((value) => value.startsWith('issue '))
-  const named = issue.map((value) => value.slice('issue '.length).split(';')[0]?.trim() ?? '')
-  if (issuers.length === 0 || issue.length === 0 || named.some((name) => issuers.includes(name))) return []
-  return [finding('domain.caa_forbids', `Our issuers are ${issuers.join(', ')}.`)]
+  const issue = caa.filter((value) => /^issue /i.test(value))
+  const named = issue.map((value) => value.slice('issue '.length).split(';')[0]?.trim().toLowerCase() ?? '')
+  if (issuers === undefined || issue.length === 0 || named.some((name) => issuers.includes(name))) return []
+  const ours =
+    issuers.length > 0
+      ? `Our issuers are ${issuers.join(', ')}.`
+      : 'Our issuer has no name in the settings of the server, so no record can allow it.'
+  return [finding('domain.caa_forbids', ours)]
 }
 
 function sayLame({ servers }: Evidence): string {
