@@ -94,30 +94,30 @@ export const visitorCases = {
     },
   ),
   'rate visitorHandshakeRate': staged(
-    { limits: { handshakes: { visitors: { perMinute: 12_000, burst: 100 }, source: plenty } } },
+    { limits: { handshakes: { visitors: { perMinute: 12_000, burst: 400 }, source: plenty } } },
     {
       code: 'tls.budget',
-      count: 400,
+      count: 1_000,
       more: 20,
       ask: async (stage, count) => stage.hold(stage.ports.tlsPort, { count, first: await hello }),
       serve: (stage) => stage.askTls(),
     },
   ),
   'rate tunnel': staged(
-    { policy: { ...openPolicy, connectionsPerMinute: 400 } },
+    { policy: { ...openPolicy, connectionsPerMinute: 1_200 } },
     {
       code: 'tunnel.rate',
-      count: 420,
+      count: 1_250,
       ask: (stage, count) => stage.hold(stage.echoPort, { count }),
       serve: (stage) => stage.ping(),
     },
   ),
   'rate takenBack': { open: openTakenBack },
   'rate account': staged(
-    { limits: { account: { perMinute: 6_000, burst: 200 } } },
+    { limits: { account: { perMinute: 6_000, burst: 1_000 } } },
     {
       code: 'account.rate',
-      count: 400,
+      count: 1_250,
       more: 10,
       ask: async (stage, count) => stage.hold(await own(stage, account), { count }),
       serve: (stage) => stage.ping(),

@@ -18,7 +18,10 @@ const p99MsFloor = 25
 const triesMax = 3
 
 export type WalkOptions = {
-  /** Times taken of each row without and with a full pool. */
+  /**
+   * Times taken of each row without and with a full pool. The bursts of the rates' cases are large enough for a guest
+   * that asks 120 times: one that used as much as the greedy tenant would rightly be refused.
+   */
   readonly samples: number
   readonly rounds: number
 }
