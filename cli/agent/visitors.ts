@@ -98,6 +98,7 @@ export class Visitor implements StreamSink {
     const mayRefuse = hostOfTls !== undefined || (rules && mayReply(rules))
     const waits = this.#gate && mayRefuse && isAsked
     if (!waits) this.#dial()
+    this.#gate?.start()
   }
 
   get tunnel(): Tunnel {

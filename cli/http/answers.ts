@@ -48,6 +48,8 @@ export type Answers = {
   readonly isComplete: boolean
   /** The same, and another answer may follow. */
   readonly mayFollow: boolean
+  /** Nothing of the answer to the last request was sent, and all before it are complete. */
+  readonly hasRoom: boolean
   /** Nobody can tell any more where answers end. */
   readonly isLost: boolean
 }
@@ -79,6 +81,10 @@ export class PassedAnswers implements Answers {
 
   get mayFollow(): boolean {
     return this.#watch.mayFollow
+  }
+
+  get hasRoom(): boolean {
+    return this.#watch.hasRoom
   }
 
   get isLost(): boolean {
@@ -138,6 +144,10 @@ export class EditedAnswers implements Answers, AnswerReader {
 
   get mayFollow(): boolean {
     return this.#parser.mayFollow
+  }
+
+  get hasRoom(): boolean {
+    return !this.#isInBody && !this.#isOver && this.#asked.length === 1
   }
 
   onHead({ bytes, status, isInterim, isLast }: ReceivedHead): void {

@@ -104,4 +104,83 @@ describe('the gate where TLS ends at the agent', () => {
     expect(stranger.said()).toMatch(/^HTTP\/1\.1 401 /)
     expect([stranger.passed(), said()]).toEqual(['<refused visitor.password>', ''])
   })
+
+  test('a visitor that asks for nothing is let go after ten seconds, and a slow head gets a page', () => {
+    const mute = open()
+    mute.clock.advance(10_000)
+    expect([mute.said(), mute.passed()]).toEqual(['<end>', '<refused http.head_deadline>'])
+    const slow = open()
+    slow.ask('GET / HTT')
+    slow.clock.advance(9_999)
+    // More bytes do not give it more time.
+    slow.ask('P/1.1\r\nHost: ')
+    slow.clock.advance(1)
+    expect(slow.said()).toMatch(/^HTTP\/1\.1 408 .*PT-4010.*<end>$/s)
+    const gone = open()
+    gone.gate.onFin()
+    expect(gone.said()).toBe('<end>')
+  })
+
+  test('a later head has ten seconds from its first byte, and is refused behind the answers before it', () => {
+    const { ask, answer, said, clock } = open()
+    ask(get())
+    clock.advance(60_000)
+    ask('GET /2 ')
+    clock.advance(10_000)
+    expect(said()).toBe('')
+    answer(ok)
+    expect(said()).toMatch(/hiHTTP\/1\.1 408 .*<end>$/s)
+  })
+
+  const idleMs = 5 * 75_000
+  const post = 'POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\n'
+  test.each([
+    ['an answered visitor that asks for no more', get(), ok, /hi<end>$/],
+    ['an upstream that does not answer', get(), '', /^HTTP\/1\.1 504 .*PT-4017.*<end>$/s],
+    ['an upstream that stops inside its answer', get(), ok.slice(0, -1), /h<reset behind stream\.aborted>$/],
+  ])('nothing moves for minutes: %s', (_what, asked, answered, expected) => {
+    for (const rules of [{ logins: [] }, { logins: [], responseHeaders: { set: { A: 'b' }, remove: [] } }]) {
+      const { ask, answer, said, clock } = openGate(rules, { hostOfTls: 'a.test' })
+      ask(asked)
+      answer(answered)
+      clock.advance(idleMs)
+      expect(said()).toMatch(expected)
+      clock.advance(idleMs)
+      expect(clock.pending).toBe(0)
+    }
+  })
+
+  test('a body that stalls is the visitor’s fault, unless the upstream takes nothing', () => {
+    const slow = open()
+    slow.ask(`${post}a`)
+    slow.gate.consumed(slow.passed().length)
+    slow.clock.advance(idleMs)
+    expect(slow.said()).toContain('PT-4018')
+    const full = open()
+    full.ask(`${post}a`)
+    full.clock.advance(idleMs)
+    expect(full.said()).toContain('PT-4017')
+  })
+
+  test('bytes of a body or of an answer keep it open, and so does an Upgrade without any', () => {
+    const { ask, said, clock } = open()
+    ask(post)
+    for (let n = 0; n < 3; n++) {
+      ask('a')
+      clock.advance(4 * 75_000)
+    }
+    expect(said()).toBe('')
+    const socket = open()
+    socket.ask(get(upgrade))
+    socket.answer(switched)
+    socket.clock.advance(10 * idleMs)
+    expect([socket.said(), socket.clock.pending]).toEqual([`<upgraded>${switched}`, 0])
+  })
+
+  test('behind a relay that ended TLS, the relay alone keeps these times', () => {
+    const { ask, said, clock } = openGate({ logins: [] })
+    ask('GET / ')
+    clock.advance(10 * idleMs)
+    expect([said(), clock.pending]).toEqual(['', 0])
+  })
 })

@@ -9,11 +9,10 @@
  *     ▼
  *   settling ──▶ ended                   a refusal waits until earlier requests are answered, then is the last answer
  */
-import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
-import type { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
+import { VisitorTimers } from '@porttunneler/shared/http/visitor-timers'
 import type { SplicedStream } from '@porttunneler/shared/mux/splice'
 import type { VisitorStream } from '../agent/visitor-stream.ts'
 import {
@@ -25,38 +24,18 @@ import {
   editedHead,
   PassedAnswers,
 } from './answers.ts'
+import { Credit } from './credit.ts'
+import type { GateOptions } from './gate-options.ts'
 import { HeadEdit } from './head-edit.ts'
-import type { Reply, Stage } from './pipeline.ts'
+import { lateEnd } from './late-end.ts'
+import type { Reply } from './pipeline.ts'
 import { renderReply, statusOf } from './replies.ts'
 import { UpgradeReader } from './upgrade.ts'
 
-export type GateOptions = {
-  readonly stages: readonly Stage[]
-  readonly clock: Clock
-  readonly visitorAddress: string
-  readonly awaitsUpgrade: boolean
-  /** TLS ends here, so nobody has looked at the requests before. */
-  readonly endToEnd?: {
-    /** The host that the handshake was for. */
-    readonly host: () => string
-    /** Makes heads as the relay sends them. */
-    readonly rewriter: HeadRewriter
-  }
-  /** Bytes for the upstream, ours until it returns. The first ones belong to a request that was let in. */
-  deliver(bytes: Buffer): void
-  /** The visitor will send no more. */
-  finish(): void
-  /**
-   * The visitor is about to be answered here: the upstream, if there is one, is no longer needed. `key`: why, unless it
-   * is sent elsewhere.
-   */
-  onAnswered(key: ErrorKey | undefined): void
-  /** The stream was reset. */
-  onOver(key: ErrorKey): void
-}
-
 type State = 'scanning' | 'holding' | 'awaiting' | 'raw' | 'settling' | 'ended'
 
+/** A request whose head was not understood, or never came. */
+const unread: AskedRequest = { method: 'GET', isHttps: true, bytes: Buffer.alloc(0), host: '' }
 /** A visitor who was answered here may finish what it is sending: a reset would destroy the answer (RFC 9112, 9.6). */
 const lingerMs = 5_000
 
@@ -70,14 +49,10 @@ export class RequestGate implements SplicedStream {
   #upgradeAnswer: 'upgraded' | 'plain' | undefined
   #upgradePending = false
   #forwardedTotal = 0
-  /** Bytes from the stream, bytes passed on, how many of those the upstream took; and what was credited. */
-  #received = 0
-  #delivered = 0
-  #taken = 0
-  #credited = 0
+  readonly #credits: Credit
+  readonly #timers: VisitorTimers
   /** An answer of our own that waits for the end of earlier ones. */
   #reply: { readonly reply: Reply; readonly asked: AskedRequest } | undefined
-  #timer: Timer | undefined
   /** End-to-end: an Upgrade behind requests that are not answered yet, and the last request that was sent on. */
   #held: RequestHead | undefined
   #lastAsked: AskedRequest | undefined
@@ -87,6 +62,8 @@ export class RequestGate implements SplicedStream {
     this.#stream = stream
     this.#options = options
     if (options.awaitsUpgrade) this.#reader = new UpgradeReader()
+    this.#credits = new Credit((bytes) => stream.consumed(bytes))
+    this.#timers = new VisitorTimers(options.clock)
     const { stages } = options
     const write = (bytes: Buffer) => stream.write(bytes)
     this.#answers = stages.some(({ onAnswer }) => onAnswer)
@@ -94,9 +71,14 @@ export class RequestGate implements SplicedStream {
       : new PassedAnswers(write)
   }
 
+  /** Where TLS ends here, nobody else bounds the time that a visitor may take. Call it when the handshake is over. */
+  start(): void {
+    if (this.#options.endToEnd && !this.#hasEnded) this.#timers.awaitHead(this.#onHeadDeadline)
+  }
+
   /** From the visitor. */
   onData(chunk: Buffer): void {
-    this.#received += chunk.length
+    this.#credits.received(chunk.length)
     if (this.#state === 'raw') this.#deliver(chunk)
     else if (this.#state !== 'ended') {
       this.#scanner.push(chunk)
@@ -108,7 +90,9 @@ export class RequestGate implements SplicedStream {
   }
 
   onFin(): void {
-    if (this.#state !== 'settling' && this.#state !== 'ended') this.#options.finish()
+    if (this.#state === 'settling' || this.#hasEnded) return
+    if (this.#options.endToEnd && this.#forwardedTotal === 0) this.#endWith('stream.aborted')
+    else this.#options.finish()
   }
 
   get #hasEnded(): boolean {
@@ -118,7 +102,7 @@ export class RequestGate implements SplicedStream {
   /** Nothing more is sent or read. */
   close(): void {
     this.#state = 'ended'
-    this.#timer?.clear()
+    this.#timers.clear()
     this.#scanner.take()
   }
 
@@ -142,7 +126,7 @@ export class RequestGate implements SplicedStream {
   }
 
   consumed(bytes: number): void {
-    this.#taken += bytes
+    this.#credits.taken(bytes)
     this.#credit()
   }
 
@@ -173,14 +157,17 @@ export class RequestGate implements SplicedStream {
   #pump(): void {
     while (this.#state === 'scanning') {
       const event = this.#scanner.next()
-      if (event === undefined) return
+      if (event === undefined) {
+        if (this.#scanner.isInHead || this.#forwardedTotal === 0) this.start()
+        else this.#timers.forgetHead()
+        return
+      }
       if (event.kind === 'head') this.#takeHead(event)
       else if (event.kind === 'body') {
         this.#deliver(event.bytes)
         if (event.isLast) this.#onRequestEnd()
       } else if (this.#options.endToEnd) {
-        const asked = { method: 'GET', isHttps: true, bytes: Buffer.alloc(0), host: '' }
-        this.#answerWith({ kind: 'page', key: event.key }, asked)
+        this.#answerWith({ kind: 'page', key: event.key }, unread)
       } else {
         // The relay scans by the same rules, so this sender got past it.
         this.#cut(event.key)
@@ -189,6 +176,7 @@ export class RequestGate implements SplicedStream {
   }
 
   #takeHead(head: RequestHead): void {
+    this.#timers.forgetHead()
     const waits = this.#options.endToEnd && head.wantsUpgrade && !this.#answers.isComplete
     if (!waits) {
       this.#onHead(head)
@@ -212,6 +200,7 @@ export class RequestGate implements SplicedStream {
 
   #onHead(head: RequestHead): void {
     const { stages, visitorAddress, endToEnd } = this.#options
+    const stream = this.#stream
     const edit = new HeadEdit(endToEnd ? endToEnd.rewriter.rewrite(head) : head.bytes)
     const asked = askedRequest(head, edit)
     // A host of somebody else's would reach an application that thinks it is its own.
@@ -226,7 +215,10 @@ export class RequestGate implements SplicedStream {
       return
     }
     this.#answers.asked(asked)
-    if (endToEnd) this.#lastAsked = asked
+    if (endToEnd) {
+      if (!this.#lastAsked) this.#timers.awaitProgress(() => stream.bytesIn + stream.bytesOut, this.#giveUp)
+      this.#lastAsked = asked
+    }
     if (endToEnd && head.wantsUpgrade) {
       this.#reader = new UpgradeReader()
       this.#upgradeAnswer = undefined
@@ -251,6 +243,8 @@ export class RequestGate implements SplicedStream {
     this.#state = this.#upgradeAnswer === 'upgraded' ? 'raw' : 'scanning'
     if (this.#state === 'scanning') this.#pump()
     else {
+      // Like a tcp tunnel from here.
+      this.#timers.forgetProgress()
       const held = this.#scanner.take()
       if (held.length > 0) this.#deliver(held)
     }
@@ -258,19 +252,37 @@ export class RequestGate implements SplicedStream {
   }
 
   #deliver(bytes: Buffer): void {
-    this.#delivered += bytes.length
+    this.#credits.delivered(bytes.length)
     this.#options.deliver(bytes)
   }
 
-  /** Bytes that wait for the upstream or are held are not credited; heads may grow or shrink on their way. */
   #credit(): void {
     const isHeld = this.#state === 'awaiting' || this.#state === 'settling' || this.#state === 'holding'
-    const held = isHeld ? this.#scanner.pendingBytes : 0
-    const due = this.#received - held - Math.max(0, this.#delivered - this.#taken)
-    if (due <= this.#credited) return
-    const bytes = due - this.#credited
-    this.#credited = due
-    this.#stream.consumed(bytes)
+    this.#credits.settle(isHeld ? this.#scanner.pendingBytes : 0)
+  }
+
+  // --- visitors and upstreams that keep the other waiting ---
+
+  readonly #onHeadDeadline = (): void => {
+    const key = 'http.head_deadline'
+    // A browser opens connections that it may need later: without a request there is no answer.
+    if (this.#scanner.pendingBytes > 0) this.#answerWith({ kind: 'page', key }, unread)
+    else this.#endWith(key)
+  }
+
+  /** Nothing has moved for minutes. */
+  readonly #giveUp = (): void => {
+    const asked = this.#lastAsked
+    const isVisitorLate = !this.#scanner.isBetween && !this.#credits.isAwaited
+    const end = lateEnd(this.#answers, isVisitorLate)
+    if (end === 'close' || !asked) this.#endWith(undefined)
+    else if (end === 'cut') this.#breakOff('stream.aborted')
+    else this.#tell({ kind: 'page', key: end }, asked)
+  }
+
+  #endWith(key: ErrorKey | undefined): void {
+    this.#stream.end()
+    this.#leave(key)
   }
 
   // --- answers of our own ---
@@ -278,6 +290,7 @@ export class RequestGate implements SplicedStream {
   /** The relay ends a stream on which the upstream is silent for minutes. */
   #answerWith(reply: Reply, asked: AskedRequest): void {
     this.#state = 'settling'
+    this.#timers.forgetHead()
     this.#reply = { reply, asked }
     // A visitor who asks for more takes that answer for complete, and we cannot tell.
     if (this.#answers.isLost) this.end()
@@ -307,22 +320,24 @@ export class RequestGate implements SplicedStream {
     if (unanswered) this.#tell({ kind: 'page', key: 'upstream.answer' }, unanswered)
     else if (isUnasked) {
       // It has nothing more to say to a visitor, who may ask again on another connection.
-      this.#stream.end()
-      this.#leave(undefined)
-    } else {
-      this.close()
-      this.#stream.resetBehind('upstream.answer')
-      this.#options.onOver('upstream.answer')
-    }
+      this.#endWith(undefined)
+    } else this.#breakOff('upstream.answer')
+  }
+
+  /** The visitor sees that its answer is incomplete. */
+  #breakOff(key: ErrorKey): void {
+    this.close()
+    this.#stream.resetBehind(key)
+    this.#options.onOver(key)
   }
 
   /** Drops what the visitor still sends, for a while. */
   #leave(key: ErrorKey | undefined): void {
     this.close()
     this.#options.onAnswered(key)
-    this.#taken = this.#delivered
+    this.#credits.forgive()
     this.#credit()
-    this.#timer = this.#options.clock.after(lingerMs, () => this.#cut(key ?? 'stream.aborted'))
+    this.#timers.awaitEnd(this.#options.clock.after(lingerMs, () => this.#cut(key ?? 'stream.aborted')))
   }
 
   #cut(key: ErrorKey): void {

@@ -34,6 +34,8 @@ export function openGate(
     consumed: (bytes: number) => {
       consumed += bytes
     },
+    bytesIn: 0,
+    bytesOut: 0,
   }
   const gate = new RequestGate(stream as unknown as Stream, {
     stages: stagesOf(rules, { guesses, realm: 'web' }),
@@ -51,11 +53,15 @@ export function openGate(
     onAnswered: (key) => passed.push(key === undefined ? '<answered>' : `<refused ${key}>`),
     onOver: (key) => passed.push(`<over ${key}>`),
   })
+  gate.start()
   return {
     gate,
     stream,
     clock,
-    ask: (text: string) => gate.onData(Buffer.from(text, 'latin1')),
+    ask: (text: string) => {
+      stream.bytesIn += text.length
+      gate.onData(Buffer.from(text, 'latin1'))
+    },
     answer: (text: string) => gate.write(Buffer.from(text, 'latin1')),
     said: () => said.splice(0).join(''),
     passed: () => passed.splice(0).join(''),

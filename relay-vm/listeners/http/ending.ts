@@ -4,11 +4,11 @@ import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import { renderPage } from '@porttunneler/shared/http/pages'
 import type { RequestScanner } from '@porttunneler/shared/http/scanner'
+import type { VisitorTimers } from '@porttunneler/shared/http/visitor-timers'
 import { abort, resetBehind } from '@porttunneler/shared/mux/last-words'
 import type { Calls } from './calls.ts'
 import type { HttpVisitorDeps, HttpVisitorOptions } from './deps.ts'
 import { bidFarewell } from './farewell.ts'
-import type { VisitorTimers } from './idle.ts'
 import type { VisitorReading } from './reading.ts'
 
 export type EndingParts = {

@@ -1,9 +1,9 @@
 /**
- * Waiting at visitor connections. Idle connections are found in steps, by counters that exist anyway: no timer is
- * touched for a byte.
+ * Waiting at visitor connections of http tunnels, where their TLS ends: at a relay or at an agent. Idle connections are
+ * found in steps, by counters that exist anyway: no timer is touched for a byte.
  */
-import type { Clock, Timer } from '@porttunneler/shared/base/clock'
-import { limits } from '@porttunneler/shared/protocol/limits'
+import type { Clock, Timer } from '../base/clock.ts'
+import { limits } from '../protocol/limits.ts'
 
 const steps = 4
 
