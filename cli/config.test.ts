@@ -40,6 +40,23 @@ const bad: readonly BadFile[] = [
     'PT-6011',
     /unique/,
   ],
+  [
+    'a domain that is no host',
+    tunnels('a: {kind: http, upstream: 1, domain: "%41.example.com"}'),
+    '3:40',
+    'PT-6012',
+    /domain: PT-2405/,
+  ],
+  [
+    'one domain in two spellings',
+    tunnels(
+      'a: {kind: http, upstream: 1, domain: München.de.}',
+      'b: {kind: http, upstream: 2, domain: XN--mnchen-3ya.de}',
+    ),
+    '4:40',
+    'PT-6012',
+    /leads to one tunnel, and "a" has it already/,
+  ],
   ['another version', good.replace('version: 1', 'version: 2'), '2:10', 'PT-6012', /only version 1 exists/],
   ['no version', good.replace('version: 1', ''), '1:1', 'PT-6012', /version: only version 1 exists/],
   ['no tunnels', 'version: 1\ntunnels: {}', '2:10', 'PT-6012', /at least one tunnel/],

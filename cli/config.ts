@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { readAscii } from '@porttunneler/shared/base/host-names'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import type { HealthCheck, WantedTunnel } from './agent/tunnels.ts'
@@ -121,7 +122,7 @@ function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Te
     }
     if (tunnel.kind === 'tcp') return tcpTunnels(name, tunnel, sayAt).map((one) => ({ ...one, ...common }))
     const upstream = parseUpstream(String(tunnel.upstream))
-    const { domain } = tunnel
+    const domain = tunnel.domain === undefined ? undefined : readDomain(tunnel.domain, sayAt)
     const parts = toHttpParts(tunnel, folder, sayAt)
     return [
       {
@@ -135,6 +136,7 @@ function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Te
     ]
   })
   checkNames(wanted, tell)
+  checkDomains(wanted, tell)
   return {
     ...(proxy !== undefined && { proxy }),
     ...(cell !== undefined && { cell }),
@@ -178,6 +180,26 @@ function checkNames(tunnels: readonly WantedTunnel[], tell: Tell): void {
       return
     }
     seen.add(name)
+  }
+}
+
+/** @returns the one form of the host, so that another spelling in the changed file is no change */
+function readDomain(text: string, tell: (option: string, message: string) => void): string | undefined {
+  const read = readAscii(text)
+  if ('host' in read) return read.host
+  tell('domain', `${read.error.code}: ${read.error.detail}`)
+  return undefined
+}
+
+/** A domain leads to one tunnel; of two, the one that came online last would have it. */
+function checkDomains(tunnels: readonly WantedTunnel[], tell: Tell): void {
+  const seen = new Map<string, string>()
+  for (const { name = '', domain } of tunnels) {
+    if (domain === undefined) continue
+    const other = seen.get(domain)
+    if (other !== undefined)
+      tell(['tunnels', name, 'domain'], `${domain} leads to one tunnel, and "${other}" has it already`)
+    seen.set(domain, name)
   }
 }
 

@@ -53,6 +53,10 @@ describe('command line', () => {
     ['http 3000 --name ｓｈｏｐ', 2, 'PT-2405'],
     [`http 3000 --name ${'a'.repeat(41)}`, 2, 'PT-2406'],
     ['http 3000 --name shop-', 2, 'PT-2407'],
+    // Each of them would be another host after a mapping that nobody sees.
+    ['domains remove %41.example.com --yes', 2, 'PT-2405'],
+    ['domains check ｓｈｏｐ.example.com', 2, 'PT-2405'],
+    ['domains check 127.1', 2, 'PT-2408'],
     [`tcp 1 --port 20100-20101 --name ${'a'.repeat(35)}`, 2, 'PT-6001'],
     ['tcp 22 --port 70000', 2, 'PT-6001'],
     ['keys create', 2, 'PT-6001'],

@@ -1,10 +1,9 @@
 /** `ptun domains`: own domains are listed, added, checked and removed. */
 import { createInterface } from 'node:readline/promises'
-import { domainToASCII } from 'node:url'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
 import { fail } from '@porttunneler/shared/base/errors'
-import { plainName } from '@porttunneler/shared/base/labels'
+import { readAscii } from '@porttunneler/shared/base/host-names'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
 import { formatDate, formatTable } from '../output/format.ts'
@@ -50,8 +49,9 @@ export async function addDomain(
 
 /** Looks now, and waits for the result. @returns 0 when nothing is wrong with the domain and its certificate */
 export async function checkDomain(context: Context, text: string): Promise<number> {
+  const host = hostOf(text)
   const { client } = await connectApi(context)
-  const domain = await lookNow(context, client, hostOf(text))
+  const domain = await lookNow(context, client, host)
   tell(context, { event: 'domain.checked', ...domain })
   const isCertified = domain.certificate?.state !== 'failing'
   const isFine = domain.state === 'verified' && domain.findings.length === 0
@@ -96,10 +96,13 @@ export async function removeDomain(
 }
 
 /**
- * The host as the server keeps it. If it cannot be a host at all the server reports that, with its rules and reasons.
+ * The host as the server keeps it. It refuses `%41.com` and the like, which a mapping would take for another host.
+ * @throws name.*
  */
 function hostOf(text: string): string {
-  return domainToASCII(plainName(text)) || text
+  const read = readAscii(text)
+  if ('error' in read) throw read.error
+  return read.host
 }
 
 /** All pages; an account has at most a thousand. */

@@ -62,6 +62,7 @@ describe('names', () => {
     ['_acme-challenge', 'PT-2405'],
     ['%41', 'PT-2405'],
     ['ｓｈｏｐ', 'PT-2405'],
+    ['\u212a8s', 'PT-2405'],
     ['p\u0430ypal', 'PT-2405'],
     ['shop.\u0430.tunnel.example.com', 'PT-2409'],
     ['sh*p', 'PT-2405'],

@@ -60,6 +60,9 @@ const hostile: readonly (readonly [text: string, key: string])[] = [
   ['shop１.example.com', 'name.characters'],
   ['𝓼𝓱𝓸𝓹.example.com', 'name.characters'],
   ['ⓢhop.example.com', 'name.characters'],
+  // The signs of Kelvin and Angstrom, which every lower-casing turns into letters.
+  ['\u212a8s.example.com', 'name.characters'],
+  ['\u212bngstrom.example.com', 'name.characters'],
   // Soft hyphen, zero-width joiner, right-to-left override, half of a surrogate pair.
   ['sh\u00adop.example.com', 'name.characters'],
   ['sh\u200dop.example.com', 'name.characters'],

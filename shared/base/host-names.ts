@@ -100,7 +100,8 @@ function slipOfText(text: string): PortTunnelerError | undefined {
   if (strange !== undefined)
     return fail('name.characters', `${show(text)} has ${sayOne(strange)}, which no host name has.`)
   const plain = text.normalize('NFKC')
-  if (plain !== text.normalize('NFC'))
+  // The signs of Kelvin and Angstrom are letters to both normal forms, and no name is written with them.
+  if (plain !== text.normalize('NFC') || /[\u2100-\u214f]/.test(text))
     return fail(
       'name.characters',
       `${show(text)} has letters of another width or form. Write ${show(plain)}.`,

@@ -14,7 +14,10 @@ export const cellDomainMax = 128 - 'host:'.length - nameMax - '-x7k2.'.length
 
 /** Lookup form of a name: capitals become small letters (RFC 4343), and a final dot is dropped (RFC 1034, 3.1). */
 export function plainName(text: string): string {
-  const name = text.toLowerCase()
+  // The sign of Kelvin has "k" as its small letter, so where there is more than ASCII only A to Z change.
+  const name = /^[ -~]*$/.test(text)
+    ? text.toLowerCase()
+    : text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
   return name.endsWith('.') ? name.slice(0, -1) : name
 }
 

@@ -88,7 +88,15 @@ describe('cells', () => {
     })
     // The names of its tunnels would be longer than ids may be.
     const domain = `${'a'.repeat(60)}.${'b'.repeat(20)}.example.com`
-    for (const change of [{ portFrom: 40_000 }, { domain }])
+    const noDomains = [
+      `${'a'.repeat(64)}.example`,
+      '192.0.2.1',
+      'a..example',
+      '*.example.com',
+      'm\u00fcnchen.de',
+    ]
+    const changes = [{ portFrom: 40_000 }, ...[domain, ...noDomains].map((one) => ({ domain: one }))]
+    for (const change of changes)
       await expect(act('cells.create', { ...second, ...change })).rejects.toMatchObject({
         key: 'operator.input',
       })

@@ -12,12 +12,17 @@ const hostSchema = z
   .string()
   .toLowerCase()
   .max(253)
-  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/, 'a host name')
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
+    'a host name; no part of it is longer than 63 characters',
+  )
 const portSchema = z.int().min(1).max(65_535)
 const idSchema = z.strictObject({ id: cellIdSchema })
 const face = {
   host: hostSchema,
-  domain: hostSchema.max(cellDomainMax),
+  domain: hostSchema
+    .max(cellDomainMax)
+    .refine((domain) => !/(^|\.)\d+$/.test(domain), 'a domain: an address has no names under it'),
   portFrom: portSchema.min(1024),
   portTo: portSchema,
   httpScheme: z.enum(['http', 'https']),
