@@ -226,7 +226,9 @@ describe('relay: tls tunnels', () => {
       ca: own.certificate,
     })
     expect(await readAll(socket)).toBe('from the upstream')
-    expect((await get(ports.httpPort, host)).status).toBe(404)
+    const plain = await get(ports.httpPort, host, '/a?b')
+    expect(plain).toMatchObject({ status: 308, location: `https://${host}:${ports.tlsPort}/a?b` })
+    expect(plain.body).toContain('PT-4021')
   })
 })
 

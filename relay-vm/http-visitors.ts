@@ -49,7 +49,7 @@ export class HttpVisitors {
       clock: parts.mux.clock,
       turn: parts.mux.turn,
       log,
-      lookup: (host, head) => this.#lookup(host, head.bytes),
+      lookup: (host, head, proto) => this.#lookup(host, head.bytes, proto),
       work: ({ trusts, origin }, worker) =>
         trusts ? undefined : parts.visitors.sources.join(origin.address, worker),
       serveOwn: (socket, first) => parts.ownHost.serve(socket, first),
@@ -258,11 +258,13 @@ export class HttpVisitors {
     return domain === undefined || !isUnder(host, domain) || !certificates.covers(`any.${domain}`)
   }
 
-  #lookup(host: string, head: Buffer): ReturnType<HttpVisitorDeps['lookup']> {
+  #lookup(host: string, head: Buffer, proto: VisitorSource['proto']): ReturnType<HttpVisitorDeps['lookup']> {
     if (this.#ownNames.has(host) || this.#isChallenge(host, head)) return 'own'
     const { names, visitors } = this.#parts
     const route = names.resolve(host)
-    if (route === undefined && names.offline(host) === 'http') return 'tunnel.away'
+    if (route === undefined && names.offline(host) !== undefined) return 'tunnel.away'
+    // Its TLS ends elsewhere. Who has ended it before us, as a proxy, cannot come in.
+    if (route?.claims.kind === 'tls' && proto === 'http') return 'http.https_only'
     if (route?.claims.kind !== 'http') return 'http.unknown_host'
     return {
       // Asked again for a later stream of the connection: the agent may have come back, or the policy changed.

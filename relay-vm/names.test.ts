@@ -144,6 +144,7 @@ describe('names at a relay', () => {
     expect(await visitByTls(host)).toBe('503')
     expect(await visitByTls(tlsHost)).toBe('ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR')
     expect(await visit('one.tunnels.test')).toBe('503')
+    expect(await visit(tlsHost)).toBe('503')
     expect(await visitByTls('other.example.org')).toBe('ERR_SSL_TLSV1_UNRECOGNIZED_NAME')
     say(8, '', '')
     expect(await visit(host)).toBe('404')

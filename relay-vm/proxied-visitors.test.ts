@@ -264,6 +264,18 @@ describe('Cloudflare in front', () => {
   })
 })
 
+test('a visitor of a tunnel that ends TLS itself is sent to HTTPS, unless the proxy has ended TLS already', async () => {
+  const { httpPort, agent } = await start()
+  const ticket = await control.ticket({ kind: 'tls', endpoint: 'host:t.tunnels.test' })
+  await agent.bind(3, ticket)
+  const asked = (proto: string) =>
+    ask(visit(httpPort), asks('t.tunnels.test', forwarded('203.0.113.9', proto)))
+  const plain = await asked('http')
+  expect(plain).toMatch(/^HTTP\/1\.1 308 /)
+  expect(plain).toContain('Location: https://t.tunnels.test/\r\n')
+  expect(await asked('https')).toMatch(/^HTTP\/1\.1 404 /)
+})
+
 describe('the PROXY protocol', () => {
   const header = (source: string) => `PROXY TCP4 ${source} 203.0.113.1 4711 80\r\n`
 

@@ -70,13 +70,14 @@ export type HttpVisitorDeps = {
   readonly turn: Turn
   readonly log: Log
   /**
-   * Where a Host leads. `host` is lower case without port or trailing dot.
+   * Where a Host leads. `host` is lower case without port or trailing dot. `proto`: how the visitor asks for it.
    * @returns 'own' for a name of this relay itself; an error key: why it leads nowhere
    */
   lookup(
     host: string,
     head: Pick<RequestHead, 'bytes'>,
-  ): HttpRoute | 'own' | 'tunnel.away' | 'http.unknown_host'
+    proto: VisitorSource['proto'],
+  ): HttpRoute | 'own' | 'tunnel.away' | 'http.https_only' | 'http.unknown_host'
   /** Counts the work of a visitor's connection for its address. */
   work?(visitor: HttpVisitorOptions, worker: Worker): JointWork | undefined
   /** Takes over a paused connection for the relay's own names. `first` was read from it. */

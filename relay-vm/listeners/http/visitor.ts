@@ -180,7 +180,7 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
   }
 
   #choose(head: RequestHead, host: string): void {
-    const route = this.#deps.lookup(host, head)
+    const route = this.#deps.lookup(host, head, this.calls.caller.proto)
     if (route === 'own') this.#deps.serveOwn(this.#socket, this.#detach(head))
     else if (typeof route === 'string') this.#refuse(route, head)
     else {

@@ -122,7 +122,7 @@ export class Http2Request implements Asker, BodyReader, Seeker {
       this.#reset(NGHTTP2_REFUSED_STREAM)
       return
     }
-    const route = deps.lookup(host, head)
+    const route = deps.lookup(host, head, this.#calls.caller.proto)
     // The relay's own names speak HTTP/1.1.
     if (route === 'own') this.#reset(NGHTTP2_HTTP_1_1_REQUIRED)
     else if (typeof route === 'string') this.onRefused(route)

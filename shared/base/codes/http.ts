@@ -173,7 +173,7 @@ export const httpVisitorCodes = {
     retry: 'never',
     owner: 'peer',
     title: 'Only by HTTPS',
-    cause: 'The owner of this tunnel lets nobody in by plain HTTP, which others on the way can read.',
+    cause: 'This tunnel lets nobody in by plain HTTP, which others on the way can read.',
     cure: 'Ask for the same address with https://; browsers follow the Location header by themselves.',
   },
   'http.answer': {
