@@ -14,6 +14,7 @@ import { dial } from './harness/sockets.ts'
 import { startStandaloneService } from './harness/standalone.ts'
 import { type HttpUpstream, startEcho, startHttp } from './harness/upstreams.ts'
 import { describeWith } from './requirements.ts'
+import { copyCertificateRecord } from './suites/certificate-record.ts'
 
 function transferOf(state: Transfer['state'], percent: number): Transfer {
   const [from, to] = [Date.UTC(2026, 10, 1), Date.UTC(2026, 11, 1)]
@@ -314,6 +315,7 @@ describeWith(['chromium'], 'console', () => {
       const alias = await page.evaluate<string>('navigator.clipboard.readText()')
       expect(alias).toMatch(/^[a-z2-7]{26}\.to\./)
       await tab.screenshot('domains')
+      await copyCertificateRecord(tab, card)
 
       await dns.zone('example.com', [`app CNAME ${alias}.`])
       const check = card.getByRole('button', { name: 'Check now: app.example.com' })
