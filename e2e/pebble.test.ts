@@ -10,9 +10,12 @@ import { AcmeIssuer } from '@porttunneler/shared/control/certificates/acme'
 import { ensureCertificate } from '@porttunneler/shared/control/certificates/ordering'
 import type { Certificates } from '@porttunneler/shared/control/certificates/role'
 import type { Control } from '@porttunneler/shared/control/control'
+import { proofOf } from '@porttunneler/shared/control/domains/proof'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { noDns } from '@porttunneler/shared/control/own-records'
 import type { Dns } from '@porttunneler/shared/control/platform'
+import { openLookUps } from '@porttunneler/shared/dns/look-ups'
+import { giveOwnDomain } from '@porttunneler/shared/testing/own-domain'
 import { usualLimits } from '@porttunneler/shared/testing/small-issuer'
 import { makeTestControl } from '@porttunneler/standalone/testing/control'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -50,18 +53,22 @@ describeWith(['pebble', 'pebbleNames'], 'certificates at pebble', () => {
   const issuerAt = (directory: string, name = 'pebble') =>
     new AcmeIssuer({ name, directory, caa: ['pebble.test'], limits: usualLimits, userAgent: 'test' })
 
-  async function stage({ dns = noDns, ...changes }: Partial<Certificates> & { readonly dns?: Dns }) {
+  async function stage(
+    { dns = noDns, ...changes }: Partial<Certificates> & { readonly dns?: Dns },
+    name = host,
+  ) {
     const testing = makeTestControl()
     parts.defer(() => testing.close())
     await testing.openCell()
     const role = { issuers: [issuerAt(pebble.directory)], caa: async () => [], ...changes }
     const control: Control = { ...testing.control, clock: systemClock, certificates: role, dns }
     thumbprint = await thumbprintOf(await acmeKey(control))
-    await ensureCertificate(control, host)
     return {
+      control,
       order: async () => {
-        await makeWorker(control, 4).take([`certificates.keep:${host}`])
-        return (await control.store.get(certificates.ref(host)))?.data
+        await ensureCertificate(control, name)
+        await makeWorker(control, 4).take([`certificates.keep:${name}`])
+        return (await control.store.get(certificates.ref(name)))?.data
       },
     }
   }
@@ -89,6 +96,31 @@ describeWith(['pebble', 'pebbleNames'], 'certificates at pebble', () => {
     })
     expect(await order()).toMatchObject({ state: 'valid', hosts: [host, `*.${host}`], reason: '' })
     expect(left.size).toBe(0)
+  })
+
+  test('DNS-01 gives one for an own domain whose owner leads the challenge to a name of ours', async () => {
+    const asked: string[] = []
+    const told: string[] = []
+    const issuer = issuerAt(pebble.directory)
+    const ready = issuer.ready.bind(issuer)
+    issuer.ready = (account, challenge, signal) => {
+      told.push(challenge.type)
+      return ready(account, challenge, signal)
+    }
+    const { put, remove } = pebble.records
+    const { alias } = openLookUps({ ...pebble.asking, clock: systemClock })
+    const dns: Dns = {
+      ...{ ...noDns, kind: 'cloudflare', remove },
+      put: (name, value, signal) => put(name, value, signal).then(() => void asked.push(name)),
+    }
+    const { control, order } = await stage({ issuers: [issuer], alias, dns }, 'app.example.org')
+    await giveOwnDomain(control, 'app.example.org', 'verified')
+    const claimed = { account: 'acc_1', host: 'app.example.org', claim: 'c' }
+    const { token } = await proofOf(control, claimed, [])
+    const ours = `${token}.acme.${host}`
+    await pebble.lead('_acme-challenge.app.example.org', ours)
+    expect(await order()).toMatchObject({ state: 'valid', hosts: ['app.example.org'], reason: '' })
+    expect([told, asked]).toEqual([['dns-01'], [ours]])
   })
 
   test('half of all nonces refused, and an issuer that takes seconds to look, do no harm', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { makeSelfSigned } from '@porttunneler/relay-vm/self-signed'
 import type { Dns } from '@porttunneler/shared/control/platform'
+import { type Exchange, networkExchange, type Peer } from '@porttunneler/shared/dns/exchange'
 import { programPath } from '../requirements.ts'
 import { eventually } from './events.ts'
 import { freePorts } from './ports.ts'
@@ -20,6 +21,10 @@ export type Pebble = {
   root(): Promise<string>
   /** TXT records, in its DNS server. */
   readonly records: Pick<Dns, 'put' | 'remove'>
+  /** A CNAME, in its DNS server. */
+  lead(name: string, target: string): Promise<void>
+  /** How its DNS server is asked. */
+  readonly asking: { readonly resolvers: readonly Peer[]; readonly exchange: Exchange }
   close(): Promise<void>
 }
 
@@ -96,10 +101,26 @@ export async function startPebble({
       put: (name, value) => say('set-txt', { host: `${name}.`, value }),
       remove: (name) => say('clear-txt', { host: `${name}.` }),
     },
+    lead: (name, target) => say('set-cname', { host: `${name}.`, target: `${target}.` }),
+    asking: { resolvers: [{ address: '127.0.0.1', port: dns }], exchange: exchangeInSmallLetters },
   }
 }
 
 /** Trusts the root in this process, in addition to the others. */
 function trust(root: string): void {
   setDefaultCACertificates([...getCACertificates('default'), root])
+}
+
+/** Its DNS server finds names only as they were set, and ours are asked for in mixed case. */
+const exchangeInSmallLetters: Exchange = (peer, message, { isAnswer, ...options }) => {
+  const plain = Buffer.from(message)
+  // The name begins after the header; lengths of labels are below the codes of letters.
+  const end = plain.indexOf(0, 12)
+  plain.set(Buffer.from(plain.toString('latin1', 12, end).toLowerCase(), 'latin1'), 12)
+  const respelt = (answer: Uint8Array) => {
+    const copy = Buffer.from(answer)
+    copy.set(message.subarray(12, end), 12)
+    return isAnswer(copy)
+  }
+  return networkExchange(peer, plain, { ...options, isAnswer: respelt })
 }

@@ -1,15 +1,14 @@
 /** What a relay is given: certificates of names that its own cell serves, ordered when it asks and not before. */
+
 import { makeTestControl } from '@porttunneler/standalone/testing/control'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { giveOwnDomain } from '../../testing/own-domain.ts'
 import { SmallIssuer } from '../../testing/small-issuer.ts'
 import { blankEndpoint, ensureCell } from '../cells.ts'
 import { certificates } from '../certificate-documents.ts'
-import type { Control } from '../control.ts'
-import { type AccountDoc, accounts, commands, endpoints, type TunnelDoc, tunnels } from '../documents.ts'
-import { verified } from '../domains/domain-documents.ts'
+import { type AccountDoc, accounts, commands, endpoints } from '../documents.ts'
 import { proofOf } from '../domains/proof.ts'
 import { makeWorker } from '../jobs/kinds.ts'
-import { names } from '../name-documents.ts'
 import { noDns } from '../own-records.ts'
 import type { Dns } from '../platform.ts'
 import { queries } from '../query-table.ts'
@@ -43,29 +42,13 @@ async function makeStage(dns: Dns = noDns, alias?: Certificates['alias']) {
     ...{ control, issuer, issuers, ask, clock: t.clock },
     lease: (host: string, cell = 'home') =>
       store.set(endpoints.ref(`host:${host}`), { ...blankEndpoint(cell, 'host', 0), state: 'leased' }),
-    own: (host: string, state: 'verified' | 'suspended') => own(control, host, state),
+    own: (host: string, state: 'verified' | 'suspended') => giveOwnDomain(control, host, state),
     /** All jobs that are due, and those that they ask for. */
     async work() {
       await worker.begin()
       for (let rounds = 0; rounds < 2; rounds++) await worker.round(60_000)
     },
   }
-}
-
-/** An own domain that leads to a tunnel of the cell `home`. */
-async function own({ store }: Control, host: string, state: 'verified' | 'suspended'): Promise<void> {
-  const common = { account: 'acc_1', since: 0, goneAt: 0, claim: 'c', domain: 'd' }
-  await store.set(verified.ref(host), { ...common, state })
-  const times = { version: 1, ticketsUntil: 0, removedAt: 0 }
-  await store.set(names.ref(host), {
-    account: 'acc_1',
-    tunnel: 'tun_1',
-    state: 'active',
-    cells: [],
-    ...times,
-  })
-  await store.set(tunnels.ref('tun_1'), { account: 'acc_1', cell: 'home' } as TunnelDoc)
-  await store.set(accounts.ref('acc_1'), { status: 'active' } as AccountDoc)
 }
 
 describe('certificates for relays', () => {
