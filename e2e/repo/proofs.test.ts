@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
 
-test.each(['0057-foundations-settled.md', '0067-what-proves-the-data-plane.md'])(
+test.each(['0057-foundations-settled.md', '0067-what-proves-the-data-plane.md', '0073-names-settled.md'])(
   'every test that %s names is there',
   (name) => {
     const rows = readFileSync(join(root, 'docs/decisions', name), 'utf8')

@@ -1,5 +1,5 @@
 /** An issuer's server that answers with anything but ACME: each answer is an error with a code, and nothing more. */
-import { generateKeyPairSync } from 'node:crypto'
+import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Secret } from '../../base/secret.ts'
 import { usualLimits } from '../../testing/small-issuer.ts'
@@ -22,17 +22,17 @@ const usual: Answers = {
 }
 
 /** @returns the issuer, and the requests that it sent */
-function serve(answers: Answers) {
-  const sent: { readonly path: string; readonly redirect: string | undefined }[] = []
+function serve(answers: Answers, more: Partial<ConstructorParameters<typeof AcmeIssuer>[0]> = {}) {
+  const sent: { readonly path: string; readonly redirect: unknown; readonly body: unknown }[] = []
   vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
     const path = url.slice(base.length)
-    sent.push({ path, redirect: init.redirect })
+    sent.push({ path, redirect: init.redirect, body: init.body })
     const answer = { ...usual, ...answers }[path]
     if (!answer) throw new TypeError(`nobody answers at ${url}`)
     return answer()
   })
   const options = { name: 'test', directory: `${base}/dir`, caa: [], limits: usualLimits, userAgent: 'test' }
-  return { issuer: new AcmeIssuer(options), sent }
+  return { issuer: new AcmeIssuer({ ...options, ...more }), sent }
 }
 
 afterEach(() => vi.unstubAllGlobals())
@@ -124,4 +124,24 @@ describe('ACME from a hostile server', () => {
     })
     await expect(issuer.renewalWindow('id', signal)).rejects.toMatchObject({ key: 'certificate.issuer_down' })
   })
+})
+
+test('an account is bound to the one that the issuer gave a key for (RFC 8555, section 7.3.4)', async () => {
+  const mac = randomBytes(32)
+  const eab = { keyId: 'kid-1', key: new Secret(mac.toString('base64url')) }
+  const accounts = { '/account': () => json({}, 201, { location: account.url }) }
+  const { issuer, sent } = serve(accounts, { eab, email: 'ada@example.com' })
+  expect(await issuer.account(key, signal)).toBe(account.url)
+  const body = String(sent.find(({ path }) => path === '/account')?.body)
+  const decode = (part: unknown) => JSON.parse(Buffer.from(String(part), 'base64url').toString())
+  const { payload, protected: head } = JSON.parse(body)
+  const { contact, externalAccountBinding: binding } = decode(payload)
+  expect(contact).toEqual(['mailto:ada@example.com'])
+  expect(decode(binding.protected)).toEqual({ alg: 'HS256', kid: 'kid-1', url: directory.newAccount })
+  // The same key as that of the request, and nothing of its private part.
+  expect(decode(binding.payload)).toEqual(decode(head).jwk)
+  expect(decode(binding.payload)).not.toHaveProperty('d')
+  const signed = createHmac('sha256', mac).update(`${binding.protected}.${binding.payload}`)
+  expect(binding.signature).toBe(signed.digest('base64url'))
+  expect(body).not.toContain(eab.key.reveal())
 })
