@@ -53,7 +53,8 @@ export class VisitorDesk {
     }
     // Another agent may do better: the relay tries the next one, and comes back when this one is well.
     const { health, lease } = tunnel
-    if (lease?.agents === 'many' && health?.state === 'unhealthy') {
+    const isShared = lease?.agents === 'many'
+    if (isShared && health?.state === 'unhealthy') {
       stream.reset(health.failure?.key ?? 'upstream.unhealthy')
       return deafSink
     }
@@ -63,7 +64,12 @@ export class VisitorDesk {
       return deafSink
     }
     const { endToEnd } = tunnel.wanted
-    const tls = endToEnd && this.#options.endTls?.(stream, endToEnd)
+    const wish = endToEnd && { inside: endToEnd, tunnel: tunnel.name, isShared }
+    const tls = wish && this.#options.endTls?.(stream, wish)
+    if (typeof tls === 'string') {
+      stream.reset(tls)
+      return deafSink
+    }
     const visitor = new Visitor(tls ?? stream, info, {
       tunnel,
       ...(tls && endToEnd === 'http' && { hostOfTls: () => tls.host }),

@@ -1,4 +1,5 @@
 /** What the agent does with a visitor's stream; end-to-end TLS stands in front of one and does the same. */
+import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 
@@ -17,7 +18,12 @@ export type VisitorStream = Pick<
 >
 
 /** Who gets a visitor's plain bytes. */
-export type PlainVisitor = StreamSink & { start(): void }
+export type PlainVisitor = StreamSink & {
+  /** The handshake is over. */
+  start(): void
+  /** Called before, where the relay asks first whether the upstream can be reached. */
+  dial(): void
+}
 
 /** A visitor's stream whose TLS ends here. */
 export type TlsStream = VisitorStream & {
@@ -29,4 +35,12 @@ export type TlsStream = VisitorStream & {
 
 /** What visitors speak inside TLS. */
 export type InsideTls = 'http' | 'anything'
-export type EndTls = (stream: VisitorStream, inside: InsideTls) => TlsStream
+export type TlsWish = {
+  readonly inside: InsideTls
+  /** The tunnel's name. */
+  readonly tunnel: string | undefined
+  /** Other agents serve the tunnel too, so the relay can pass the visitor on. */
+  readonly isShared: boolean
+}
+/** @returns a key: one of the other agents may do better */
+export type EndTls = (stream: VisitorStream, wish: TlsWish) => TlsStream | ErrorKey

@@ -94,10 +94,9 @@ export class Visitor implements StreamSink {
   start(): void {
     const { rules, tunnel, hostOfTls } = this.#options
     // Strangers do not reach the upstream. Only if several agents share the tunnel, the relay asks first which can.
-    const isAsked = tunnel.lease?.agents !== 'many' || hostOfTls !== undefined
-    const mayRefuse = hostOfTls !== undefined || (rules && mayReply(rules))
-    const waits = this.#gate && mayRefuse && isAsked
-    if (!waits) this.#dial()
+    const isAlone = tunnel.lease?.agents !== 'many'
+    const waits = this.#gate && (hostOfTls !== undefined || (isAlone && rules && mayReply(rules)))
+    if (!waits) this.dial()
     this.#gate?.start()
   }
 
@@ -117,7 +116,7 @@ export class Visitor implements StreamSink {
       awaitsUpgrade,
       ...(host && { endToEnd: { host, rewriter } }),
       deliver: (bytes) => {
-        this.#dial()
+        this.dial()
         this.#pass(bytes)
       },
       finish: () => this.#finish(),
@@ -129,7 +128,7 @@ export class Visitor implements StreamSink {
     })
   }
 
-  #dial(): void {
+  dial(): void {
     if (this.#isDialled) return
     this.#isDialled = true
     const { clock, memory, sessions } = this.#options

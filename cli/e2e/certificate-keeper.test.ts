@@ -114,11 +114,12 @@ describe('certificates of an agent', () => {
   test('a key is made, kept before it is used, and its certificate counts for handshakes', async () => {
     const server = new Server()
     const { keeper, named, until } = start(server)
-    expect(keeper.contextOf(host)).toBeUndefined()
+    expect([keeper.contextOf(host), keeper.hasAny('shop')]).toEqual([undefined, false])
     await until(() => server.requests.length === 1, 0)
     expect(kept().nextKey).toContain('PRIVATE KEY')
     expect(server.requests[0]?.csr).not.toContain('PRIVATE')
     await until(() => keeper.contextOf(host) !== undefined)
+    expect([keeper.hasAny('shop'), keeper.hasAny('other')]).toEqual([true, false])
     await until(() => named('certificate.ready').length === 1)
     expect(named('certificate.ordered')).toHaveLength(1)
     const { current, nextKey } = kept()

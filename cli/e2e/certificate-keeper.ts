@@ -94,6 +94,13 @@ export class CertificateKeeper {
     return this.#contexts.get(host)
   }
 
+  /** Whether a host of this tunnel has a certificate. */
+  hasAny(tunnel: string): boolean {
+    for (const [host, followed] of this.#hosts)
+      if (followed.tunnel === tunnel && this.#contexts.has(host)) return true
+    return false
+  }
+
   close(): void {
     this.#isClosed = true
     for (const { closing } of this.#hosts.values()) closing.abort()

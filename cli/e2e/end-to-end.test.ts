@@ -3,6 +3,7 @@ import type { Lease } from '@porttunneler/shared/api/schemas/tunnels'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { WantedTunnel } from '../agent/tunnels.ts'
+import type { VisitorStream } from '../agent/visitor-stream.ts'
 import type { Connection } from '../context.ts'
 import { EndToEnd } from './end-to-end.ts'
 
@@ -76,5 +77,14 @@ describe('hosts of an agent that ends TLS', () => {
     endToEnd.drop({ name: 'shop' })
     endToEnd.follow(wanted(), lease('shop.t.test'))
     expect(await asked(3)).toEqual(['shop.e2e.t.test', 'shop.t.test', 'shop.t.test'])
+  })
+
+  test('without a certificate, a visitor of a shared tunnel is left to other agents; alone, its handshake tells it', () => {
+    const { endToEnd } = start()
+    endToEnd.follow(wanted(), lease('shop.e2e.t.test'))
+    const stream = {} as VisitorStream
+    const end = (isShared: boolean) => endToEnd.endTls(stream, { inside: 'http', tunnel: 'shop', isShared })
+    expect(end(true)).toBe('tls.no_certificate')
+    expect(end(false)).toMatchObject({ isOver: undefined })
   })
 })

@@ -35,12 +35,15 @@ export class EndToEnd {
     })
   }
 
-  readonly endTls: EndTls = (stream, inside) =>
-    new TlsEnd(stream, {
+  readonly endTls: EndTls = (stream, { inside, tunnel, isShared }) => {
+    if (isShared && (tunnel === undefined || !this.#keeper.hasAny(tunnel))) return 'tls.no_certificate'
+    return new TlsEnd(stream, {
       clock: this.#options.clock,
       protocols: inside === 'http' ? ['http/1.1'] : [],
+      isShared,
       contextOf: (name) => this.#keeper.contextOf(name),
     })
+  }
 
   /** The tunnel has a lease. */
   follow({ endToEnd, domain }: WantedTunnel, { name, endpoint: { host } }: Lease): void {

@@ -105,6 +105,7 @@ class TestStream implements VisitorStream {
 }
 
 type Told = {
+  dialled: number
   started: number
   data: Buffer[]
   fins: number
@@ -113,17 +114,19 @@ type Told = {
   closed: number
 }
 
-async function stage({ protocols = [] as string[], name = host, ca = true } = {}) {
+async function stage({ protocols = [] as string[], name = host, ca = true, isShared = false } = {}) {
   const stream = new TestStream()
-  const told: Told = { started: 0, data: [], fins: 0, writables: 0, resets: [], closed: 0 }
+  const told: Told = { dialled: 0, started: 0, data: [], fins: 0, writables: 0, resets: [], closed: 0 }
   const context = createSecureContext({ key: key.reveal(), cert: await issued })
   const end = new TlsEnd(stream, {
     clock: systemClock,
     protocols,
+    isShared,
     contextOf: (asked) => (asked === host ? context : undefined),
   })
   const visitor: PlainVisitor = {
     start: () => void told.started++,
+    dial: () => void told.dialled++,
     onData: (bytes) => void told.data.push(Buffer.from(bytes)),
     onFin: () => void told.fins++,
     onWritable: () => void told.writables++,
@@ -244,5 +247,26 @@ describe('end of TLS at the agent', () => {
     end.end()
     end.onData(Buffer.from('late'))
     expect([told.resets, stream.hasEnded]).toEqual([[42], false])
+  })
+
+  test('where other agents may do better, the upstream is reached first, and what it says comes after the handshake', async () => {
+    const { stream, told, end, client } = await stage({ isShared: true })
+    expect([told.dialled, stream.openedTimes]).toEqual([1, 0])
+    const heard: Buffer[] = []
+    client.on('data', (bytes: Buffer) => heard.push(bytes))
+    end.write(Buffer.from('220 ready'))
+    end.opened(5)
+    end.opened(6)
+    await until(() => expect(Buffer.concat(heard).toString()).toBe('220 ready'))
+    end.end()
+    await until(() => expect(stream.hasEnded).toBe(true))
+    expect([told.started, stream.openedTimes, stream.resets]).toEqual([1, 1, []])
+  })
+
+  test('an upstream that cannot be reached is told to the relay before anything else', async () => {
+    const { stream, end } = await stage({ isShared: true })
+    end.reset('upstream.refused')
+    end.opened(5)
+    expect([stream.resets, stream.openedTimes]).toEqual([['upstream.refused'], 0])
   })
 })

@@ -15,17 +15,24 @@ export type TlsEndOptions = {
   readonly clock: Clock
   /** Empty: the visitor's programs speak whatever they like. */
   readonly protocols: readonly string[]
+  /**
+   * Several agents serve the tunnel: the relay sends the visitor's bytes when the upstream is reached, and asks another
+   * agent if it is not.
+   */
+  readonly isShared: boolean
   contextOf(name: string): SecureContext | undefined
 }
 
 export class TlsEnd implements TlsStream, StreamSink {
   readonly #stream: VisitorStream
-  #visitor: PlainVisitor = { ...deafSink, start() {} }
+  #visitor: PlainVisitor = { ...deafSink, start() {}, dial() {} }
   readonly #wire: Duplex
   readonly #tls: TLSSocket
-  readonly #timer: Timer
+  readonly #options: TlsEndOptions
+  #timer: Timer | undefined
   /** Calls back when the stream takes more. */
   #wake: (() => void) | undefined
+  #isGreeted = false
   #isSecure = false
   #isOver = false
   #hasEnded = false
@@ -39,7 +46,8 @@ export class TlsEnd implements TlsStream, StreamSink {
   #lastKey: ErrorKey | undefined
 
   constructor(stream: VisitorStream, options: TlsEndOptions) {
-    const { clock, protocols, contextOf } = options
+    const { protocols, contextOf } = options
+    this.#options = options
     this.#stream = stream
     this.#wire = this.#makeWire()
     this.#tls = new TLSSocket(this.#wire, {
@@ -47,15 +55,25 @@ export class TlsEnd implements TlsStream, StreamSink {
       ...(protocols.length > 0 && { ALPNProtocols: [...protocols] }),
       SNICallback: (name, done) => done(null, contextOf(name.toLowerCase())),
     })
-    this.#timer = clock.after(limits.headDeadlineMs, () => this.#fail('tls.deadline'))
     this.#listen()
   }
 
   lead(visitor: PlainVisitor): StreamSink {
     this.#visitor = visitor
-    // The relay waits for this before it passes on what we say; the upstream is dialled after the handshake.
-    this.#stream.opened(0)
+    // Where nobody else can do better, the upstream is dialled after the handshake: strangers do not reach it.
+    if (this.#options.isShared) visitor.dial()
+    else this.#greet(0)
     return this
+  }
+
+  /** The relay waits for this before it passes bytes on. */
+  #greet(connectMs: number): void {
+    if (this.#isGreeted || this.#isOver) return
+    this.#isGreeted = true
+    const { clock } = this.#options
+    // Relays that know of no other agent do not wait.
+    if (!this.#isSecure) this.#timer = clock.after(limits.headDeadlineMs, () => this.#fail('tls.deadline'))
+    this.#stream.opened(connectMs)
   }
 
   // --- from the visitor ---
@@ -115,8 +133,10 @@ export class TlsEnd implements TlsStream, StreamSink {
     this.#resetIfWritten()
   }
 
-  /** It was told before the handshake. */
-  opened(): void {}
+  /** If it was told before the handshake, it is not told again. */
+  opened(connectMs: number): void {
+    this.#greet(connectMs)
+  }
 
   /** Only relays ask for it, and this visitor's requests are not theirs to see. */
   answeredUpgrade(): void {}
@@ -156,7 +176,7 @@ export class TlsEnd implements TlsStream, StreamSink {
     const tls = this.#tls
     tls.on('secure', () => {
       this.#isSecure = true
-      this.#timer.clear()
+      this.#timer?.clear()
       this.#visitor.start()
     })
     tls.on('data', (plain: Buffer) => {
@@ -214,7 +234,7 @@ export class TlsEnd implements TlsStream, StreamSink {
   #close(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#timer.clear()
+    this.#timer?.clear()
     this.#untaken = 0
     this.#credit()
     this.#wake?.()

@@ -155,6 +155,16 @@ export const visitorCodes = {
       'Visitors of this name have to come through the proxy in front, which shows a certificate. This one showed none, or one of another CA.',
     cure: 'Use the public address. An operator checks that authenticated origin pulls are on at the proxy, and that `originPulls.caFile` of the relay is the CA of its certificate.',
   },
+  'tls.no_certificate': {
+    code: 'PT-4124',
+    http: 503,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Agent has no certificate',
+    cause: 'TLS of this tunnel ends at its agent (`--e2e`), and the agent has no certificate for this host.',
+    cure: 'Try again later. The owner of the tunnel finds the reason in the output of ptun, which goes on asking for the certificate.',
+  },
   'tls.budget': {
     code: 'PT-4115',
     http: 503,
