@@ -59,6 +59,7 @@ export class Http2Request implements Asker, BodyReader, Seeker {
   #interimBytes = 0
   #isHead = false
   #hasBody = false
+  #waitsForTrailers = false
   #isOver = false
   #lastProgress = -1
   #stillTotal = 0
@@ -165,6 +166,7 @@ export class Http2Request implements Asker, BodyReader, Seeker {
     else {
       this.#hasBody = head.body !== 0 && !bodiless.has(head.status) && !this.#isHead
       const waitForTrailers = this.#hasBody && head.body === 'chunked'
+      this.#waitsForTrailers = waitForTrailers
       // Node's types do not know the last one.
       const options = { endStream: !this.#hasBody, waitForTrailers, sendDate: false }
       this.#stream.respond(answerFields(head), options)
@@ -231,7 +233,9 @@ export class Http2Request implements Asker, BodyReader, Seeker {
   }
 
   readonly #onWantTrailers = (): void => {
-    if (!this.#stream.closed) this.#stream.sendTrailers(this.#trailers ? fieldsByName(this.#trailers) : {})
+    if (this.#stream.closed) return
+    this.#stream.sendTrailers(this.#trailers ? fieldsByName(this.#trailers) : {})
+    if (this.#isOver) setImmediate(this.#refuseRest)
   }
 
   /** No whole answer comes from the upstream. */
@@ -266,9 +270,18 @@ export class Http2Request implements Asker, BodyReader, Seeker {
     this.#isOver = true
     const stream = this.#stream
     if (stream.destroyed) return
-    if (!stream.writableEnded) stream.end()
-    // Nobody reads the rest of the request (RFC 9113 section 8.1).
-    if (this.#body?.isSent === false) stream.close(NGHTTP2_NO_ERROR)
+    // Trailers follow where they are awaited.
+    stream.end(() => this.#waitsForTrailers || setImmediate(this.#refuseRest))
+  }
+
+  /**
+   * Nobody reads the rest of the request (RFC 9113 section 8.1). This must come behind the whole answer: when a
+   * connection is lost, node:http2 forgets a stream that was closed with bytes still to send, and nghttp2 then asks for
+   * them without an end, which stops the process and fills its memory.
+   */
+  readonly #refuseRest = (): void => {
+    const { closed, destroyed } = this.#stream
+    if (this.#body?.isSent === false && !closed && !destroyed) this.#stream.close(NGHTTP2_NO_ERROR)
   }
 
   /** The answer ends in the middle. `close` would end it in order first, as if it were whole. */
