@@ -86,6 +86,20 @@ describe('names', () => {
     ['rnicrosoft', 'PT-2304'],
     ['www.tunnel.example.com', 'PT-2304'],
     ['a.b.tunnel.example.com', 'PT-2405'],
+    // The same rules under `e2e`.
+    ['paypal.e2e', 'PT-2304'],
+    ['www.e2e', 'PT-2304'],
+    ['e2e.e2e', 'PT-2304'],
+    ['e2e', 'PT-2304'],
+    ['.e2e', 'PT-2406'],
+    ['a.b.e2e', 'PT-2404'],
+    ['xn--pypal-4ve.e2e', 'PT-2409'],
+    ['p\u0430ypal.e2e', 'PT-2405'],
+    ['paypal.e2e.tunnel.example.com', 'PT-2304'],
+    ['*.e2e.tunnel.example.com', 'PT-2410'],
+    ['%41.e2e', 'PT-2405'],
+    ['openpgpkey', 'PT-2304'],
+    ['mx2', 'PT-2304'],
   ])('%j is refused with %s', async (name, code) => {
     expect(await codeOf(reserve({ name }))).toBe(code)
     expect((await ask('GET', '/v1/names')).json).toEqual({ items: [] })

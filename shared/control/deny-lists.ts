@@ -22,8 +22,8 @@ const reservedNames: ReadonlySet<string> = new Set(
   `abuse account accounts acme admin administrator agent api assets auth autoconfig autodiscover billing
   broadcasthost cdn cell cloud connect console contact control dashboard dns docs domain download e2e email
   ftp gateway help host hostmaster id imap info internal invoice ipv4 ipv6 isatap issues keys legal
-  localdomain localhost login logout mail mailer mailer-daemon manage metrics mta-sts mx noc no-reply
-  noreply ns ns0 ns1 ns2 ns3 ns4 oauth official pay payment payments pop pop3 porttunneler postmaster
+  localdomain localhost login logout mail mailer mailer-daemon manage metrics mta-sts noc no-reply
+  noreply oauth official openpgpkey pay payment payments pop pop3 porttunneler postmaster
   privacy ptun register relay relays root secure security server service services settings signin signup
   sip smtp ssl ssladmin ssladministrator sslwebmaster sso staff static status support sync sysadmin system
   terms tls to tunnel tunnels update updates uucp verify webmail webmaster wpad www www1 www2 xmpp`.split(
@@ -31,8 +31,8 @@ const reservedNames: ReadonlySet<string> = new Set(
   ),
 )
 
-/** Relay processes have names of this shape, in the same domain. */
-const serviceShape = /^(relay|cell|node|r)-?\d*$/
+/** Relays, and servers of names and mail, have names of this shape in the same domain. */
+const serviceShape = /^(relay|cell|node|r|ns|mx)-?\d*$/
 
 /** @param name a tunnel's name that tunnelNameSchema has accepted */
 export function isNameDenied(name: string): boolean {
