@@ -129,7 +129,7 @@ describe('sync', () => {
       events: [{ kind: 'ticket.invalid' }],
     })
     expect(sync.failures).toBe(0)
-    expect(journal.report(clock.now())).toEqual([])
+    expect(await journal.report(clock.now())).toEqual([])
   })
 
   test('agents that come and go are reported within a second, all of them in one call', async () => {
@@ -243,7 +243,7 @@ describe('sync', () => {
     control.isDown = true
     await sync.finish()
     const next = await UsageJournal.load(dataDir, { boot: '1'.repeat(26), nowMs: clock.now(), everyMs: 1 })
-    expect(next.report(clock.now())).toMatchObject([{ boot, tunnel, refused: 1 }])
+    expect(await next.report(clock.now())).toMatchObject([{ boot, tunnel, refused: 1 }])
   })
 
   test('after its last report a relay trusts no name, and neither does the next process that reads them', async () => {
@@ -270,7 +270,7 @@ describe('sync', () => {
     await clock.advanceAsync(35_000, 100)
     await finished
     expect(control.requests.at(-1)).toMatchObject({ last: true, usage: [{ tunnel, refused: 1 }] })
-    expect(journal.report(clock.now(), { all: true })).toEqual([])
+    expect(await journal.report(clock.now(), { all: true })).toEqual([])
   })
 })
 
@@ -338,7 +338,7 @@ describe('bad weather', () => {
     await requests(2)
     expect(keeper.isFailing).toBe(false)
     const next = await UsageJournal.load(dataDir, { boot: '1'.repeat(26), nowMs: clock.now(), everyMs: 1 })
-    expect(next.report(clock.now())).toMatchObject([{ tunnel, refused: 1 }])
+    expect(await next.report(clock.now())).toMatchObject([{ tunnel, refused: 1 }])
   })
 
   test('events survive a kill and come again under the same id until they are acknowledged', async () => {
@@ -385,7 +385,7 @@ describe('bad weather', () => {
     second.journal.account(second.meters.all(), second.time.now())
     clock.advance(180_000)
     second.journal.account(second.meters.all(), second.time.now())
-    expect(second.journal.report(second.time.now())).toMatchObject([{ hour: Date.UTC(2026, 0, 1, 10) }])
+    expect(await second.journal.report(second.time.now())).toMatchObject([{ hour: Date.UTC(2026, 0, 1, 10) }])
   })
 
   test.each([1, -1])(
@@ -448,12 +448,12 @@ describe('bad weather', () => {
     }
     journal.account([], eleven - 1)
     count(eleven)
-    journal.acknowledge(journal.report(eleven), eleven)
+    await journal.acknowledge(await journal.report(eleven), eleven)
     expect(journal.size, 'acknowledged and gone').toBe(0)
     journal.account([], eleven - 1)
     count(eleven)
-    expect(journal.report(eleven)).toMatchObject([{ hour: eleven - 3_600_000, refused: 1 }])
-    expect(journal.report(eleven)[0]?.boot).not.toBe(boot)
+    expect(await journal.report(eleven)).toMatchObject([{ hour: eleven - 3_600_000, refused: 1 }])
+    expect((await journal.report(eleven))[0]?.boot).not.toBe(boot)
   })
 })
 

@@ -218,7 +218,7 @@ export class ControlSync {
     // To disk first: a crash may lose only what came after.
     await keeper.save()
     const bytesOf = (account: string) => meters.shares.reportBytes(account)
-    const usage = journal.report(time.now(), { all: isLast, bytesOf })
+    const usage = await journal.report(time.now(), { all: isLast, bytesOf })
     // The rest comes with the next report.
     const away = takeTurns(routes.awayReports(), ({ account }) => account, syncMax.away)
     const sent = events.report()
@@ -244,7 +244,7 @@ export class ControlSync {
     if (answer.acknowledged === report) {
       this.#noteRefused(usage, answer)
       const refused = new Set(answer.refused?.map(({ index }) => index))
-      journal.acknowledge(usage, time.now(), refused)
+      await journal.acknowledge(usage, time.now(), refused)
       events.acknowledge(sent)
     }
     await this.#take(answer, isLast ? undefined : began)

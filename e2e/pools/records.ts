@@ -13,7 +13,7 @@ import { SecurityEvents } from '../../relay-vm/security-events.ts'
 import { ServerTime } from '../../relay-vm/server-time.ts'
 import { account } from '../../relay-vm/testing/test-control.ts'
 import { within } from '../harness/events.ts'
-import type { FullPool, PoolCase } from './case.ts'
+import { type FullPool, longestTurnMs, type PoolCase } from './case.ts'
 import { greedyAccount, greedyAddress, type Stage } from './stage.ts'
 import { staged } from './staged.ts'
 
@@ -156,14 +156,15 @@ async function openUsage(
     fill: () => more(count),
     isFull: () => journal.size > 10_000 && (count < 50_000 || journal.dropped > 0),
     again: () => more(1),
-    serve: () => {
-      const meter = meterOf(account)
-      journal.account([meter], nowMs)
-      const report = journal.report(nowMs)
-      const row = report.find(({ tunnel }) => tunnel === meter.tunnel)
-      if (!isWhole(row)) throw new Error('the guest’s usage is not in the next report')
-      journal.acknowledge(row ? [row] : [], nowMs)
-    },
+    serve: () =>
+      longestTurnMs(async () => {
+        const meter = meterOf(account)
+        journal.account([meter], nowMs)
+        const report = await journal.report(nowMs)
+        const row = report.find(({ tunnel }) => tunnel === meter.tunnel)
+        if (!isWhole(row)) throw new Error('the guest’s usage is not in the next report')
+        await journal.acknowledge(row ? [row] : [], nowMs)
+      }),
     close,
   }
 }

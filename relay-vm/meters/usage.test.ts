@@ -70,6 +70,33 @@ describe('usage journal', () => {
     expect((await load()).size).toBe(5_200)
   })
 
+  test('reporting thousands of rows of an hour that is over takes turns with everything else', async () => {
+    const journal = await load()
+    const meters = Array.from({ length: 5_200 }, makeMeter)
+    for (const meter of meters) carry(meter, { bytesIn: 1 })
+    journal.account(meters, startMs + 1)
+    const pack = vi.spyOn(Buffer, 'from')
+    const packed: number[] = []
+    let turns = 0
+    const look = () => {
+      turns += 1
+      packed.push(pack.mock.calls.length)
+      pack.mockClear()
+      turn = setImmediate(look)
+    }
+    let turn = setImmediate(look)
+    journal.account([], startMs + hourMs)
+    const report = await journal.report(startMs + hourMs)
+    expect(turns, 'turns of a report').toBeGreaterThan(10)
+    turns = 0
+    await journal.acknowledge(report, startMs + hourMs)
+    expect(turns, 'turns of an acknowledgement').toBeGreaterThan(10)
+    clearImmediate(turn)
+    pack.mockRestore()
+    expect(Math.max(...packed), 'minutes packed in a turn').toBeLessThan(1_000)
+    expect([report.length, journal.size]).toEqual([5_000, 200])
+  })
+
   test('figures are cumulative within their hour, and each hour counts for itself', async () => {
     const journal = await load()
     const meter = makeMeter()
@@ -80,7 +107,7 @@ describe('usage journal', () => {
     carry(meter, { bytesIn: 3 })
     meter.refused('tunnel.rate')
     journal.account([meter], startMs + hourMs + 1)
-    expect(journal.report(startMs + hourMs + 1)).toMatchObject([
+    expect(await journal.report(startMs + hourMs + 1)).toMatchObject([
       { boot, hour: startMs, in: 2, out: 20, opened: 2, refused: 0 },
       { boot, hour: startMs + hourMs, in: 0, out: 3, opened: 1, refused: 1 },
     ])
@@ -91,19 +118,19 @@ describe('usage journal', () => {
     const meter = makeMeter()
     carry(meter, { bytesIn: 10 })
     journal.account([meter], startMs)
-    const first = journal.report(startMs)
-    expect(journal.report(startMs)).toEqual(first)
-    journal.acknowledge(first, startMs)
-    expect(journal.report(startMs)).toEqual([])
+    const first = await journal.report(startMs)
+    expect(await journal.report(startMs)).toEqual(first)
+    await journal.acknowledge(first, startMs)
+    expect(await journal.report(startMs)).toEqual([])
     carry(meter, { bytesIn: 1 })
     journal.account([meter], startMs + 1)
-    expect(journal.report(startMs + everyMs - 1)).toEqual([])
-    expect(journal.report(startMs + everyMs - 1, { all: true })).toMatchObject([{ out: 11 }])
-    expect(journal.report(startMs + everyMs)).toMatchObject([{ out: 11 }])
-    journal.acknowledge(journal.report(startMs + everyMs), startMs + everyMs)
+    expect(await journal.report(startMs + everyMs - 1)).toEqual([])
+    expect(await journal.report(startMs + everyMs - 1, { all: true })).toMatchObject([{ out: 11 }])
+    expect(await journal.report(startMs + everyMs)).toMatchObject([{ out: 11 }])
+    await journal.acknowledge(await journal.report(startMs + everyMs), startMs + everyMs)
     carry(meter, { bytesIn: 64 * 1024 * 1024 })
     journal.account([meter], startMs + everyMs)
-    expect(journal.report(startMs + everyMs)).toHaveLength(1)
+    expect(await journal.report(startMs + everyMs)).toHaveLength(1)
   })
 
   test('a closed hour leaves the journal when its last figures are acknowledged, not with older figures', async () => {
@@ -111,13 +138,13 @@ describe('usage journal', () => {
     const meter = makeMeter()
     carry(meter, { bytesIn: 10 })
     journal.account([meter], startMs)
-    const early = journal.report(startMs)
+    const early = await journal.report(startMs)
     carry(meter, { bytesIn: 5 })
     journal.account([meter], startMs + hourMs)
-    journal.acknowledge(early, startMs + hourMs)
-    const late = journal.report(startMs + hourMs)
+    await journal.acknowledge(early, startMs + hourMs)
+    const late = await journal.report(startMs + hourMs)
     expect(late).toMatchObject([{ hour: startMs, out: 15 }])
-    journal.acknowledge(late, startMs + hourMs)
+    await journal.acknowledge(late, startMs + hourMs)
     expect(journal.size).toBe(0)
   })
 
@@ -128,7 +155,7 @@ describe('usage journal', () => {
     journal.account([meter], startMs + 0.25)
     carry(meter, { bytesIn: 5 })
     journal.account([meter], startMs + 1.5)
-    const rows = journal.report(startMs + 1.5, { all: true })
+    const rows = await journal.report(startMs + 1.5, { all: true })
     expect(rows.map(({ hour, out }) => [hour, out])).toEqual([
       [startMs + 3 * hourMs, 10],
       [startMs, 5],
@@ -148,15 +175,15 @@ describe('usage journal', () => {
     const fresh = new TunnelMeter(meter)
     carry(fresh, { bytesIn: 4 })
     next.account([fresh], startMs + 2)
-    const report = next.report(startMs + 2)
+    const report = await next.report(startMs + 2)
     expect(report).toMatchObject([
       { boot, out: 10 },
       { boot: nextBoot, out: 4 },
     ])
-    next.acknowledge(report, startMs + 2)
+    await next.acknowledge(report, startMs + 2)
     expect(next.size, 'the running hour stays because its counters go on').toBe(1)
     await next.save()
-    expect((await load({ boot: nextBoot })).report(startMs + 3)).toMatchObject([{ out: 4 }])
+    expect(await (await load({ boot: nextBoot })).report(startMs + 3)).toMatchObject([{ out: 4 }])
   })
 
   test('each minute of the hour counts for itself, while the hour runs, after it, and after a restart', async () => {
@@ -172,7 +199,7 @@ describe('usage journal', () => {
     step(7, hourMs)
     step(9, hourMs + 1)
     await journal.save()
-    const reports = [journal.report(startMs + hourMs), (await load()).report(startMs + hourMs)]
+    const reports = [await journal.report(startMs + hourMs), await (await load()).report(startMs + hourMs)]
     for (const report of reports) {
       const [first, second] = report.map(({ minutes = '' }) => unpackCounts(minutes, minuteShape))
       expect(first?.slice(0, 15)).toEqual([2, 30, 2, 1, 5, 1, 0, 0, 0, 1, 7, 1, 0, 0, 0])
@@ -197,7 +224,10 @@ describe('usage journal', () => {
     step(61_000)
     step(62_000)
     await journal.save()
-    for (const report of [journal.report(startMs + hourMs), (await load()).report(startMs + hourMs)]) {
+    for (const report of [
+      await journal.report(startMs + hourMs),
+      await (await load()).report(startMs + hourMs),
+    ]) {
       const figures = unpackCounts(report[0]?.answers ?? '', answerShape) ?? []
       expect(figures.slice(0, 28)).toEqual([
         ...[0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0],
@@ -208,9 +238,9 @@ describe('usage journal', () => {
     carry(plain, { bytesIn: 1 })
     journal.account([plain], startMs + 62_000)
     expect(
-      journal
-        .report(startMs + 62_000)
-        .some(({ answers, tunnel }) => tunnel === plain.tunnel && answers !== undefined),
+      (await journal.report(startMs + 62_000)).some(
+        ({ answers, tunnel }) => tunnel === plain.tunnel && answers !== undefined,
+      ),
     ).toBe(false)
   })
 
@@ -244,7 +274,7 @@ describe('usage journal', () => {
     const nowMs = startMs + 2 * hourMs
     journal.account([latest], nowMs)
     expect([journal.size, journal.dropped]).toEqual([50_000, 52_002 - 50_000])
-    const report = journal.report(nowMs)
+    const report = await journal.report(nowMs)
     const ofGuest = report.filter((row) => row.account !== account)
     expect(ofGuest.map(({ tunnel, out }) => [tunnel, out])).toEqual([
       [guest.tunnel, 7],
@@ -253,7 +283,15 @@ describe('usage journal', () => {
     expect(ofGuest.map(({ minutes }) => unpackCounts(minutes ?? '', minuteShape)?.[1])).toEqual([7, 9])
     expect(report.length).toBe(syncMax.usage)
     // Acknowledged rows go first, and no row of the others goes with them.
-    journal.acknowledge(report, nowMs)
-    expect(journal.report(nowMs).every((row) => row.account === account)).toBe(true)
+    await journal.acknowledge(report, nowMs)
+    const next = await journal.report(nowMs)
+    expect(next.every((row) => row.account === account)).toBe(true)
+    // What yields while a report is made is not in it.
+    const more = Array.from({ length: syncMax.usage }, makeMeter)
+    for (const meter of more) carry(meter, { bytesIn: 1 })
+    const reporting = journal.report(nowMs)
+    journal.account(more, nowMs)
+    const kept = new Set((await reporting).map(({ tunnel, hour }) => `${tunnel} ${hour}`))
+    expect(kept.has(`${next[0]?.tunnel} ${next[0]?.hour}`)).toBe(false)
   })
 })

@@ -2,7 +2,8 @@
  * Usage for the control plane: cumulative figures per tunnel, UTC hour and boot, kept on disk until the control plane
  * says that it has them. A repeated report changes nothing, a lost one is sent again, and a crash loses what was
  * carried since the last `save` and can never add anything. It is bounded: when there are too many rows, the oldest of
- * the account with the most rows are dropped, and `dropped` counts them. In reports accounts take turns.
+ * the account with the most rows are dropped, and `dropped` counts them. In reports accounts take turns. What walks all
+ * rows does so in slices, because visitors wait meanwhile.
  */
 import { join } from 'node:path'
 import {
@@ -13,11 +14,12 @@ import {
   usageSchema,
 } from '@porttunneler/shared/api/schemas/relays'
 import { newId } from '@porttunneler/shared/base/ids'
-import { packCounts, unpackCounts } from '@porttunneler/shared/base/packed-counts'
+import { otherTurns } from '@porttunneler/shared/base/other-turns'
 import { z } from 'zod'
 import { KeptFile, listText, type OnSetAside, readJson } from '../files.ts'
 import { makePool } from '../policy/pools.ts'
-import { takeTurns } from '../policy/take-turns.ts'
+import { turnsOf } from '../policy/take-turns.ts'
+import { answersOf, minutesOf, packedOf } from './minute-series.ts'
 import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
 
 const hourMs = 3_600_000
@@ -28,12 +30,23 @@ const minuteMs = 60_000
 const minuteRowsMax = 10_000
 /** The most bytes of minutes in one report, so that it is never too large for the control plane. */
 const reportMinutesMax = 3 * 1024 * 1024
+/** Rows looked at, and rows packed or acknowledged, in one slice: about 1 ms each. */
+const slice = { looks: 2_000, changes: 100 } as const
 
 /** Fields of a later release are ignored; older files have no version. */
 const journalSchema = z.object({ version: z.literal(1).default(1), rows: z.array(usageSchema) })
 
 /** A running hour is reported again after this many more bytes, whatever the time. */
 const reportBytes = 64 * 1024 * 1024
+
+export type UsageOptions = {
+  readonly boot: string
+  /** Server-corrected wall time. */
+  readonly nowMs: number
+  /** A running hour that changed is reported again after this time. */
+  readonly everyMs: number
+  readonly onSetAside?: OnSetAside
+}
 
 type Row = {
   readonly usage: { -readonly [K in keyof Usage]: Usage[K] }
@@ -49,13 +62,11 @@ type Row = {
 type Counted = Pick<MeterReading, 'in' | 'out' | 'opened' | 'refused'>
 const nothing: Counted = { in: 0, out: 0, opened: 0, refused: 0 }
 
-export type UsageOptions = {
-  readonly boot: string
-  /** Server-corrected wall time. */
-  readonly nowMs: number
-  /** A running hour that changed is reported again after this time. */
-  readonly everyMs: number
-  readonly onSetAside?: OnSetAside
+type ReportOptions = {
+  /** The last report before exit: leaves out only what the control plane already has. */
+  readonly all?: boolean
+  /** How much more an account has to carry before its bytes alone make a running hour due. */
+  readonly bytesOf?: (account: string) => number
 }
 
 /** Names the counting process: figures under one name never go back. */
@@ -120,32 +131,25 @@ export class UsageJournal {
     // Time was put back into an hour whose figures may be acknowledged and gone: the hour goes on under another boot.
     if (hour < this.#hour) this.#boot = newBoot(nowMs)
     const isNew = hour !== this.#hour
-    if (isNew) this.#packMinutes()
     this.#hour = hour
     this.#minute = minuteOf(nowMs)
     if (isNew) this.#onHour(hour)
   }
 
   /**
-   * Rows to report now, oldest first: closed hours, and running ones that changed enough. `all` (the last report before
-   * exit) leaves out only what the control plane already has. `bytesOf` is how much more an account has to carry before
-   * its bytes alone make a running hour due.
+   * The rows to report now, oldest first: closed hours, and running ones that changed enough.
    */
-  report(
-    nowMs: number,
-    {
-      all = false,
-      bytesOf = () => reportBytes,
-    }: { all?: boolean; bytesOf?: (account: string) => number } = {},
-  ): readonly Usage[] {
-    const due: Row[] = []
-    for (const row of [...this.#rows.values()]) {
-      if (this.#isDone(row)) this.#forget(row)
-      else if (all ? this.#isNews(row) : this.#isDue(row, { nowMs, bytesOf })) due.push(row)
-    }
+  async report(nowMs: number, options: ReportOptions = {}): Promise<readonly Usage[]> {
     const report: Usage[] = []
     let minutes = 0
-    for (const row of takeTurns(due, ({ usage }) => usage.account, syncMax.usage)) {
+    let left = slice.changes
+    for (const row of turnsOf((await this.#findDue(nowMs, options)).values(), syncMax.usage)) {
+      if (left-- === 0) {
+        await otherTurns()
+        left = slice.changes
+      }
+      // It may have yielded to another row meanwhile.
+      if (!this.#places.has(row)) continue
       const usage = usageOf(row)
       report.push(usage)
       minutes += (usage.minutes?.length ?? 0) + (usage.answers?.length ?? 0)
@@ -154,9 +158,45 @@ export class UsageJournal {
     return report
   }
 
+  /** Forgets what is done, packs the minutes of hours that are over, and finds the rows that are due, by account. */
+  async #findDue(
+    nowMs: number,
+    { all = false, bytesOf = () => reportBytes }: ReportOptions,
+  ): Promise<Map<string, Row[]>> {
+    const due = new Map<string, Row[]>()
+    let left: number = slice.looks
+    for (const row of [...this.#rows.values()]) {
+      if (left <= 0) {
+        await otherTurns()
+        left = slice.looks
+      }
+      left -= 1
+      if (!this.#places.has(row)) continue
+      if (this.#isDone(row)) {
+        this.#forget(row)
+        left -= slice.looks / slice.changes
+        continue
+      }
+      if (row.minutes && !this.#isRunning(row)) {
+        packMinutes(row)
+        left -= slice.looks / slice.changes
+      }
+      if (!(all ? this.#isNews(row) : this.#isDue(row, { nowMs, bytesOf }))) continue
+      const line = due.get(row.usage.account)
+      if (line) line.push(row)
+      else due.set(row.usage.account, [row])
+    }
+    return due
+  }
+
   /** The control plane has stored `report`, except for the rows at the places in `refused`, which it never will. */
-  acknowledge(report: readonly Usage[], nowMs: number, refused: ReadonlySet<number> = new Set()): void {
+  async acknowledge(
+    report: readonly Usage[],
+    nowMs: number,
+    refused: ReadonlySet<number> = new Set(),
+  ): Promise<void> {
     for (const [index, sent] of report.entries()) {
+      if (index % slice.changes === slice.changes - 1) await otherTurns()
       const row = this.#rows.get(rowKey(sent))
       if (row === undefined) continue
       row.known = { figures: sent, atMs: nowMs }
@@ -264,15 +304,6 @@ export class UsageJournal {
       })
     return row
   }
-
-  /** Packs hours that are over: as text they take a quarter of the space. */
-  #packMinutes(): void {
-    for (const row of this.#rows.values()) {
-      if (!row.minutes) continue
-      Object.assign(row.usage, packedOf(row))
-      row.minutes = row.answers = undefined
-    }
-  }
 }
 
 function hourOf(ms: number): number {
@@ -288,21 +319,10 @@ function usageOf(row: Row): Usage {
   return { ...row.usage, ...packedOf(row) }
 }
 
-function packedOf({ minutes, answers }: Row): Pick<Usage, 'minutes' | 'answers'> {
-  return {
-    ...(minutes && { minutes: packCounts(minutes, minuteShape) }),
-    ...(answers && { answers: packCounts(answers, answerShape) }),
-  }
-}
-
-function answersOf({ answers }: Pick<Usage, 'answers'>): Float64Array | undefined {
-  const figures = answers === undefined ? undefined : unpackCounts(answers, answerShape)
-  return figures && Float64Array.from(figures)
-}
-
-function minutesOf({ minutes }: Pick<Usage, 'minutes'>): Float64Array | undefined {
-  const figures = minutes === undefined ? undefined : unpackCounts(minutes, minuteShape)
-  return figures && Float64Array.from(figures)
+/** As text they take a quarter of the space. */
+function packMinutes(row: Row): void {
+  Object.assign(row.usage, packedOf(row))
+  row.minutes = row.answers = undefined
 }
 
 function rowKey({ tunnel, hour, boot }: Pick<Usage, 'tunnel' | 'hour' | 'boot'>): string {

@@ -6,8 +6,13 @@ export function takeTurns<Item>(
   ownerOf: (item: Item) => string,
   max: number,
 ): readonly Item[] {
+  return turnsOf(Map.groupBy(items, ownerOf).values(), max)
+}
+
+/** The same, when the items of each owner are known. */
+export function turnsOf<Item>(owners: Iterable<readonly Item[]>, max: number): readonly Item[] {
   const taken: Item[] = []
-  let lines = [...Map.groupBy(items, ownerOf).values()]
+  let lines = [...owners]
   for (let turn = 0; lines.length > 0 && taken.length < max; turn++) {
     lines = lines.filter((line) => turn < line.length)
     for (const line of lines.slice(0, max - taken.length)) taken.push(line[turn] as Item)

@@ -3,6 +3,7 @@
  * turn.
  */
 import type { ErrorKey } from '../base/errors.ts'
+import { otherTurns } from '../base/other-turns.ts'
 import { asFailure } from './failures.ts'
 import type { Doc, Ref, Store, Write } from './platform.ts'
 
@@ -37,11 +38,6 @@ export async function changeAll<T extends Doc>(
     await changePiece(store, piece)
     await otherTurns()
   }
-}
-
-/** Lets everything that waits for the event loop go first. */
-export function otherTurns(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 export function* pieces<T>(list: readonly T[], size = perBatch): Generator<readonly T[]> {

@@ -5,12 +5,13 @@
  */
 import { answerShape, minuteShape, type Usage } from '../api/schemas/relays.ts'
 import { codes } from '../base/errors.ts'
+import { otherTurns } from '../base/other-turns.ts'
 import { highestCounts } from '../base/packed-counts.ts'
 import { hourMs, lateMaxMs } from './books/calendar.ts'
 import { recordLate } from './books/late.ts'
 import type { Control } from './control.ts'
 import { deletedTunnels, type TunnelDoc, tunnels } from './documents.ts'
-import { changeAll, otherTurns, pieces } from './piecewise.ts'
+import { changeAll, pieces } from './piecewise.ts'
 import { type UsageHourDoc, usageHours } from './usage-documents.ts'
 
 /**

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
+import { otherTurns } from '../../base/other-turns.ts'
 import { byCaller, writeAudit } from '../audit.ts'
 import {
   type AuditDoc,
@@ -20,7 +21,6 @@ import type { Caller } from '../caller.ts'
 import type { AccountControl, Control } from '../control.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
-import { otherTurns } from '../piecewise.ts'
 import type { Snapshot, Store } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import type { EntryWithPath } from './reading.ts'

@@ -3,6 +3,8 @@
  * account; every seal still verifies by the leaves that stay. The operator runs it (`ptunctl audit verify`), or anybody
  * who has a copy of the collections: it only reads.
  */
+
+import { otherTurns } from '../../base/other-turns.ts'
 import {
   type AuditDoc,
   audit,
@@ -11,7 +13,6 @@ import {
   sealLeaves,
   seals,
 } from '../audit-documents.ts'
-import { otherTurns } from '../piecewise.ts'
 import type { Snapshot, Store } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { dayMs, leavesDays, shortestDays } from './retention.ts'
