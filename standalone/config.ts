@@ -73,7 +73,9 @@ const shapeSchema = z.strictObject({
   /** Where the world reaches this machine: the host of tcp endpoints. Default: localhost, if `bind` is loopback. */
   host: z.union([z.ipv4(), domainSchema]).optional(),
   /** Parent of http endpoints: `<tunnel>.<domain>`. Default: `host`, if it is a name. */
-  domain: domainSchema.optional(),
+  domain: domainSchema
+    .refine((domain) => !/(^|\.)\d+$/.test(domain), 'not an address: no names can stand under one')
+    .optional(),
   ports: z
     .strictObject({
       console: portSchema.default(8400),
