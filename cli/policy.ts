@@ -17,6 +17,7 @@ const words: Readonly<Record<string, string>> = {
   requestsPerMinute: 'requests a minute',
   bodyBytesMax: 'the longest body',
   httpsOnly: 'HTTPS only',
+  acme: 'who answers certificate authorities',
 }
 
 /** Parts of a policy, for people. A newer server may name one that is not known here. */

@@ -38,6 +38,7 @@ export function requestOptions(): readonly Option[] {
 export function policyOptions(kind: TunnelKind): readonly Option[] {
   const forHttp = [
     new Option('--https-only', 'send visitors who come by plain HTTP to HTTPS'),
+    new Option('--acme-upstream', 'let the upstream get its own certificates for an own domain'),
     new Option('--requests-per-minute <count>', 'requests a minute that one visitor may make'),
     new Option('--max-body <size>', 'longest body of a request: bytes, or 500kB, 10MB'),
   ]

@@ -27,7 +27,11 @@ afterEach(async () => {
 })
 
 /** A relay, an agent, and an upstream that answers with the request it got. */
-async function startTunnel(rules: Partial<Policy> = {}, changes: Record<string, unknown> = {}) {
+async function startTunnel(
+  rules: Partial<Policy> = {},
+  changes: Record<string, unknown> = {},
+  domains: readonly string[] = [],
+) {
   const { relay, ports } = await bench.startRelay(changes)
   const server = createHttpServer((request, response) => {
     const { host: named, 'x-forwarded-proto': proto, 'x-forwarded-for': from } = request.headers
@@ -38,7 +42,8 @@ async function startTunnel(rules: Partial<Policy> = {}, changes: Record<string, 
     () => server.closeAllConnections(),
     () => server.close(),
   )
-  const ticket = await control.ticket({ endpoint, policy: { ...openPolicy, ...rules } })
+  const names = domains.map((named) => ({ host: named, version: 1 }))
+  const ticket = await control.ticket({ endpoint, names, policy: { ...openPolicy, ...rules } })
   const { port: upstreamPort } = server.address() as AddressInfo
   const agent = await bench.dial(ports, { ticket, upstreamPort })
   await agent.bind(1, ticket)
@@ -101,6 +106,25 @@ describe('relay: http tunnels', () => {
       location: `https://${host}:${ports.tlsPort}/a?b=c`,
     })
     expect((await getTls(ports.tlsPort, host, { ca })).status).toBe(200)
+  })
+
+  test('where the policy says so the upstream answers challenges at own domains, and nowhere else', async () => {
+    const { sync } = control
+    control.sync = async (...given) => ({
+      ...(await sync(...given)),
+      tls: { thumbprint: 'thumb', ticketSecret: 's' },
+    })
+    const [own, other] = ['app.example.org', 'www.example.org']
+    const { ports, agent } = await startTunnel({ acme: 'upstream' }, {}, [own])
+    const ticket = await control.ticket({
+      endpoint: 'host:b.tunnels.test',
+      names: [{ host: other, version: 1 }],
+    })
+    await agent.bind(2, ticket)
+    const path = '/.well-known/acme-challenge/token'
+    const ask = async (named: string) => (await get(ports.httpPort, named, path)).body
+    expect(await ask(own)).toContain(`"url":"${path}"`)
+    for (const named of [other, host, 'nobody.example.org']) expect(await ask(named)).toBe('token.thumb')
   })
 
   test('requests count for the policy one by one, also on one connection', async () => {

@@ -250,11 +250,17 @@ export class HttpVisitors {
     return refusal ?? (body === 'chunked' ? route.policy.bodyBytesMax : undefined)
   }
 
-  /** Not for names that the cell's wildcard covers: nobody orders for these, but their tunnel may. */
+  /**
+   * Not for names that the cell's wildcard covers, as nobody orders for these, and not for own domains whose upstream
+   * orders itself.
+   */
   #isChallenge(host: string, head: Buffer): boolean {
-    const { certificates, state } = this.#parts
+    const { certificates, names, state } = this.#parts
     if (certificates.thumbprint === undefined || !asksForChallenge(head)) return false
     const { domain } = state.cell ?? {}
+    // Names of the service stay the relay's: their orders are the operator's, and few a week.
+    const isOwn = domain !== undefined && !host.endsWith(`.${domain}`)
+    if (isOwn && names.resolve(host)?.policy.acme === 'upstream') return false
     return domain === undefined || !isUnder(host, domain) || !certificates.covers(`any.${domain}`)
   }
 

@@ -11,12 +11,13 @@ test('options and ptun.yaml mean the same', () => {
     allow: ['10.0.0.0/8', '::1'],
     deny: ['10.1.0.0/16'],
     httpsOnly: true,
+    acmeUpstream: true,
     requestsPerMinute: '60',
   }
   expect(policyOfFlags('http', { ...flags, maxBody: '10MB' })).toEqual(
     fromFile(
       'http',
-      '{allow: [10.0.0.0/8, "::1"], deny: [10.1.0.0/16], httpsOnly: true, requestsPerMinute: 60, bodyBytesMax: 10000000}',
+      '{allow: [10.0.0.0/8, "::1"], deny: [10.1.0.0/16], httpsOnly: true, acme: upstream, requestsPerMinute: 60, bodyBytesMax: 10000000}',
     ),
   )
   expect(policyOfFlags('tcp', { deny: ['192.0.2.1'] })).toEqual(fromFile('tcp', '{deny: [192.0.2.1]}'))

@@ -8,6 +8,7 @@ export type PolicyFlags = {
   readonly allow?: readonly string[]
   readonly deny?: readonly string[]
   readonly httpsOnly?: boolean
+  readonly acmeUpstream?: boolean
   readonly requestsPerMinute?: string
   readonly maxBody?: string
 }
@@ -18,18 +19,20 @@ const flagNames: Readonly<Record<string, string>> = {
   requestsPerMinute: '--requests-per-minute',
   bodyBytesMax: '--max-body',
   httpsOnly: '--https-only',
+  acme: '--acme-upstream',
 }
 const units: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 }
 
 /** @throws cli.usage, cli.passthrough */
 export function policyOfFlags(
   kind: TunnelKind,
-  { allow, deny, httpsOnly, requestsPerMinute, maxBody }: PolicyFlags,
+  { allow, deny, httpsOnly, acmeUpstream, requestsPerMinute, maxBody }: PolicyFlags,
 ): PolicyParts | undefined {
   const policy = {
     ...(allow && { allow: [...allow] }),
     ...(deny && { deny: [...deny] }),
     ...(httpsOnly && { httpsOnly }),
+    ...(acmeUpstream && { acme: 'upstream' as const }),
     ...(requestsPerMinute !== undefined && { requestsPerMinute: Number(requestsPerMinute) }),
     ...(maxBody !== undefined && { bodyBytesMax: bytesOf(maxBody) }),
   }

@@ -80,10 +80,11 @@ describe('sync: commands', () => {
   })
 
   test('rules about requests reach relays from http tunnels, and other tunnels refuse them', async () => {
-    const rules = { requestsPerMinute: 60, bodyBytesMax: 1_000, httpsOnly: true }
+    const rules = { requestsPerMinute: 60, bodyBytesMax: 1_000, httpsOnly: true, acme: 'upstream' as const }
     const make = (kind: 'http' | 'tcp', policy: object) =>
       createTunnel(t.of(ada), ada, { name: `ruled-${kind}`, kind, policy })
     await expect(make('tcp', { httpsOnly: true })).rejects.toMatchObject({ key: 'policy.needs_http' })
+    await expect(make('tcp', { acme: 'upstream' })).rejects.toMatchObject({ key: 'policy.needs_http' })
     const { ref } = await make('tcp', {})
     await expect(
       updateTunnel(t.of(ada), ada, { id: ref.id, change: { policy: { bodyBytesMax: 1 } } }),

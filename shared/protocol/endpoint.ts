@@ -46,12 +46,19 @@ export const policySchema = z.strictObject({
     .exactOptional()
     .describe('http tunnels: bytes in the body of one request, with its chunk sizes'),
   httpsOnly: z.boolean().exactOptional().describe('http tunnels: requests by plain HTTP are sent to HTTPS'),
+  acme: z
+    .enum(['relay', 'upstream'])
+    .exactOptional()
+    .describe(
+      'http tunnels: who answers the HTTP-01 challenges of certificate authorities at own domains; missing: the relay',
+    ),
 })
 /** Rules that only a relay that reads requests can enforce; relays up to 0.1 refuse tickets with any of them. */
 export const requestRules = [
   'requestsPerMinute',
   'bodyBytesMax',
   'httpsOnly',
+  'acme',
 ] as const satisfies readonly (keyof Policy)[]
 export type Policy = z.infer<typeof policySchema>
 

@@ -81,7 +81,7 @@ function PolicyForm({ tunnel, reload, onDone }: PolicyCardProps & { onDone: () =
     >
       <PolicyFields
         kind={tunnel.kind}
-        setHttpsOnly={(httpsOnly) => setTexts({ ...texts, httpsOnly })}
+        change={(changed) => setTexts({ ...texts, ...changed })}
         texts={texts}
         set={set}
         issues={failure?.problem.issues ?? []}
@@ -111,13 +111,13 @@ function PolicyForm({ tunnel, reload, onDone }: PolicyCardProps & { onDone: () =
 
 function PolicyFields({
   kind,
-  setHttpsOnly,
+  change,
   texts,
   set,
   issues,
 }: {
   kind: Tunnel['kind']
-  setHttpsOnly: (value: boolean) => void
+  change: (changed: Partial<PolicyTexts>) => void
   texts: PolicyTexts
   /** What the API found wrong with the last try. */
   issues: readonly { readonly path: string }[]
@@ -162,7 +162,7 @@ function PolicyFields({
           onInput={set('connectionsPerMinute')}
         />
       </div>
-      {kind === 'http' && <RequestFields texts={texts} set={set} setHttpsOnly={setHttpsOnly} />}
+      {kind === 'http' && <RequestFields texts={texts} set={set} change={change} />}
     </>
   )
 }
@@ -171,11 +171,11 @@ function PolicyFields({
 function RequestFields({
   texts,
   set,
-  setHttpsOnly,
+  change,
 }: {
   texts: PolicyTexts
   set: (field: keyof PolicyTexts) => (event: { currentTarget: { value: string } }) => void
-  setHttpsOnly: (value: boolean) => void
+  change: (changed: Partial<PolicyTexts>) => void
 }) {
   return (
     <>
@@ -202,7 +202,13 @@ function RequestFields({
         label="Only by HTTPS"
         hint="Requests by plain HTTP are sent to HTTPS."
         isChecked={texts.httpsOnly}
-        onChange={setHttpsOnly}
+        onChange={(httpsOnly) => change({ httpsOnly })}
+      />
+      <Checkbox
+        label="Upstream gets its own certificates"
+        hint="HTTP-01 challenges at own domains pass to the upstream, such as Caddy, and not to this service."
+        isChecked={texts.acmeUpstream}
+        onChange={(acmeUpstream) => change({ acmeUpstream })}
       />
     </>
   )

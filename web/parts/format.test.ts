@@ -61,7 +61,13 @@ describe('after signing in', () => {
 describe('policy form', () => {
   test('gives back what it was filled with', () => {
     const policy = { allow: ['203.0.113.0/24', '2001:db8::1'], deny: ['203.0.113.7'], connectionsMax: 20 }
-    const all = { ...policy, requestsPerMinute: 60, bodyBytesMax: 1_000_000, httpsOnly: true }
+    const all = {
+      ...policy,
+      requestsPerMinute: 60,
+      bodyBytesMax: 1_000_000,
+      httpsOnly: true,
+      acme: 'upstream' as const,
+    }
     expect(textsToPolicy(policyToTexts(policy))).toEqual(policy)
     expect(textsToPolicy(policyToTexts(all))).toEqual(all)
   })

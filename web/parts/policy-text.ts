@@ -13,6 +13,7 @@ export type PolicyTexts = {
   readonly requestsPerMinute: string
   readonly bodyBytesMax: string
   readonly httpsOnly: boolean
+  readonly acmeUpstream: boolean
 }
 
 export function policyToTexts(policy: Policy): PolicyTexts {
@@ -24,6 +25,7 @@ export function policyToTexts(policy: Policy): PolicyTexts {
     requestsPerMinute: policy.requestsPerMinute?.toString() ?? '',
     bodyBytesMax: policy.bodyBytesMax?.toString() ?? '',
     httpsOnly: policy.httpsOnly ?? false,
+    acmeUpstream: policy.acme === 'upstream',
   }
 }
 
@@ -41,6 +43,7 @@ export function textsToPolicy(texts: PolicyTexts): Policy {
     ...(requestsPerMinute !== undefined && { requestsPerMinute }),
     ...(bodyBytesMax !== undefined && { bodyBytesMax }),
     ...(texts.httpsOnly && { httpsOnly: true }),
+    ...(texts.acmeUpstream && { acme: 'upstream' as const }),
   }
 }
 
@@ -70,7 +73,7 @@ function toNumber(text: string): number | undefined {
 /** What the policy does, for people who only look: one short sentence a rule. */
 export function describePolicy(policy: Policy): string[] {
   const { allow = [], deny = [], connectionsMax, connectionsPerMinute } = policy
-  const { requestsPerMinute, bodyBytesMax, httpsOnly } = policy
+  const { requestsPerMinute, bodyBytesMax, httpsOnly, acme } = policy
   return [
     allow.length > 0 ? `Only from ${allow.join(', ')}` : 'From every address',
     ...(deny.length > 0 ? [`Never from ${deny.join(', ')}`] : []),
@@ -85,6 +88,7 @@ export function describePolicy(policy: Policy): string[] {
       : [`At most ${requestsPerMinute} requests a minute from one visitor`]),
     ...(bodyBytesMax === undefined ? [] : [`Request bodies of at most ${bodyBytesMax} bytes`]),
     ...(httpsOnly === true ? ['Plain HTTP is sent to HTTPS'] : []),
+    ...(acme === 'upstream' ? ['The upstream gets its own certificates for own domains (HTTP-01)'] : []),
   ]
 }
 
