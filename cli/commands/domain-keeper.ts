@@ -141,7 +141,8 @@ async function awaitCertificate(
   let isTold = false
   for (;;) {
     const { certificate } = now
-    if (!certificate) return
+    // The agent itself tells of those that it orders.
+    if (!certificate || certificate.key === 'agent') return
     const isOpen = certificate.state === 'none' || certificate.state === 'ordering'
     if (!isOpen || clock.monotonic() >= until) break
     if (!isTold) print([`The certificate of ${now.host} is being ordered.`])

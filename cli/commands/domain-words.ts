@@ -43,8 +43,9 @@ export function findingLine({ findings: [first], checkedAt }: Domain): string {
 /** The state of the certificate, short enough for a table. */
 export function certificateWord({ certificate }: Domain, nowMs: number): string {
   if (!certificate) return ''
-  const { state, validUntil = 0, problem } = certificate
-  const life = validUntil > nowMs ? `until ${formatDate(validUntil).slice(0, 10)}` : ''
+  const { state, validUntil = 0, problem, key } = certificate
+  const where = key === 'agent' ? ' at the agent' : ''
+  const life = validUntil > nowMs ? `until ${formatDate(validUntil).slice(0, 10)}${where}` : ''
   switch (state) {
     case 'none':
       return 'not yet'
@@ -60,14 +61,16 @@ export function certificateWord({ certificate }: Domain, nowMs: number): string 
 /** The state of the certificate as a sentence; undefined where no certificates are ordered. */
 export function certificateLine({ host, certificate, certificateRecord }: Domain): string | undefined {
   if (!certificate) return undefined
-  const { state, validUntil = 0, problem, triedAgainAt } = certificate
+  const { state, validUntil = 0, problem, triedAgainAt, key } = certificate
   switch (state) {
     case 'none':
       return `The certificate of ${host} is ordered when a tunnel serves it.`
     case 'ordering':
       return `The certificate of ${host} is being ordered.`
     case 'valid':
-      return `The certificate of ${host} is valid until ${formatDate(validUntil)}, and is renewed before that.`
+      return key === 'agent'
+        ? `The agent of the tunnel has the certificate of ${host}, valid until ${formatDate(validUntil)}, and renews it before that.`
+        : `The certificate of ${host} is valid until ${formatDate(validUntil)}, and is renewed before that.`
     case 'failing': {
       const which = validUntil > 0 ? 'new certificate' : 'certificate'
       const why = `${problem?.title} (${problem?.code}): ${problem?.detail} ${problem?.cure}`

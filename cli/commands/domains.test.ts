@@ -50,6 +50,7 @@ test.each([
   [{ state: 'none' }, 'not yet'],
   [{ state: 'ordering' }, 'being ordered'],
   [{ state: 'valid', validUntil: Date.UTC(2027, 0, 9, 12) }, 'until 2027-01-09'],
+  [{ state: 'valid', validUntil: Date.UTC(2027, 0, 9, 12), key: 'agent' }, 'until 2027-01-09 at the agent'],
   [
     { state: 'failing', validUntil: Date.UTC(2027, 0, 9, 12), problem: { ...missing, code: 'PT-2604' } },
     'until 2027-01-09, but PT-2604',

@@ -20,6 +20,8 @@ export type CertificateDoc = {
   readonly wrappedKey: string
   /** The request of the agent that has the key, DER in base64. */
   readonly csr?: string
+  /** The host, of a certificate whose key an agent has. */
+  readonly agentHost?: string
   /** The id of the agent's certificate before this one; '' = none. */
   readonly replaces?: string
   /** When the agent sent the request. */

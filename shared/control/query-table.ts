@@ -117,6 +117,11 @@ export const queries = {
     equals: ['account'],
     order: 'notAfter',
   }),
+  certificatesOfAgents: declareQuery('certificatesOfAgents', certificates, {
+    equals: ['account', 'agentHost'],
+    order: 'requestedAt',
+    direction: 'descending',
+  }),
   dueJobs: declareQuery('dueJobs', documents.jobs, { equals: ['state', 'shard'], order: 'dueAt' }),
   jobsByState: declareQuery('jobsByState', documents.jobs, { equals: ['state'], order: 'dueAt' }),
   auditBySeal: declareQuery('auditBySeal', audit, { equals: ['seal'], order: 'at' }),

@@ -16,7 +16,8 @@ import { relayCertificates } from '../control/certificates/serving.ts'
 import { claimLeases } from '../control/claims.ts'
 import { controlOf } from '../control/control.ts'
 import { rates } from '../control/documents.ts'
-import { giveDomain } from '../control/domains/domains.ts'
+import { describeDomains } from '../control/domains/describing.ts'
+import { giveDomain, readDomain } from '../control/domains/domains.ts'
 import type { Store } from '../control/platform.ts'
 import { queries } from '../control/query-table.ts'
 import { moveToTunnel } from '../control/reservation-moves.ts'
@@ -171,10 +172,18 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       const { ada, eve, control } = stage
       await stage.own(ada, 'tls')
       expect(await outcome(stage.ask(eve, { at: ownHost }))).toBe('certificate.name')
+      const told = async () =>
+        (await describeDomains(control, [await readDomain(control, ada, ownHost)]))[0]?.certificate
+      expect(await told()).toBeUndefined()
       const { id } = await stage.ask(ada, { at: ownHost })
+      expect(await told()).toEqual({ state: 'ordering', key: 'agent' })
       expect(await relayCertificates(control, { relay: 'rel_1', cell: 'home' }, [ownHost])).toEqual([])
       await stage.pass(minute)
       expect((await stage.read(ada, id)).doc).toMatchObject({ state: 'valid', hosts: [ownHost] })
+      const { notAfter } = (await stage.read(ada, id)).doc
+      expect(await told()).toMatchObject({ state: 'valid', validUntil: notAfter, key: 'agent' })
+      await stage.ask(ada, { at: ownHost })
+      expect((await told())?.validUntil).toBe(notAfter)
       await stage.own(ada, 'http')
       expect(await outcome(stage.ask(ada, { at: ownHost }))).toBe('certificate.name')
     })

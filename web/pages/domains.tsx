@@ -144,17 +144,18 @@ function FindingText({ finding, more = '' }: { finding: Domain['findings'][numbe
 }
 
 function CertificateText({ certificate }: { certificate: NonNullable<Domain['certificate']> }) {
-  const { state, validUntil, renewsAt, problem, triedAgainAt } = certificate
+  const { state, validUntil, renewsAt, problem, triedAgainAt, key } = certificate
   const { clock } = useServices()
   const isValid = validUntil !== undefined && validUntil > clock.now()
   const renewed = renewsAt === undefined ? '' : ` It is renewed by itself on ${formatTime(renewsAt)}.`
+  const holder = key === 'agent' ? ' ptun, where TLS ends, alone has its key.' : ''
   return (
     <div class="mt-3 space-y-2 text-sm">
       <p>
         <span class="font-semibold">Certificate: </span>
         {state === 'none' && 'it is ordered as soon as a tunnel serves this domain.'}
         {state === 'ordering' && 'being ordered; this usually takes some seconds.'}
-        {isValid && `valid until ${formatTime(validUntil)}.${renewed}`}
+        {isValid && `valid until ${formatTime(validUntil)}.${holder}${renewed}`}
         {state === 'failing' && !isValid && 'not there yet.'}
       </p>
       {problem && (

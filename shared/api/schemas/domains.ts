@@ -33,6 +33,12 @@ const certificateSchema = z.object({
   issuer: z.string().optional(),
   validUntil: timeSchema.optional(),
   renewsAt: timeSchema.optional(),
+  key: z
+    .literal('agent')
+    .optional()
+    .describe(
+      'agent: TLS ends at the agent of the tunnel, which alone has the key and renews the certificate',
+    ),
   problem: findingSchema.optional().describe('Why it cannot be had yet'),
   triedAgainAt: timeSchema.optional(),
 })
@@ -57,7 +63,9 @@ export const domainSchema = z.object({
   findings: z.array(findingSchema).describe('What the last look found amiss, the most important first'),
   certificate: certificateSchema
     .optional()
-    .describe('Of a host that was verified, where the service orders certificates and ends the TLS'),
+    .describe(
+      'Of a host that was verified, where the service orders certificates and ends the TLS, or an agent does',
+    ),
   zone: z.string().optional().describe('The DNS zone that the host stands in'),
   provider: z.object({ name: z.string(), hint: z.string() }).optional().describe('Who runs its name servers'),
   createdAt: timeSchema,

@@ -53,6 +53,7 @@ export async function requestCertificate(
     const fresh: CertificateDoc = {
       ...noCertificate(caller.account, [host]),
       ...{ csr: der.toString('base64'), replaces, requestedAt: nowMs, triedAt: nowMs },
+      agentHost: host,
     }
     tx.create(ref, fresh)
     const details = { host, certificate: ref.id }

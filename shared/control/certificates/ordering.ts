@@ -290,11 +290,11 @@ async function saveCertificate(here: Try, { issuer, account, open, order }: At):
 
 /** What stays of a document without its certificate: whose it is, and the request of an agent. */
 function blank(
-  { csr, replaces = '', requestedAt = 0 }: CertificateDoc,
+  { csr, replaces = '', requestedAt = 0, agentHost = '' }: CertificateDoc,
   { account, hosts }: Pick<Wanted, 'account' | 'hosts'>,
 ): CertificateDoc {
   const none = noCertificate(account, hosts)
-  return csr === undefined ? none : { ...none, csr, replaces, requestedAt }
+  return csr === undefined ? none : { ...none, csr, replaces, requestedAt, agentHost }
 }
 
 async function giveUp(

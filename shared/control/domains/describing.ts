@@ -3,7 +3,7 @@ import type { Domain as DomainAnswer } from '../../api/schemas/domains.ts'
 import { codes } from '../../base/errors.ts'
 import type { Cell } from '../cells.ts'
 import { challengeName, delegationUnder, isDelegating } from '../certificates/delegating.ts'
-import { describeCertificates } from '../certificates/describing.ts'
+import { describeAgentCertificates, describeCertificates } from '../certificates/describing.ts'
 import type { Control } from '../control.ts'
 import { tunnels } from '../documents.ts'
 import type { DomainDoc } from './domain-documents.ts'
@@ -16,16 +16,29 @@ export async function describeDomains(control: Control, found: readonly Domain[]
   const cells = await openCells(control)
   const refs = found.map(({ data }) => tunnels.ref(data.tunnel === '' ? 'none' : data.tunnel))
   const leadTo = await control.store.getAll(refs)
-  const certified = await describeCertificates(
-    control,
-    found.filter(({ data }) => data.state !== 'pending').map(({ data }) => data.host),
+  const verified = found.filter(({ data }) => data.state !== 'pending').map(({ data }) => data)
+  // A tunnel of kind tls leaves the TLS of its visitors untouched.
+  const isUntouched = new Set(
+    found.flatMap(({ data: { host, account } }, at) => {
+      const tunnel = leadTo[at]?.data
+      return tunnel?.kind === 'tls' && tunnel.account === account ? [host] : []
+    }),
   )
+  const [ofRelays, ofAgents] = await Promise.all([
+    describeCertificates(
+      control,
+      verified.flatMap(({ host }) => (isUntouched.has(host) ? [] : [host])),
+    ),
+    describeAgentCertificates(
+      control,
+      verified.filter(({ host }) => isUntouched.has(host)),
+    ),
+  ])
   return Promise.all(
     found.map(async ({ data }, at) => {
       const tunnel = leadTo[at]
       const isOwn = tunnel?.data.account === data.account
-      // A tunnel of kind tls leaves the TLS of its visitors untouched.
-      const certificate = isOwn && tunnel.data.kind === 'tls' ? undefined : certified.get(data.host)
+      const certificate = ofRelays.get(data.host) ?? ofAgents.get(data.host)
       return {
         ...describe(data),
         ...(certificate && { certificate }),
