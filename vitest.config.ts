@@ -46,7 +46,7 @@ export default defineConfig({
         },
       },
       // Needs packages of its own (`npm ci` in cdktf) and Terraform.
-      { test: { ...common, name: 'stack', include: ['cdktf/*.test.ts'], testTimeout: 60_000, retry } },
+      { test: { ...common, name: 'stack', include: ['cdktf/*.test.ts'], testTimeout: 120_000, retry } },
       {
         test: {
           ...common,
