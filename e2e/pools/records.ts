@@ -153,7 +153,11 @@ async function openUsage(
       nowMs,
     )
   return {
-    fill: () => more(count),
+    fill: async () => {
+      more(count)
+      // The collector moves all that is new, and slicing runs for the first time.
+      await journal.report(nowMs)
+    },
     isFull: () => journal.size > 10_000 && (count < 50_000 || journal.dropped > 0),
     again: () => more(1),
     serve: () =>

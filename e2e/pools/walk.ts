@@ -12,8 +12,12 @@ import type { FullPool, PoolCase } from './case.ts'
 import { recordCases } from './records.ts'
 import { visitorCases } from './visitors.ts'
 
-/** Below this a doubled p99 tells more about the machine's scheduler than about the relay. */
-const p99MsFloor = 25
+/**
+ * Below these a doubled p99 tells more about the machine than about the relay. Processor time, which has the work for
+ * all others in it that the guest waits for, knows no other program and is the sharper of the two; a wait for a timer
+ * shows in the time that passes.
+ */
+const p99MsFloors = { passed: 25, worked: 10 }
 /** How often a row is tried again: a busy machine may hold up one run, and a full pool holds up each. */
 const triesMax = 3
 
@@ -52,34 +56,56 @@ export async function walkRow(row: string, options: WalkOptions): Promise<Figure
 }
 
 async function compare(row: string, { open }: PoolCase, { samples, rounds }: WalkOptions): Promise<Figure> {
-  const quiet: number[] = []
-  const full: number[] = []
+  const quiet: Times[] = []
+  const full: Times[] = []
   for (let round = 0; round < rounds; round++) {
     const pool = await open()
     try {
       // Code that runs for the first time is slow.
       await pool.serve()
-      for (let n = 0; n < samples; n++) quiet.push(await timeOf(pool.serve))
+      for (let n = 0; n < samples; n++) quiet.push(await timesOf(pool.serve))
       await pool.fill()
       await eventually(`${row} is full`, async () => (await pool.isFull()) || undefined)
       for (let n = 0; n < samples; n++) {
         await pool.again()
-        full.push(await timeOf(pool.serve))
+        full.push(await timesOf(pool.serve))
       }
     } finally {
       await pool.close()
     }
   }
-  const [quietMs, fullMs] = [percentile(quiet, 0.99), percentile(full, 0.99)]
-  return { row, quietMs, fullMs, isKept: fullMs <= 2 * Math.max(quietMs, p99MsFloor) }
+  const passed = compared('passed', quiet, full)
+  const worked = compared('worked', quiet, full)
+  return { row, ...(worked.isKept ? passed : worked) }
 }
 
-/** What is done when `serve` returns is counted in processor time: nothing else is in it on a busy machine. */
-async function timeOf(serve: FullPool['serve']): Promise<number> {
+type Times = { readonly passed: number; readonly worked: number }
+
+function compared(kind: keyof Times, quiet: readonly Times[], full: readonly Times[]) {
+  const p99 = (times: readonly Times[]) =>
+    percentile(
+      times.map((each) => each[kind]),
+      0.99,
+    )
+  const [quietMs, fullMs] = [p99(quiet), p99(full)]
+  return { quietMs, fullMs, isKept: fullMs <= 2 * Math.max(quietMs, p99MsFloors[kind]) }
+}
+
+/** What is done when `serve` returns is counted in processor time only: nothing else is in it on a busy machine. */
+async function timesOf(serve: FullPool['serve']): Promise<Times> {
   const startMs = systemClock.monotonic()
   const before = process.threadCpuUsage()
+  const worked = () => {
+    const { user, system } = process.threadCpuUsage(before)
+    return (user + system) / 1_000
+  }
   const served = serve()
-  if (served) return (await served) ?? systemClock.monotonic() - startMs
-  const { user, system } = process.threadCpuUsage(before)
-  return (user + system) / 1_000
+  if (!served) return both(worked())
+  const measured = await served
+  if (measured !== undefined) return both(measured)
+  return { passed: systemClock.monotonic() - startMs, worked: worked() }
+}
+
+function both(ms: number): Times {
+  return { passed: ms, worked: ms }
 }
