@@ -9,6 +9,7 @@ import { certificates } from '../certificate-documents.ts'
 import { type AccountDoc, accounts, commands, endpoints } from '../documents.ts'
 import { proofOf } from '../domains/proof.ts'
 import { makeWorker } from '../jobs/kinds.ts'
+import { runAct } from '../operator/acts.ts'
 import { noDns } from '../own-records.ts'
 import type { Dns } from '../platform.ts'
 import { queries } from '../query-table.ts'
@@ -39,7 +40,7 @@ async function makeStage(dns: Dns = noDns, alias?: Certificates['alias']) {
     return found.map(({ hosts: all }) => all.join())
   }
   return {
-    ...{ control, issuer, issuers, ask, clock: t.clock },
+    ...{ control, issuer, issuers, ask, clock: t.clock, enrolment: t.relayIdentity },
     lease: (host: string, cell = 'home') =>
       store.set(endpoints.ref(`host:${host}`), { ...blankEndpoint(cell, 'host', 0), state: 'leased' }),
     own: (host: string, state: 'verified' | 'suspended') => giveOwnDomain(control, host, state),
@@ -175,6 +176,24 @@ describe('certificates for relays', () => {
     for (const target of [`${foreign}.acme.${domain}`, `_acme-challenge.${domain}`, 'acme.example.org'])
       expect(await lead(target)).toEqual(new Set())
     expect(issuer.told).toContain('http-01')
+  })
+
+  test('an operator’s wish names a domain in any spelling, and no other domain by a mapping', async () => {
+    const { own, control, enrolment } = await makeStage()
+    await own('xn--mnchen-3ya.de', 'verified')
+    await own('app.example.org', 'verified')
+    const order = (host: string) =>
+      runAct({ control, enrolment }, { act: 'certificates.order', input: { host }, operator: 'grace' })
+    expect(await order('München.DE.')).toEqual({ host: 'xn--mnchen-3ya.de', state: 'ordering' })
+    expect(await order('APP.Example.org')).toEqual({ host: 'app.example.org', state: 'ordering' })
+    const wrong = [
+      ['%41pp.example.org', 'name.characters'],
+      ['\uff41pp.example.org', 'name.characters'],
+      ['*.example.org', 'name.wildcard'],
+      ['app.example.org/', 'name.characters'],
+      ['no.example.org', 'operator.missing'],
+    ] as const
+    for (const [host, key] of wrong) await expect(order(host), host).rejects.toMatchObject({ key })
   })
 
   test('nothing is ordered for an account that is suspended', async () => {

@@ -1,6 +1,7 @@
 /** Certificates for the operator: which there are, how long they are valid, and why an order fails. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
+import { readAscii } from '../../base/host-names.ts'
 import { certificates } from '../certificate-documents.ts'
 import { orderNow } from '../certificates/ordering.ts'
 import { wantedCertificate } from '../certificates/wanted.ts'
@@ -25,7 +26,8 @@ export const certificateActs = {
       reason: data.reason,
     }))
   }),
-  'certificates.order': declareAct(hostSchema, async ({ control }, { host }, by) => {
+  'certificates.order': declareAct(hostSchema, async ({ control }, { host: text }, by) => {
+    const host = nameOf(text)
     if (control.certificates.issuers.length === 0 || !(await wantedCertificate(control, host)))
       throw fail('operator.missing', `"${host}" is no name that this service orders certificates for.`)
     const id = await control.store.transact(async (tx) => {
@@ -39,4 +41,12 @@ export const certificateActs = {
     await kick(control, [id])
     return { host, state: 'ordering' }
   }),
+}
+
+/** A host in any spelling, or the id of an agent's certificate. @throws name.* */
+function nameOf(text: string): string {
+  if (/^crt_[\w-]+$/.test(text)) return text
+  const read = readAscii(text)
+  if ('error' in read) throw read.error
+  return read.host
 }
