@@ -4,15 +4,20 @@ import type { WantedTunnel } from './tunnels.ts'
 
 /** A few words for each; never a password. */
 export function settingsOf({
+  domain,
   requests,
   tls,
   upstreamProtocol,
   endToEnd,
   policy,
-}: Pick<WantedTunnel, 'tls' | 'requests' | 'upstreamProtocol' | 'endToEnd' | 'policy'>): readonly string[] {
+}: Pick<
+  WantedTunnel,
+  'domain' | 'tls' | 'requests' | 'upstreamProtocol' | 'endToEnd' | 'policy'
+>): readonly string[] {
   const users = requests?.logins.length ?? 0
   const redirects = requests?.redirects?.length ?? 0
   return [
+    ...(domain !== undefined ? [`domain ${domain}`] : []),
     ...(endToEnd ? ['TLS ends at this agent'] : []),
     ...(users > 0 ? [users === 1 ? 'asks for a password' : `asks for a password, ${users} users`] : []),
     ...(requests?.host !== undefined ? [`Host ${requests.host}${requests.origin ? ' and origin' : ''}`] : []),

@@ -20,7 +20,7 @@ export const apiCodes = {
     owner: 'user',
     title: 'Not found',
     cause: 'There is nothing at this address, or it belongs to somebody else.',
-    cure: 'Check the id; list what you have with ptun list or in the console.',
+    cure: 'Check the name or id. `ptun list` shows your tunnels, `ptun domains list` your own domains, `ptun names list` the names that you keep; the console shows all of them.',
   },
   'api.conflict': {
     code: 'PT-0003',
