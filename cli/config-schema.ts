@@ -119,7 +119,9 @@ const domainSchema = z
   .min(1)
   .max(1_024)
   .optional()
-  .describe('A host of your own domain that shall lead here, such as app.example.com.')
+  .describe(
+    'A host of your own domain that shall lead here, such as app.example.com, or *.app.example.com for all names one level below.',
+  )
 
 const endToEndSchema = z
   .boolean()

@@ -277,6 +277,9 @@ describe('ptun.yaml', () => {
       { kind: 'tls', endToEnd: 'http', requests: { logins: [] } },
     ])
     expect(failureOf(of('tcp')).detail).toContain('e2e')
+    expect(failureOf(`${of('http')}    domain: '*.app.example.com'\n`).detail).toContain(
+      'instead of a wildcard',
+    )
     const ruled = `${of('http')}    policy: { httpsOnly: true }\n`
     expect(failureOf(ruled).detail).toContain('with e2e the relay reads no request')
   })

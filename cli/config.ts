@@ -4,8 +4,9 @@ import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
-import { readAscii } from '@porttunneler/shared/base/host-names'
+import { readSpelling } from '@porttunneler/shared/base/host-names'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
+import { isWildcard } from '@porttunneler/shared/base/wildcards'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import type { HealthCheck, WantedTunnel } from './agent/tunnels.ts'
 import { parseUpstream } from './agent/upstream.ts'
@@ -22,7 +23,13 @@ import {
 } from './config-problems.ts'
 import { type ConfigFile, configSchema, type HealthConfig, tunnelsMax } from './config-schema.ts'
 import { fillVariables, isFilled } from './config-variables.ts'
-import { endToEndParts, type HttpParts, httpParts, passthroughText } from './http-options.ts'
+import {
+  endToEndParts,
+  endToEndWildcardText,
+  type HttpParts,
+  httpParts,
+  passthroughText,
+} from './http-options.ts'
 import { nearest } from './nearest.ts'
 import { type Environment, errnoOf } from './paths.ts'
 import { faultOfPolicy, type PolicyParts } from './policy.ts'
@@ -124,6 +131,7 @@ function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Te
     const upstream = parseUpstream(String(tunnel.upstream))
     const domain = tunnel.domain === undefined ? undefined : readDomain(tunnel.domain, sayAt)
     const parts = toHttpParts(tunnel, folder, sayAt)
+    if (tunnel.e2e && isWildcard(domain ?? '')) sayAt('e2e', endToEndWildcardText)
     return [
       {
         name,
@@ -185,7 +193,7 @@ function checkNames(tunnels: readonly WantedTunnel[], tell: Tell): void {
 
 /** @returns the one form of the host, so that another spelling in the changed file is no change */
 function readDomain(text: string, tell: (option: string, message: string) => void): string | undefined {
-  const read = readAscii(text)
+  const read = readSpelling(text)
   if ('host' in read) return read.host
   tell('domain', `${read.error.code}: ${read.error.detail}`)
   return undefined

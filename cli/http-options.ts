@@ -99,6 +99,9 @@ export function endToEndParts(
   return { kind: 'tls', endToEnd: 'http', requests }
 }
 
+export const endToEndWildcardText =
+  'With end-to-end TLS each host has its own certificate: give one host instead of a wildcard.'
+
 export function passthroughText(kind: TunnelKind): string {
   return `The bytes of a ${kind} tunnel pass untouched: this is for http tunnels only.`
 }

@@ -86,6 +86,25 @@ describe('certificates of a relay', () => {
     ])
   })
 
+  test('a wildcard of an own domain serves names below, which still get their own, and ends with its name', async () => {
+    const { issuer, certificates, asked, served, there, settle, start, serve } = await makeStage()
+    for (const host of ['*.app.test', 'b.app.test']) there.set(host, await issue(issuer, host))
+    start()
+    serve('*.app.test')
+    await settle()
+    expect(['a.app.test', 'app.test', 'x.a.app.test'].map((name) => certificates.covers(name))).toEqual([
+      true,
+      false,
+      false,
+    ])
+    serve('b.app.test')
+    await settle()
+    expect(asked).toEqual([['*.app.test'], ['b.app.test']])
+    served.delete('*.app.test')
+    certificates.look()
+    expect(['a.app.test', 'b.app.test'].map((name) => certificates.covers(name))).toEqual([false, true])
+  })
+
   test('a name without one is asked for once, after 30 s, then every 5 minutes; of a release there is no more', async () => {
     const { certificates, asked, served, settle, start, serve } = await makeStage()
     start()

@@ -11,6 +11,7 @@ import type { RelayCertificate } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { isWildcard, wildcardOver } from '@porttunneler/shared/base/wildcards'
 import { z } from 'zod'
 import { KeptFile, type OnSetAside, readJson } from './files.ts'
 import { certificateLimits } from './policy/pools.ts'
@@ -129,7 +130,7 @@ export class Certificates {
 
   /** Call it when a name is served from now on. */
   serve(name: string): void {
-    if (this.covers(name) || this.#wishes.has(name)) return
+    if (this.#hasOwn(name) || this.#wishes.has(name)) return
     this.#wish(name)
     this.#arm(askEveryMs)
   }
@@ -164,7 +165,9 @@ export class Certificates {
   look(): void {
     const nowMs = this.#options.clock.now()
     for (const entry of [...this.#entries.values()]) {
-      const isServed = entry.hosts.some((name) => name.startsWith('*.') || this.#options.isServed(name))
+      const isServed = entry.hosts.some(
+        (name) => (isWildcard(name) && name !== entry.host) || this.#options.isServed(name),
+      )
       if (!isServed) this.#drop(entry)
       else if (entry.lateAt <= nowMs) {
         this.#put({ ...entry, lateAt: nowMs + lateMs })
@@ -188,7 +191,13 @@ export class Certificates {
   }
 
   #find(name: string): Entry | undefined {
-    return this.#byName.get(name) ?? this.#byName.get(`*.${name.slice(name.indexOf('.') + 1)}`)
+    return this.#byName.get(name) ?? this.#byName.get(wildcardOver(name))
+  }
+
+  /** Whether nothing is to be requested. A wildcard of an own domain does not count: it may be another account's. */
+  #hasOwn(name: string): boolean {
+    const entry = this.#find(name)
+    return entry !== undefined && (entry.host === name || !isWildcard(entry.host))
   }
 
   #wish(name: string): void {
@@ -234,7 +243,7 @@ export class Certificates {
     try {
       const found = await this.#ask(names, this.#closing.signal)
       for (const each of found) this.#take({ ...each, key: new Secret(each.key) })
-      for (const name of names) if (this.covers(name)) this.#wishes.delete(name)
+      for (const name of names) if (this.#hasOwn(name)) this.#wishes.delete(name)
     } catch (error) {
       if (!this.#closing.signal.aborted) log.warn({ error, names: names.length }, 'Certificates were not had')
     } finally {

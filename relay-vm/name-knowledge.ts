@@ -3,6 +3,8 @@
  * has told. A removed name is remembered until every ticket that lists it has expired. A relay that has had no contact
  * with the control plane for a day may have missed a removal, and routes no names. docs/decisions/0049
  */
+
+import { wildcardOver } from '@porttunneler/shared/base/wildcards'
 import { aliasSchema, type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endpoint'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
@@ -77,15 +79,24 @@ export class NameKnowledge {
     for (const { host, version } of names) this.hear({ host, version, account, tunnel, kind, at: iat * 1000 })
   }
 
-  /** Where the name leads; undefined: nowhere, or not known. */
+  /**
+   * Where visitors of the host are led: by its own name, or else by the wildcard that stands for it. A wildcard does
+   * not take over while the tunnel of the host's own name is offline.
+   */
+  lead(host: string): { readonly tunnel: string; readonly account: string } | undefined {
+    return this.find(this.#nameFor(host))
+  }
+
+  /** Where exactly this name leads; undefined: nowhere, or not known. */
   find(host: string): { readonly tunnel: string; readonly account: string } | undefined {
     const known = this.#known.get(host)
     return known && known.tunnel !== '' ? known : undefined
   }
 
-  /** What kind of tunnel has the name, or had it within a day; undefined: none that this relay knows of. */
+  /** What kind of tunnel visitors of the host are led to, or were within a day; undefined: none that is known. */
   kindOf(host: string): TunnelKind | undefined {
-    const known = this.find(host) ? this.#known.get(host) : this.#past.get(host)
+    const name = this.#nameFor(host)
+    const known = this.find(name) ? this.#known.get(name) : this.#past.get(name)
     // Only `http` and `tls` tunnels have names, and most are `http`.
     return known && (known.kind ?? 'http')
   }
@@ -137,11 +148,18 @@ export class NameKnowledge {
     return { ...(heardAt !== undefined && { heardAt }), known: [...this.#known.values()] }
   }
 
+  /** The name that counts for the host: its own, if one is known, or the wildcard that stands for it. */
+  #nameFor(host: string): string {
+    return this.find(host) || this.#past.has(host) ? host : wildcardOver(host)
+  }
+
   #set(known: Known): void {
-    const before = this.#known.get(known.host)
-    this.#known.set(known.host, known)
-    this.#past.delete(known.host)
-    if (before && before.tunnel !== known.tunnel) this.#onMoved(known.host)
+    const { host } = known
+    // Until now the wildcard may have led visitors of a name that is new.
+    const before = this.#known.get(host) ?? this.#known.get(wildcardOver(host))
+    this.#known.set(host, known)
+    this.#past.delete(host)
+    if (before && before.tunnel !== known.tunnel) this.#onMoved(host)
   }
 
   #forgetBefore(atMs: number): void {

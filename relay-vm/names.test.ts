@@ -38,6 +38,17 @@ describe('names at a relay', () => {
   const say = (version: number, tunnel: string, account: string) =>
     heard?.({ id: 'cmd', kind: 'name', at: Math.round(control.nowMs()), host, version, tunnel, account })
 
+  const sayOf = (of: string, version: number, { sub, account }: { sub: string; account: string }) =>
+    heard?.({
+      id: 'cmd',
+      kind: 'name',
+      at: Math.round(control.nowMs()),
+      host: of,
+      version,
+      tunnel: sub,
+      account,
+    })
+
   /** A tunnel of its own account, whose upstream sends its name. */
   async function serve(name: string, names?: { host: string; version: number }[]) {
     const upstreamPort = await bench.startUpstream((socket) => {
@@ -83,6 +94,48 @@ describe('names at a relay', () => {
     one.dialled.session.close('session.closed')
     await serve('one', [{ host, version: 5 }])
     expect(await visit(host)).toBe('404')
+  })
+
+  test('a wildcard leads every name one level below it, and no other; a host of its own comes first', async () => {
+    const wildcard = '*.app.example.org'
+    await serve('one', [{ host: wildcard, version: 5 }])
+    const three = await serve('three')
+    expect(await visit('a.app.example.org')).toBe('one')
+    expect(await visit('_.app.example.org')).toBe('one')
+    for (const other of ['app.example.org', 'a.b.app.example.org', 'a.apps.example.org', 'xapp.example.org'])
+      expect(await visit(other), other).toBe('404')
+    expect(await visit(wildcard), 'it is no host itself').toBe('400')
+    sayOf('a.app.example.org', 6, three)
+    expect([await visit('a.app.example.org'), await visit('b.app.example.org')]).toEqual(['three', 'one'])
+    sayOf('a.app.example.org', 7, { sub: 'tun_away', account: three.account })
+    expect(await visit('a.app.example.org'), 'its tunnel is offline').toBe('503')
+    sayOf('a.app.example.org', 8, { sub: '', account: '' })
+    expect(await visit('a.app.example.org')).toBe('one')
+    sayOf(wildcard, 9, { sub: '', account: '' })
+    expect(await visit('a.app.example.org')).toBe('404')
+  })
+
+  test('visitors who came by a wildcard are cut when it, or a name of its own, leads elsewhere', async () => {
+    const upstreamPort = await bench.startUpstream((socket) => {
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'))
+    })
+    const names = [{ host: '*.app.example.org', version: 5 }]
+    const ticket = await control.ticket({ endpoint: 'host:k.tunnels.test', names })
+    const agent = await bench.dial(ports, { ticket, upstreamPort })
+    await agent.bind(1, ticket)
+    const keep = async (name: string) => {
+      const socket = connect(ports.httpPort, '127.0.0.1')
+      socket.on('error', () => {})
+      socket.write(`GET / HTTP/1.1\r\nHost: ${name}\r\n\r\n`)
+      expect(`${(await once(socket, 'data'))[0]}`).toContain('hi')
+      return { socket, closed: new Promise((resolve) => socket.once('close', resolve)) }
+    }
+    const [own, other] = [await keep('a.app.example.org'), await keep('b.app.example.org')]
+    sayOf('a.app.example.org', 6, { sub: 'tun_away', account: 'acc_another' })
+    await own.closed
+    expect(other.socket.destroyed).toBe(false)
+    sayOf('*.app.example.org', 7, { sub: '', account: '' })
+    await other.closed
   })
 
   test('a name of another account than that of the tunnel bound here leads nowhere', async () => {

@@ -1,8 +1,10 @@
 /**
  * From the host that a visitor names to a route: the endpoint of that name, or the tunnel that has it as a further
- * name. A name leads only to a tunnel that is bound here and belongs to the name's account. Names under the cell's own
- * domain are always endpoints. If the tunnel of a name is not bound, its visitors are told that it is offline.
+ * name. A wildcard leads the names one level below it that have no name of their own. A name leads only to a tunnel
+ * that is bound here and belongs to the name's account. Names under the cell's own domain are always endpoints. If the
+ * tunnel of a name is not bound, its visitors are told that it is offline.
  */
+import { wildcardOver } from '@porttunneler/shared/base/wildcards'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { NameKnowledge } from './name-knowledge.ts'
@@ -28,7 +30,7 @@ export class Names {
 
   constructor(options: NamesOptions) {
     this.#options = options
-    options.knowledge.whenMoved((host) => this.#cut((name) => name === host))
+    options.knowledge.whenMoved((host) => this.#cut((name) => name === host || wildcardOver(name) === host))
   }
 
   /** Takes the endpoint and the names of a tunnel that was just bound. */
@@ -45,7 +47,7 @@ export class Names {
     const { routes, knowledge } = this.#options
     const own = routes.find(`host:${host}`)
     if (own) return own
-    const known = knowledge.find(host)
+    const known = knowledge.lead(host)
     if (!known || !this.#mayBeName(host)) return undefined
     const route = routes.ofTunnel(known.tunnel)
     return route && route.claims.account === known.account ? { ...route, name: host } : undefined
@@ -59,7 +61,7 @@ export class Names {
     if (place !== undefined) return place
     const kind = knowledge.kindOf(host)
     if (kind === undefined || !this.#mayBeName(host)) return undefined
-    const tunnel = knowledge.find(host)?.tunnel
+    const tunnel = knowledge.lead(host)?.tunnel
     return tunnel !== undefined && routes.ofTunnel(tunnel) ? undefined : kind
   }
 
@@ -85,7 +87,7 @@ export class Names {
     const { knowledge, cut } = this.#options
     cut(({ name, claims }) => {
       if (name === undefined || !isMeant(name)) return false
-      return knowledge.find(name)?.tunnel !== claims.sub || !knowledge.isTrusted(this.#options.moment())
+      return knowledge.lead(name)?.tunnel !== claims.sub || !knowledge.isTrusted(this.#options.moment())
     })
   }
 }

@@ -1,5 +1,6 @@
 /** The terminal's text about an own domain: the record to make, and what was found instead. */
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
+import { isWildcard } from '@porttunneler/shared/base/wildcards'
 import { formatDate, formatTable, type Paint } from '../output/format.ts'
 
 /** The record to make; where there is a choice, the record that does both, and the other way in a sentence. */
@@ -76,9 +77,11 @@ export function certificateLine({ host, certificate, certificateRecord }: Domain
       const why = `${problem?.title} (${problem?.code}): ${problem?.detail} ${problem?.cure}`
       const again = triedAgainAt === undefined ? '' : ` Next try: ${formatDate(triedAgainAt)}.`
       const { type, name, value } = certificateRecord ?? {}
-      const other = certificateRecord
-        ? ` Where port 80 cannot be reached, this record proves the host too: ${name} ${type} ${value}`
-        : ''
+      // The detail of a wildcard's problem has the record.
+      const other =
+        certificateRecord && !isWildcard(host)
+          ? ` Where port 80 cannot be reached, this record proves the host too: ${name} ${type} ${value}`
+          : ''
       return `${host} has no ${which} yet. ${why}${again}${other}`
     }
   }

@@ -346,3 +346,19 @@ test('a certificate that cannot be had comes with the record that needs no port 
     `${name} CNAME t.acme.example.net`,
   )
 })
+
+test('a missing record for the certificate of a wildcard is shown once', () => {
+  const detail = 'This record is missing: _acme-challenge.app.example.com CNAME t.acme.x.example.net'
+  const record = {
+    type: 'CNAME',
+    name: '_acme-challenge.app.example.com',
+    shortName: 'x',
+    value: 't',
+  } as const
+  const problem = { code: 'PT-2609', title: 'Record is missing', detail, cure: 'Make it.' }
+  const failing = { certificate: { state: 'failing', problem }, certificateRecord: record } as const
+  const line = certificateLine({ ...pending, ...failing, host: '*.app.example.com' })
+  expect(line?.split('CNAME')).toHaveLength(2)
+  expect(line).not.toContain('port 80')
+  expect(certificateLine({ ...pending, ...failing })).toContain('port 80')
+})

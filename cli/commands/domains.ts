@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
 import { fail } from '@porttunneler/shared/base/errors'
-import { readAscii } from '@porttunneler/shared/base/host-names'
+import { readSpelling } from '@porttunneler/shared/base/host-names'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
 import { formatDate, formatTable } from '../output/format.ts'
@@ -100,7 +100,7 @@ export async function removeDomain(
  * @throws name.*
  */
 function hostOf(text: string): string {
-  const read = readAscii(text)
+  const read = readSpelling(text)
   if ('error' in read) throw read.error
   return read.host
 }

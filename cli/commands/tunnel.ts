@@ -2,11 +2,18 @@
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
+import { isWildcard } from '@porttunneler/shared/base/wildcards'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { type ProxyVersion, proxyVersions } from '@porttunneler/shared/protocol/proxy-header'
 import { parseUpstream } from '../agent/upstream.ts'
 import { type Context, connectApi } from '../context.ts'
-import { endToEndParts, type HttpOptions, type HttpParts, httpParts } from '../http-options.ts'
+import {
+  endToEndParts,
+  endToEndWildcardText,
+  type HttpOptions,
+  type HttpParts,
+  httpParts,
+} from '../http-options.ts'
 import { isRange, type PortTunnel, portTunnels } from '../port-range.ts'
 import { type EditFlags, type Edits, editsOfFlags } from './edit-flags.ts'
 import { type PolicyFlags, policyOfFlags } from './policy-flags.ts'
@@ -83,6 +90,7 @@ function endToEndOf(kind: TunnelKind, parts: HttpParts, { name, domain }: Tunnel
     throw refuse(
       'The name must stay: give one that you have reserved ("ptun names reserve shop.e2e", then --name shop), or your own domain (--domain).',
     )
+  if (domain !== undefined && isWildcard(domain)) throw refuse(endToEndWildcardText)
   return endToEndParts(kind, parts)
 }
 

@@ -17,6 +17,7 @@ import { type HttpUpstream, startHttp } from '../harness/upstreams.ts'
 import { programPath } from '../requirements.ts'
 
 const host = 'app.example.com'
+const wildcard = '*.wild.example.com'
 const recordSchema = z.object({ type: z.string(), value: z.string() })
 const pendingSchema = z.object({ event: z.literal('domain.pending'), records: z.array(recordSchema) })
 const waitingSchema = z.object({
@@ -48,6 +49,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
     let env: NonNullable<ProgramOptions['env']>
     let shop: Program
     let alias = ''
+    let wildAlias = ''
     const upstreams: HttpUpstream[] = []
     const running: Program[] = []
     const home = agentHome()
@@ -121,6 +123,9 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
     test('a host that cannot be an own domain is refused with its code', async () => {
       for (const [name, code] of [
         ['co.uk', 'PT-2411'],
+        ['*.co.uk', 'PT-2411'],
+        ['a.*.example.com', 'PT-2410'],
+        [`*.${serviceDomain}`, 'PT-2519'],
         ['p\u0430ypal.com', 'PT-2409'],
         ['192.0.2.1', 'PT-2408'],
         [`shop.${serviceDomain}`, 'PT-2519'],
@@ -138,10 +143,12 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       expect(findings).toMatchObject([
         { code: 'PT-2502', detail: 'The CNAME leads to shop.elsewhere.example.net.' },
       ])
+      const added = await run('domains', 'add', wildcard)
+      wildAlias = /\S+\.to\.\S+/.exec(added.stdout)?.[0] ?? ''
     }, 180_000)
 
     test('with the right record visitors come by the domain, and curl trusts it', async () => {
-      await world.dns.zone('example.com', [`app CNAME ${alias}.`])
+      await world.dns.zone('example.com', [`app CNAME ${alias}.`, `*.wild CNAME ${wildAlias}.`])
       const { url } = await told(shop, ledSchema, 'the domain leads here')
       expect(url).toBe(`https://${host}:${world.tlsPort}`)
       const { state } = await told(shop, certificateSchema, 'the certificate is there')
@@ -151,6 +158,29 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       expect(await curl(host)).toEqual({ code: 0, stdout: 'first', stderr: '' })
       expect((await run('domains', 'list')).stdout).toMatch(/app\.example\.com +verified +shop +until 20/)
       expect((await run('domains', 'add', host)).stdout).toBe('app.example.com is yours already.')
+    }, 180_000)
+
+    test('a wildcard leads every name one level below it, and no other', async () => {
+      const get = async (name: string) => {
+        const at = `${name}:${world.httpPort}`
+        const words = ['-sS', '--resolve', `${at}:127.0.0.1`, `http://${at}/`]
+        return (await runProgram(programPath('curl'), words)).stdout
+      }
+      expect((await run('domains', 'add', wildcard, '--tunnel', 'shop')).code).toBe(0)
+      await eventually(
+        'the wildcard is verified',
+        async () =>
+          (await run('domains', 'check', wildcard)).stdout.includes(`${wildcard} is yours`) || undefined,
+        90_000,
+      )
+      await eventually(
+        'it leads here',
+        async () => (await get('a.wild.example.com')) === 'first' || undefined,
+      )
+      expect(await get('b.wild.example.com')).toBe('first')
+      for (const name of ['wild.example.com', 'b.a.wild.example.com'])
+        expect(await get(name)).toContain('PT-4014')
+      expect((await run('domains', 'remove', wildcard, '--yes')).code).toBe(0)
     }, 180_000)
 
     test('another account’s claim to the domain changes nothing, and learns nothing', async () => {

@@ -14,6 +14,7 @@ import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
 import { describeUsage } from '@porttunneler/shared/testing/usage.contract'
+import { describeWildcards } from '@porttunneler/shared/testing/wildcards.contract'
 import { describeWrongClock } from '@porttunneler/shared/testing/wrong-clock.contract'
 import { randomProject, withEmulators } from '../testing/with-emulators.ts'
 import { openFirestoreStore } from './store.firestore.ts'
@@ -38,6 +39,7 @@ withEmulators(({ firestore }) => {
   describeJobs('firestore', make, { dueAtOnce: 1_000 })
   describeAudit('firestore', make)
   describeDomains('firestore', make)
+  describeWildcards('firestore', make)
   describeNames('firestore', make)
   describeReservations('firestore', make)
   describeClaims('firestore', make)

@@ -68,6 +68,27 @@ describe('domains', () => {
     ])
   })
 
+  test('a wildcard has its own records, and is named by its host in every path', async () => {
+    const wildcard = '*.app.example.com'
+    const { status, headers, json } = await add({ host: '*.APP.Example.com.' })
+    expect([status, headers.get('location')]).toEqual([201, `/v1/domains/${wildcard}`])
+    const { host, records } = domainSchema.parse(json)
+    expect(host).toBe(wildcard)
+    expect(records.map(({ type, name, shortName, does }) => [type, name, shortName, does])).toEqual([
+      ['CNAME', wildcard, '*.app', 'both'],
+      ['TXT', '_ptun.app.example.com', '_ptun.app', 'proves'],
+    ])
+    await verify(wildcard)
+    for (const at of [wildcard, encodeURIComponent(wildcard), '%2A.app.example.com'])
+      expect((await ask('GET', `/v1/domains/${at}`)).json).toMatchObject({
+        host: wildcard,
+        state: 'verified',
+      })
+    expect((await ask('GET', path)).status, 'the parent is another domain').toBe(404)
+    expect((await ask('GET', '/v1/domains/_.app.example.com')).status).toBe(400)
+    expect((await ask('DELETE', `/v1/domains/${wildcard}`)).status).toBe(204)
+  })
+
   test('faults of its records are reported with code and cure', async () => {
     await add({ host: 'app.example.com' })
     await t.runJobs()
@@ -167,7 +188,17 @@ test.each([
   ['192.0.2.1', 'PT-2408'],
   ['0x7f.1', 'PT-2408'],
   ['[::1]', 'PT-2408'],
-  ['*.example.com', 'PT-2410'],
+  ['*', 'PT-2410'],
+  ['*.com', 'PT-2411'],
+  ['*.co.uk', 'PT-2411'],
+  ['**.example.com', 'PT-2410'],
+  ['*a.example.com', 'PT-2410'],
+  ['*.*.example.com', 'PT-2410'],
+  ['%2a.example.com', 'PT-2405'],
+  ['*.tunnel.example.com', 'PT-2519'],
+  ['*.x.tunnel.example.com', 'PT-2519'],
+  // It would stand for our own name.
+  ['*.example.com', 'PT-2519'],
   ['a.*.example.com', 'PT-2410'],
   ['_ptun.example.com', 'PT-2405'],
   ['%41.example.com', 'PT-2405'],

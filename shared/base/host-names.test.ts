@@ -1,7 +1,7 @@
 /** Hostile names, and good ones in every spelling. Each gives its code or its one form, and nothing throws. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { hostMax, liesUnder, readHost } from './host-names.ts'
+import { hostMax, liesUnder, readHost, readOwnDomain } from './host-names.ts'
 
 /** The outcome as text: the host, or the key of the code. */
 function outcome(text: string): string {
@@ -174,4 +174,36 @@ describe('host names', () => {
     expect(liesUnder('example.com', 'shop.example.com')).toBe(false)
     expect(liesUnder('myshop.example.com', 'shop.example.com')).toBe(false)
   })
+})
+
+test.each([
+  ['*.app.example.com', '*.app.example.com'],
+  ['*.APP.Example.com.', '*.app.example.com'],
+  ['*.example.com', '*.example.com'],
+  ['*.münchen.de', '*.xn--mnchen-3ya.de'],
+  ['app.example.com', 'app.example.com'],
+  ['*', 'name.wildcard'],
+  ['*.', 'name.length'],
+  ['*.com', 'name.suffix'],
+  ['*.co.uk', 'name.suffix'],
+  ['*.github.io', 'name.suffix'],
+  ['*.localhost', 'name.suffix'],
+  ['a.*.com', 'name.wildcard'],
+  ['**.x.com', 'name.wildcard'],
+  ['*a.x.com', 'name.wildcard'],
+  ['a*.x.com', 'name.wildcard'],
+  ['*.*.x.com', 'name.wildcard'],
+  ['x.com.*', 'name.wildcard'],
+  ['*..x.com', 'name.length'],
+  [' *.x.com', 'name.wildcard'],
+  ['%2a.x.com', 'name.characters'],
+  ['＊.x.com', 'name.characters'],
+  ['_.x.com', 'name.characters'],
+  ['*._.x.com', 'name.characters'],
+  ['*.192.0.2.1', 'name.address'],
+  ['*.xn--a.com', 'name.look_alike'],
+  [`*.${'a.'.repeat(61)}x.com`, 'name.length'],
+])('an own domain or a wildcard of one: %s', (text, told) => {
+  const read = readOwnDomain(text)
+  expect('error' in read ? read.error.key : read.host).toBe(told)
 })

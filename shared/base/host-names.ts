@@ -10,6 +10,7 @@ import { fail, type PortTunnelerError } from './errors.ts'
 import { labelMax, plainName, sayOne, show, slipOfLabel } from './labels.ts'
 import { readingOf } from './look-alikes.ts'
 import { isMisleading } from './misleading-words.ts'
+import { isWildcard, withoutStar } from './wildcards.ts'
 
 /** Ids of documents end at 128 characters. */
 export const hostMax = 128
@@ -35,7 +36,30 @@ const scripts: ReadonlyMap<string, RegExp> = new Map(
 /** Digits, hyphens and marks go with every alphabet. */
 const common = /^[\p{Script=Common}\p{Script=Inherited}]$/u
 
-/** Reads a name of somebody's own domain. It refuses a leading `*.`: callers that accept wildcards remove it first. */
+/**
+ * Reads an own domain: one host, or `*.` before a host that somebody can own. An asterisk anywhere else is refused, and
+ * so is one right below a public suffix.
+ */
+export function readOwnDomain(text: string): HostReading {
+  const spelt = readSpelling(text)
+  if ('error' in spelt) return spelt
+  const read = readHost(withoutStar(spelt.host))
+  return 'error' in read ? read : { host: spelt.host, domain: read.domain }
+}
+
+/** Reads the spelling of an own domain into its one form, as `readAscii` does. It does not check who may own it. */
+export function readSpelling(text: string): ReturnType<typeof readAscii> {
+  const read = readAscii(withoutStar(text))
+  if ('error' in read || !isWildcard(text)) return read
+  const host = `*.${read.host}`
+  if (host.length <= hostMax) return { host }
+  return refuse(
+    'name.length',
+    `${show(host)} has ${host.length} characters in ASCII; at most ${hostMax} fit.`,
+  )
+}
+
+/** Reads a name of somebody's own domain. It refuses wildcards, which only `readOwnDomain` accepts. */
 export function readHost(text: string): HostReading {
   const read = readAscii(text)
   if ('error' in read) return read
@@ -95,7 +119,7 @@ function slipOfText(text: string): PortTunnelerError | undefined {
     return fail('name.length', `The name has ${text.length} characters; at most ${hostMax} fit.`)
   if (/^\[?[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.%]*\]?$/i.test(text))
     return fail('name.address', `${show(text)} is an IP address.`)
-  if (text.includes('*')) return fail('name.wildcard', `${show(text)} has an asterisk.`)
+  if (text.includes('*')) return fail('name.wildcard', `${show(text)} has an asterisk where none may stand.`)
   const strange = /[^\p{L}\p{M}\p{Nd}.-]/u.exec(text)?.[0]
   if (strange !== undefined)
     return fail('name.characters', `${show(text)} has ${sayOne(strange)}, which no host name has.`)

@@ -1,9 +1,9 @@
 /** The documents of certificates. The state of a running order is in its job's progress (certificates/ordering.ts). */
-import { globalCollection } from './names.ts'
+import { byHost, globalCollection } from './names.ts'
 
 /**
- * Id: the host that it is ordered for; for a wildcard, the name after the asterisk; for a key that an agent has, `crt_`
- * and the key's hash (certificates/agents.ts).
+ * Id: the host that it is ordered for, also a wildcard of an own domain; for the wildcard of a cell, the cell's domain;
+ * for a key that an agent has, `crt_` and the key's hash (certificates/agents.ts).
  */
 export type CertificateDoc = {
   /** The account of its name; '' = the service's own. */
@@ -26,6 +26,8 @@ export type CertificateDoc = {
   readonly replaces?: string
   /** When the agent sent the request. */
   readonly requestedAt?: number
+  /** Where an agent has the key: the wildcard that stands for its host, for the query. */
+  readonly above?: string
   readonly issuer: string
   readonly notBefore: number
   readonly notAfter: number
@@ -45,7 +47,7 @@ export type CertificateDoc = {
 /** Id: `<issuer>:<scope>:<hash>`. A token bucket (certificates/budget.ts). */
 export type CertificateBudgetDoc = { readonly level: number; readonly at: number; readonly ttl: Date }
 
-export const certificates = globalCollection<CertificateDoc>('certificates')
+export const certificates = byHost(globalCollection<CertificateDoc>('certificates'))
 export const certificateBudgets = globalCollection<CertificateBudgetDoc>('certificateBudgets')
 
 export function noCertificate(account: string, hosts: readonly string[]): CertificateDoc {

@@ -1,5 +1,5 @@
 /** The documents of names; documents.ts has all others. */
-import { sharedCollection } from './names.ts'
+import { byHost, sharedCollection } from './names.ts'
 
 /** Id: host. It leads to a tunnel, or it rests because relays may still know it as its last tunnel's. */
 export type NameDoc = {
@@ -18,4 +18,4 @@ export type NameDoc = {
 }
 
 /** Shared: a host can pass from one account to another. */
-export const names = sharedCollection<NameDoc>('names')
+export const names = byHost(sharedCollection<NameDoc>('names'))

@@ -1,4 +1,5 @@
 /** Names that more than one module of the control plane must agree on: collections with their shapes, bus topics. */
+import { idOfHost } from '../base/wildcards.ts'
 import type { Doc, Reach, Ref } from './platform.ts'
 
 /** A collection of documents of one shape; `ref(id)` names one. Ids match `[A-Za-z0-9:._-]{1,128}`. */
@@ -26,6 +27,11 @@ export function ownIdCollection<T extends Doc>(name: string): Collection<T> {
 /** Documents that pass from one account to another; `account` says whose they are now, '' = nobody's. */
 export function sharedCollection<T extends Doc>(name: string): Collection<T> {
   return reaching(name, 'shared')
+}
+
+/** The same with hosts as ids; `ref` takes the host, also a wildcard. */
+export function byHost<T extends Doc>(of: Collection<T>): Collection<T> {
+  return { ...of, ref: (host) => of.ref(idOfHost(host)) }
 }
 
 /** Every account may add to it, and none reads it. */

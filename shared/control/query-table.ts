@@ -122,6 +122,11 @@ export const queries = {
     order: 'requestedAt',
     direction: 'descending',
   }),
+  /** Only those of agents have the field. */
+  certificatesUnder: declareQuery('certificatesUnder', certificates, {
+    equals: ['above'],
+    order: 'notAfter',
+  }),
   dueJobs: declareQuery('dueJobs', documents.jobs, { equals: ['state', 'shard'], order: 'dueAt' }),
   jobsByState: declareQuery('jobsByState', documents.jobs, { equals: ['state'], order: 'dueAt' }),
   auditBySeal: declareQuery('auditBySeal', audit, { equals: ['seal'], order: 'at' }),

@@ -4,7 +4,7 @@
  * that the host belongs to the account: nothing here does, and no public route leads here.
  */
 import { fail } from '../base/errors.ts'
-import { liesUnder, readAscii, readHost } from '../base/host-names.ts'
+import { readOwnDomain, readSpelling } from '../base/host-names.ts'
 import { type Alias, namesMax } from '../protocol/endpoint.ts'
 import { writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
@@ -12,6 +12,7 @@ import { queryAll } from './cells.ts'
 import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
 import type { AnyControl, Control } from './control.ts'
 import { type TunnelDoc, tunnels } from './documents.ts'
+import { isOurs, openCells } from './domains/places.ts'
 import { type NameDoc, names } from './name-documents.ts'
 import { cellsOf, decideName, type NameView, putBackName, restName, silentRelayMs } from './name-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
@@ -194,13 +195,12 @@ function writeEntry(
 
 /** @throws name.* for an invalid host, and name.invalid for a host under a cell's domain */
 async function checkHost(control: Control, host: string): Promise<void> {
-  const spelt = readAscii(host)
+  const spelt = readSpelling(host)
   if ('error' in spelt) throw spelt.error
   if (spelt.host !== host) throw fail('name.invalid', `The name is kept as "${spelt.host}".`)
-  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
-  if (cells.some((cell) => liesUnder(host, cell.domain) || liesUnder(host, cell.host)))
-    throw fail('name.invalid', `${host} lies under a name of this service.`)
-  const read = readHost(host)
+  if (isOurs(host, await openCells(control)))
+    throw fail('name.invalid', `${host} stands for or lies under a name of this service.`)
+  const read = readOwnDomain(host)
   if ('error' in read) throw read.error
 }
 

@@ -4,7 +4,14 @@
  */
 
 import type { Clock } from '../base/clock.ts'
-import type { Evidence, Inquiry, Seen, ServerView } from '../control/domains/evidence.ts'
+import { withoutStar } from '../base/wildcards.ts'
+import {
+  type Evidence,
+  type Inquiry,
+  proofName,
+  type Seen,
+  type ServerView,
+} from '../control/domains/evidence.ts'
 import type { InquiryDesk } from '../control/platform.ts'
 import { followAliases } from './aliases.ts'
 import { Asker, type AskerOptions, askLimits, type Said } from './asker.ts'
@@ -65,7 +72,8 @@ async function lookAt(
   inquiry: Inquiry,
 ): Promise<Evidence> {
   const { host, domain, target } = inquiry
-  const found = await findZone(asker, resolvers, { host, domain })
+  // An asterisk is a label like any other to name servers, so its own records can be asked for.
+  const found = await findZone(asker, resolvers, { host: withoutStar(host), domain })
   if ('outcome' in found) return { ...nothing, outcome: found.outcome }
   const { zone, resolver } = found
   const servers = trustResolvers ? [] : await serversOf(asker, resolver, zone)
@@ -89,10 +97,10 @@ async function lookAt(
         })),
       ),
       askFirst(host, 'TXT'),
-      askFirst(`_ptun.${host}.${zone}`, 'TXT'),
+      askFirst(`${proofName(host)}.${zone}`, 'TXT'),
       askFirst(`${host}.${zone}`, 'CNAME'),
       followAliases(host, (question) => asker.askResolver(resolver, question)),
-      findCaa(asker, resolver, { host, domain }),
+      findCaa(asker, resolver, { host: withoutStar(host), domain }),
       addressesOf(asker, resolver, target),
     ])
   return {
@@ -105,7 +113,7 @@ async function lookAt(
     resolvers: toldByResolvers.map(({ server, told }) => viewOf(host, { server }, told)),
     texts: valuesOf(texts, 'TXT', host),
     doubled: [
-      ...valuesOf(doubledProof, 'TXT', `_ptun.${host}.${zone}`),
+      ...valuesOf(doubledProof, 'TXT', `${proofName(host)}.${zone}`),
       ...valuesOf(doubledAlias, 'CNAME', `${host}.${zone}`),
     ],
     ...aliases,
@@ -120,7 +128,7 @@ type Told = Readonly<Record<'proof' | 'cname' | 'a' | 'aaaa', Said>>
 
 async function askAll(host: string, ask: Ask): Promise<Told> {
   const [proof, cname, a, aaaa] = await Promise.all([
-    ask({ name: `_ptun.${host}`, type: 'TXT' }),
+    ask({ name: proofName(host), type: 'TXT' }),
     ask({ name: host, type: 'CNAME' }),
     ask({ name: host, type: 'A' }),
     ask({ name: host, type: 'AAAA' }),

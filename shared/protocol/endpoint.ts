@@ -76,6 +76,15 @@ export const hostSchema = z
   .max(128)
   .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
 
-/** A host that leads to the tunnel; of two versions for one host the higher counts. */
-export const aliasSchema = z.object({ host: hostSchema, version: z.int().min(1) })
+/** An own domain: a host, or `*.` for all names one level below it (base/wildcards.ts). */
+export const ownDomainSchema = z
+  .string()
+  .max(128)
+  .regex(/^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
+
+/**
+ * A host that leads to the tunnel; of two versions for one host the higher counts. Relays up to 0.1 refuse tickets with
+ * a wildcard.
+ */
+export const aliasSchema = z.object({ host: ownDomainSchema, version: z.int().min(1) })
 export type Alias = z.infer<typeof aliasSchema>

@@ -202,7 +202,10 @@ export function describeNames(name: string, make: MakeStore): void {
         ['localhost', 'name.suffix'],
         ['co.uk', 'name.suffix'],
         ['a..b.c', 'name.length'],
-        ['*.example.org', 'name.wildcard'],
+        ['a.*.example.org', 'name.wildcard'],
+        ['*.north.test', 'name.invalid'],
+        ['*.co.uk', 'name.suffix'],
+        ['*.A.example.org', 'name.invalid'],
         ['аррӏе.com', 'name.look_alike'],
       ] as const)
         expect(await stage.add('ada', 'one', bad), bad).toBe(key)

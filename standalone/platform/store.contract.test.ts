@@ -16,6 +16,7 @@ import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
 import { describeUsage } from '@porttunneler/shared/testing/usage.contract'
+import { describeWildcards } from '@porttunneler/shared/testing/wildcards.contract'
 import { describeWrongClock } from '@porttunneler/shared/testing/wrong-clock.contract'
 import { afterAll } from 'vitest'
 import { openSqliteStore } from './store.sqlite.ts'
@@ -37,6 +38,7 @@ describeBefore('sqlite in memory', inMemory)
 describeJobs('sqlite in memory', inMemory, { dueAtOnce: 10_000 })
 describeAudit('sqlite in memory', inMemory)
 describeDomains('sqlite in memory', inMemory)
+describeWildcards('sqlite in memory', inMemory)
 describeNames('sqlite in memory', inMemory)
 describeReservations('sqlite in memory', inMemory)
 describeClaims('sqlite in memory', inMemory)

@@ -1,10 +1,15 @@
 /** The DNS records of a domain, each with copy buttons: for visitors, and for certificates without port 80. */
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
+import { isWildcard } from '@porttunneler/shared/base/wildcards'
 import { Fragment } from 'preact'
 import { CopyButton } from '../parts/copy-button.tsx'
 
 /** Either the record that does both, or the others; the other way stands below it. */
-export function Records({ domain: { records, certificateRecord, provider, zone } }: { domain: Domain }) {
+export function Records({
+  domain: { host, records, certificateRecord, provider, zone },
+}: {
+  domain: Domain
+}) {
   const both = records.filter(({ does }) => does === 'both')
   const others = records.filter(({ does }) => does !== 'both')
   return (
@@ -38,12 +43,15 @@ export function Records({ domain: { records, certificateRecord, provider, zone }
         </details>
       )}
       {certificateRecord && (
-        <details>
-          <summary class="cursor-pointer text-muted">Certificate without port 80?</summary>
+        <details open={isWildcard(host)}>
+          <summary class="cursor-pointer text-muted">
+            {isWildcard(host) ? 'Certificate of the wildcard' : 'Certificate without port 80?'}
+          </summary>
           <div class="mt-3 space-y-3">
             <p>
-              Where a certificate authority cannot reach port 80 of the host, because of a proxy or a
-              firewall, make this record too, and leave it there for renewals.
+              {isWildcard(host)
+                ? 'Certificate authorities prove wildcards in the DNS alone. Make this record too, and leave it there for renewals.'
+                : 'Where a certificate authority cannot reach port 80 of the host, because of a proxy or a firewall, make this record too, and leave it there for renewals.'}
             </p>
             <RecordRow record={certificateRecord} />
           </div>

@@ -1,6 +1,6 @@
 /** Own domains of an account, with the records that prove them. */
 import { z } from 'zod'
-import { hostSchema } from '../../protocol/endpoint.ts'
+import { ownDomainSchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
 
 const hostTextMax = 1_024
@@ -58,7 +58,7 @@ export const domainSchema = z.object({
     .extend({ type: z.literal('CNAME') })
     .optional()
     .describe(
-      'A record that lets the service prove the host to certificate authorities in the DNS: needed only where they cannot reach port 80 of the host',
+      'A record that lets the service prove the host to certificate authorities in the DNS: a wildcard needs it, any other host only where they cannot reach its port 80',
     ),
   findings: z.array(findingSchema).describe('What the last look found amiss, the most important first'),
   certificate: certificateSchema
@@ -81,10 +81,12 @@ export const domainAddSchema = z.strictObject({
   host: z
     .string()
     .max(hostTextMax)
-    .describe('A host of a domain that you have registered, in any case and alphabet'),
+    .describe(
+      'A host of a domain that you have registered, in any case and alphabet; `*.app.example.com` for all names one level below `app.example.com`',
+    ),
   tunnel: idSchema('tun').optional().describe('Where it shall lead'),
 })
 export const domainUpdateSchema = z.strictObject({
   tunnel: idSchema('tun').nullable().describe('Where it shall lead; null: nowhere'),
 })
-export const domainParamsSchema = z.object({ domain: hostSchema })
+export const domainParamsSchema = z.object({ domain: ownDomainSchema })

@@ -5,14 +5,14 @@
  */
 import { z } from 'zod'
 import { unpackCounts } from '../../base/packed-counts.ts'
-import { endpointIdSchema, hostSchema, networkSchema, policySchema } from '../../protocol/endpoint.ts'
+import { endpointIdSchema, networkSchema, ownDomainSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
 
 /** A name that a certificate is ordered for; that of a local authority may be `localhost`. */
 const certifiedSchema = z
   .string()
   .max(128)
-  .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
+  .regex(/^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
 
 export const enrolSchema = z.strictObject({ key: z.string().max(200), name: z.string().max(64) })
 export const enrolledSchema = z.object({
@@ -144,7 +144,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     id: z.string(),
     kind: z.literal('name'),
     at: timeSchema,
-    host: hostSchema,
+    host: ownDomainSchema,
     version: z.int().min(1),
     account: z.string().max(64),
     tunnel: z.string().max(64),

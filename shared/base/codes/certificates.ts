@@ -77,6 +77,28 @@ export const certificateCodes = {
       'A certificate is in the last tenth of its life, and every try to renew it has failed. Visitors will see a warning when it has expired.',
     cure: 'Fix the failure that the log names beside this code.',
   },
+  'certificate.undelegated': {
+    code: 'PT-2609',
+    http: 409,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Record for the certificate of a wildcard is missing',
+    cause:
+      'Certificate authorities prove a wildcard, such as *.app.example.com, in the DNS alone. The record that lets this service do that is not there, or this server writes no DNS records; the detail says which.',
+    cure: 'Make the record in the detail once, beside the one that leads visitors here. It is looked for every few minutes. Where the server writes no records, add each host by itself instead.',
+  },
+  'certificate.covers': {
+    code: 'PT-2610',
+    http: 409,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Wildcard stands for a name with end-to-end TLS',
+    cause:
+      'A certificate for the wildcard at the relay would let browsers send requests there that are meant for a name whose TLS ends at an agent.',
+    cure: 'Use another parent for the names with end-to-end TLS, or add the hosts of the wildcard one by one. The wildcard gets its certificate when those of the agents have expired.',
+  },
   'certificate.request': {
     code: 'PT-2621',
     http: 400,

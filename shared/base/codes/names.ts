@@ -47,8 +47,8 @@ export const nameCodes = {
     ...slip,
     title: 'Asterisk in a host name',
     cause:
-      'An asterisk stands for many names, as in *.example.com. Each name of a tunnel and each own domain is one host.',
-    cure: 'Write each name out, and add them one by one.',
+      'An asterisk stands for all names one level below an own domain, as in *.example.com. It may stand only there: alone, as the first part of an own domain.',
+    cure: 'Write *.example.com for the names below your own domain. Write any other name out.',
   },
   'name.suffix': {
     code: 'PT-2411',

@@ -1,11 +1,14 @@
 /** For which hosts an agent may have a certificate: reserved names that no wildcard covers, and own domains. */
 import { fail } from '../../base/errors.ts'
+import { isWildcard, wildcardOver, withoutStar } from '../../base/wildcards.ts'
+import { queryAll } from '../cells.ts'
 import { certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
 import { endpoints, type TunnelDoc, tunnels } from '../documents.ts'
 import { isServable } from '../domains/servable.ts'
 import { isE2eHost } from '../e2e-names.ts'
 import { isReserved } from '../lease-rules.ts'
+import { queries } from '../query-table.ts'
 
 /** Ids of agents' certificates begin with it; no host has an underscore. */
 export const agentPrefix = 'crt_'
@@ -39,13 +42,26 @@ export async function requireHost(control: Control, account: string, host: strin
 
 /** A relay with the wildcard would get requests for the host from browsers that have a connection to it. */
 async function requireNoWildcard({ store, clock }: Control, host: string): Promise<void> {
-  const parent = host.slice(host.indexOf('.') + 1)
-  const above = (await store.get(certificates.ref(parent)))?.data
-  if (above?.hosts.includes(`*.${parent}`) && above.notAfter > clock.now())
+  const wildcard = wildcardOver(host)
+  // That of a cell has the name without the asterisk too.
+  const above = await store.getAll([certificates.ref(withoutStar(wildcard)), certificates.ref(wildcard)])
+  if (above.some((one) => one?.data.hosts.includes(wildcard) && one.data.notAfter > clock.now()))
     throw fail(
       'certificate.name',
-      `The relay has a certificate for *.${parent}, and browsers may send requests for ${host} there.`,
+      `The relay has a certificate for ${wildcard}, and browsers may send requests for ${host} there.`,
     )
+}
+
+/**
+ * The other direction: while an agent has a certificate for a name, or has requested one, relays get none for a
+ * wildcard that stands for the name.
+ * @throws certificate.covers
+ */
+export async function requireNoAgent({ store, clock }: Control, host: string): Promise<void> {
+  if (!isWildcard(host)) return
+  const below = await queryAll(store, queries.certificatesUnder, { where: { above: host } })
+  const one = below.find(({ data }) => data.version === 0 || data.notAfter > clock.now())
+  if (one) throw fail('certificate.covers', `The TLS of ${one.data.hosts[0]} ends at an agent.`)
 }
 
 export function notYours(host: string): string {

@@ -4,6 +4,7 @@
  * docs/decisions/0068-end-to-end-tls.md
  */
 import { fail } from '../../base/errors.ts'
+import { wildcardOver } from '../../base/wildcards.ts'
 import { byCaller, writeAudit } from '../audit.ts'
 import { type Caller, mayTouch } from '../caller.ts'
 import { type CertificateDoc, certificates, noCertificate } from '../certificate-documents.ts'
@@ -54,6 +55,7 @@ export async function requestCertificate(
       ...noCertificate(caller.account, [host]),
       ...{ csr: der.toString('base64'), replaces, requestedAt: nowMs, triedAt: nowMs },
       agentHost: host,
+      above: wildcardOver(host),
     }
     tx.create(ref, fresh)
     const details = { host, certificate: ref.id }

@@ -6,18 +6,19 @@ import { asFailure } from '../failures.ts'
 import { acmeKey } from './account-key.ts'
 import { type Purchase, refund, restAfterFailures, spend } from './budget.ts'
 import { allowedIssuers } from './caa.ts'
-import { delegatedName } from './delegating.ts'
+import { delegatedName, requireDelegation } from './delegating.ts'
 import type { OpenOrder, Try } from './ordering.ts'
 import type { Issuer } from './role.ts'
 import { inOrder, isOfIssuer } from './rules.ts'
 
 /**
  * Orders at the first issuer that accepts. When it resolves, the order and its key are saved.
- * @throws the error of the last issuer that was asked: certificate.*
+ * @throws certificate.undelegated, or the error of the last issuer that was asked: certificate.*
  */
 export async function beginOrder(here: Try): Promise<OpenOrder> {
   const { control, wanted, doc } = here
   const { certificates, clock } = control
+  await requireDelegation(control, wanted.hosts[0] ?? '')
   const allowed = await allowedIssuers(certificates, certificates.issuers, wanted.hosts)
   let last: PortTunnelerError = fail('certificate.refused', 'There is no authority to ask.')
   for (const issuer of inOrder(allowed, doc, clock.now()))

@@ -16,6 +16,7 @@ import { freshJob, type JobKind, jobRef, look, type RunningJob } from '../jobs/j
 import { kick } from '../jobs/kick.ts'
 import type { Ref, Transaction } from '../platform.ts'
 import { acmeKey } from './account-key.ts'
+import { requireNoAgent } from './agent-hosts.ts'
 import { beginOrder } from './begin.ts'
 import { countFailure, refund } from './budget.ts'
 import { readChain } from './chain.ts'
@@ -136,8 +137,9 @@ async function run(control: Control, job: RunningJob): Promise<void> {
     if (!order) {
       const dueAt = await dueTime(here)
       if (dueAt > control.clock.now()) return await job.pause({}, dueAt)
-      order = await beginOrder(here)
     }
+    await requireNoAgent(control, id)
+    order ??= await beginOrder(here)
     await carryOn(here, order)
   } catch (thrown) {
     const error = asFailure(thrown)
@@ -290,11 +292,11 @@ async function saveCertificate(here: Try, { issuer, account, open, order }: At):
 
 /** What stays of a document without its certificate: whose it is, and the request of an agent. */
 function blank(
-  { csr, replaces = '', requestedAt = 0, agentHost = '' }: CertificateDoc,
+  { csr, replaces = '', requestedAt = 0, agentHost = '', above = '' }: CertificateDoc,
   { account, hosts }: Pick<Wanted, 'account' | 'hosts'>,
 ): CertificateDoc {
   const none = noCertificate(account, hosts)
-  return csr === undefined ? none : { ...none, csr, replaces, requestedAt, agentHost }
+  return csr === undefined ? none : { ...none, csr, replaces, requestedAt, agentHost, above }
 }
 
 async function giveUp(

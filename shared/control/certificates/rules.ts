@@ -82,6 +82,12 @@ export function isOfIssuer(code: string): boolean {
   return ofIssuerCodes.has(code)
 }
 
+/** For what only the owner can mend: no issuer is asked meanwhile, and the owner waits for it. */
+const ownerRetry: BackoffShape = { fastTries: 0, fastMs: 0, minMs: hourMs / 12, maxMs: hourMs, jitter: 0.1 }
+const ofOwner: ReadonlySet<string> = new Set(
+  (['certificate.undelegated', 'certificate.covers'] as const).map((key) => codes[key].code),
+)
+
 /** The longest pause that an issuer's limits ask for. */
 const wishMaxMs = 7 * dayMs
 
@@ -94,6 +100,7 @@ type Retry = {
 
 /** @param doc includes the present failure. @returns ms until the next try */
 export function retryMs(doc: CertificateDoc, { nowMs, random, wishedMs }: Retry): number {
+  if (ofOwner.has(doc.error)) return backoffMs(ownerRetry, doc.failures - 1, random)
   const shape = leftOf(doc, nowMs) > 0 ? renewalRetry : firstRetry
   // A certificate of six days has no day to lose.
   const most = doc.version > 0 ? (doc.notAfter - doc.notBefore) / 20 : shape.maxMs

@@ -3,6 +3,7 @@
  * is ordered when a relay asks for it: on demand, and never before.
  */
 import type { RelayCertificate } from '../../api/schemas/relays.ts'
+import { isWildcard } from '../../base/wildcards.ts'
 import type { Cell } from '../cells.ts'
 import { type CertificateDoc, certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
@@ -51,8 +52,10 @@ async function open({ vault }: Pick<Control, 'vault'>, { id, doc }: Found): Prom
 async function mayServe(control: Control, cell: Cell, host: string): Promise<boolean> {
   if (host === cell.domain || host === cell.host || relayHosts(cell).has(host)) return true
   if (isE2eHost(host, cell.domain)) return false
-  const lease = (await control.store.get(endpoints.ref(`host:${host}`)))?.data
-  if (lease?.state === 'leased') return lease.cell === cell.id
+  if (!isWildcard(host)) {
+    const lease = (await control.store.get(endpoints.ref(`host:${host}`)))?.data
+    if (lease?.state === 'leased') return lease.cell === cell.id
+  }
   const right = await isServable(control, host)
   return right?.cell === cell.id && right.kind !== 'tls'
 }

@@ -1,5 +1,6 @@
 /** Which certificates we order, for whom and by which proof: names of cells, of their relays, and of tunnels. */
 import { isFailure } from '../../base/errors.ts'
+import { isWildcard } from '../../base/wildcards.ts'
 import { type Cell, queryAll, readyRelays } from '../cells.ts'
 import { type CertificateDoc, certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
@@ -16,7 +17,7 @@ export type Wanted = {
   readonly hosts: readonly string[]
   /** Whose relays serve these names. */
   readonly cells: readonly string[]
-  /** Own domains stand in zones that we cannot write to. */
+  /** Own domains stand in zones that we cannot write to, but their owners may delegate the proof (delegating.ts). */
   readonly proof: 'http-01' | 'dns-01'
   /** Present where an agent has the key. */
   readonly ofAgent?: {
@@ -41,6 +42,7 @@ export async function wantedCertificate(control: Control, id: string): Promise<W
   }
   const parent = cells.find(({ data }) => liesBelow(id, data.domain) || liesBelow(id, data.host))
   if (!parent) return ofDomain(control, id)
+  if (isWildcard(id)) return undefined
   const common = { hosts: [id], cells: [parent.ref.id], proof } as const
   if (relayHosts(await control.cells.now(parent.ref.id)).has(id)) return { account: '', ...common }
   if (isCovered(control, parent.data, id) || isE2eHost(id, parent.data.domain)) return undefined

@@ -8,6 +8,7 @@ import type { Control } from '../control.ts'
 import { tunnels } from '../documents.ts'
 import type { DomainDoc } from './domain-documents.ts'
 import type { Domain } from './domains.ts'
+import { proofName } from './evidence.ts'
 import { openCells, toldCell } from './places.ts'
 import { proofOf, targetUnder } from './proof.ts'
 import { providerOf } from './providers.ts'
@@ -86,7 +87,7 @@ async function recordsOf(control: Control, domain: DomainDoc, cells: readonly Ce
   const hasDelegation = delegation !== undefined && isDelegating(control)
   const certificateRecord = hasDelegation && make('CNAME', challengeName(host), delegation)
   const more = certificateRecord ? { certificateRecord } : {}
-  const proof = make('TXT', `_ptun.${host}`, text)
+  const proof = make('TXT', proofName(host), text)
   // The other records at the top of a zone exclude a CNAME.
   if (host === parent)
     return {

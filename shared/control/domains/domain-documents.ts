@@ -1,11 +1,12 @@
 /** The documents of own domains; the names of tunnels are in name-documents.ts. */
-import { collection, sharedCollection } from '../names.ts'
+import { byHost, collection, sharedCollection } from '../names.ts'
 
 export type DomainState = 'pending' | 'verified' | 'failing' | 'suspended'
 
 /** A claim: an account says that a host is its own. Id: `<account>:<digest of the host>`. */
 export type DomainDoc = {
   readonly account: string
+  /** `*.` in front of it stands for all names one level below. */
   readonly host: string
   /** The part that its owner has registered. */
   readonly domain: string
@@ -55,4 +56,4 @@ export type VerifiedDoc = {
 
 export const domains = collection<DomainDoc>('domains')
 /** Shared: a host can pass from one account to another. */
-export const verified = sharedCollection<VerifiedDoc>('verified')
+export const verified = byHost(sharedCollection<VerifiedDoc>('verified'))

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { fail } from '../../base/errors.ts'
-import { readHost } from '../../base/host-names.ts'
+import { readOwnDomain } from '../../base/host-names.ts'
 import { byCaller, writeAudit } from '../audit.ts'
 import type { Caller } from '../caller.ts'
 import { queryAll } from '../cells.ts'
@@ -35,7 +35,7 @@ type By = Pick<Caller, 'account' | 'actor' | 'from' | 'userAgent'>
 
 /**
  * Claims that a host is the account's own. A repetition changes nothing.
- * @param host in any spelling
+ * @param host in any spelling; `*.` in front of it claims all names one level below
  * @throws name.*, domain.ours, domain.no_tunnel, quota.domains, quota.pace, auth.scope, cell.none
  */
 export async function addDomain(
@@ -45,11 +45,12 @@ export async function addDomain(
   alsoWrite?: AlsoWrite,
 ): Promise<Domain> {
   requireUnbound(caller)
-  const read = readHost(text)
+  const read = readOwnDomain(text)
   if ('error' in read) throw read.error
   const { host, domain } = read
   const cells = await openCells(control)
-  if (isOurs(host, cells)) throw fail('domain.ours', `${host} lies under a name of this service.`)
+  if (isOurs(host, cells))
+    throw fail('domain.ours', `${host} stands for or lies under a name of this service.`)
   const cell = (await cellOf(control, caller, tunnel)) || cells[0]?.id
   if (cell === undefined) throw fail('cell.none')
   const { account } = caller

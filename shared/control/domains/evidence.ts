@@ -3,6 +3,13 @@
  * rules (verdict.ts). Names are in small letters without a final dot, and values are as in the records.
  */
 
+import { withoutStar } from '../../base/wildcards.ts'
+
+/** Where the TXT record of a host's proof stands; that of a wildcard stands at the name after its asterisk. */
+export function proofName(host: string): string {
+  return `_ptun.${withoutStar(host)}`
+}
+
 /** One server's answer for one name and type. */
 export type Seen = {
   /** none: there is no such record; lame: it does not answer for the zone; failed: SERVFAIL; silent: nothing came. */
@@ -13,7 +20,7 @@ export type Seen = {
 export type ServerView = {
   /** The server's name, or the resolver's address. */
   readonly server: string
-  /** TXT at `_ptun.<host>`. */
+  /** TXT at the name of the proof. */
   readonly proof: Seen
   /** CNAME at the host itself, not where it leads. */
   readonly cname: Seen

@@ -1,5 +1,6 @@
 /** Where the records of own domains lead: cells, and the names under theirs. */
 import { liesUnder } from '../../base/host-names.ts'
+import { wildcardOver, withoutStar } from '../../base/wildcards.ts'
 import type { Cell } from '../cells.ts'
 import type { Control } from '../control.ts'
 import type { DomainDoc } from './domain-documents.ts'
@@ -21,7 +22,9 @@ export function toldCell(
   return cells.find((one) => one.id === id) ?? cells[0]
 }
 
-/** A name under a cell's names is nobody's own domain. */
+/** A name under a cell's names is nobody's own domain, nor is a wildcard that stands for one of these. */
 export function isOurs(host: string, cells: readonly Pick<Cell, 'domain' | 'host'>[]): boolean {
-  return cells.some((cell) => liesUnder(host, cell.domain) || liesUnder(host, cell.host))
+  const name = withoutStar(host)
+  const names = cells.flatMap((cell) => [cell.domain, cell.host])
+  return names.some((ours) => liesUnder(name, ours) || wildcardOver(ours) === host)
 }

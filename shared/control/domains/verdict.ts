@@ -5,7 +5,8 @@
 import type { ErrorKey } from '../../base/errors.ts'
 import { compileMatcher } from '../../base/networks.ts'
 import { cloudflareNetworks } from '../../base/trusted-proxies.ts'
-import type { Evidence, Seen, ServerView } from './evidence.ts'
+import { isWildcard } from '../../base/wildcards.ts'
+import { type Evidence, proofName, type Seen, type ServerView } from './evidence.ts'
 
 export type DomainKey = Extract<ErrorKey, `domain.${string}`>
 export type Finding = { readonly key: DomainKey; readonly detail: string }
@@ -120,7 +121,7 @@ function missing(evidence: Evidence, { host, text, targets }: Expected): readonl
   const quoted = [...proofs, ...texts].find((value) => value !== text && bare(value) === text)
   if (quoted !== undefined) return [finding('domain.txt_quoted', `The text reads ${shorten(quoted)}.`)]
   if (texts.includes(text))
-    return [finding('domain.txt_misplaced', `It stands at ${host}, not at _ptun.${host}.`)]
+    return [finding('domain.txt_misplaced', `It stands at ${host}, not at ${proofName(host)}.`)]
   if (doubled.includes(text) || doubled.some((value) => targets.includes(value)))
     return [finding('domain.record_doubled', `It stands at ${host}.${zone}.`)]
   if (chainEnd === 'loop') return [finding('domain.cname_loop', `${host} leads to ${chain.join(', then ')}.`)]
@@ -130,10 +131,10 @@ function missing(evidence: Evidence, { host, text, targets }: Expected): readonl
     return [finding('domain.record_proxied', `${host} has the address ${addresses.find(isProxy)}.`)]
   const [old] = proofs.filter((value) => value.startsWith('ptun1='))
   if (old !== undefined)
-    return [finding('domain.record_wrong', `_ptun.${host} has the text ${shorten(old)}.`)]
+    return [finding('domain.record_wrong', `${proofName(host)} has the text ${shorten(old)}.`)]
   const [alias] = aliases
   if (alias !== undefined) return [finding('domain.record_wrong', `The CNAME leads to ${alias}.`)]
-  return [finding('domain.record_missing', `Nothing of ours stands at ${host} or at _ptun.${host}.`)]
+  return [finding('domain.record_missing', `Nothing of ours stands at ${host} or at ${proofName(host)}.`)]
 }
 
 /** Faults that keep visitors away, whoever has the host. */
@@ -179,9 +180,14 @@ function addressesOf({ resolvers }: Evidence): readonly string[] {
   return view ? [...view.a.values, ...view.aaaa.values] : []
 }
 
-function caaHints({ caa }: Evidence, { issuers }: Expected): readonly Finding[] {
-  const issue = caa.filter((value) => /^issue /i.test(value))
-  const named = issue.map((value) => value.slice('issue '.length).split(';')[0]?.trim().toLowerCase() ?? '')
+function caaHints({ caa }: Evidence, { host, issuers }: Expected): readonly Finding[] {
+  const valuesOf = (tag: string) =>
+    caa
+      .filter((value) => value.toLowerCase().startsWith(`${tag} `))
+      .map((value) => value.slice(tag.length + 1))
+  const wild = isWildcard(host) ? valuesOf('issuewild') : []
+  const issue = wild.length > 0 ? wild : valuesOf('issue')
+  const named = issue.map((value) => value.split(';')[0]?.trim().toLowerCase() ?? '')
   if (issuers === undefined || issue.length === 0 || named.some((name) => issuers.includes(name))) return []
   const ours =
     issuers.length > 0

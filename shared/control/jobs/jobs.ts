@@ -4,6 +4,7 @@
  * job's end. Design: `growth.md` 2, measured on both engines; docs/decisions/0046-jobs.md.
  */
 import { createHash } from 'node:crypto'
+import { idOfHost } from '../../base/wildcards.ts'
 import { type JobDoc, jobs } from '../documents.ts'
 import type { Doc, Ref, Snapshot, Transaction } from '../platform.ts'
 import { isStillOn } from '../stored-times.ts'
@@ -64,7 +65,7 @@ export type Wish = {
 }
 
 export function jobRef(kind: string, subject: string): Ref<JobDoc> {
-  return jobs.ref(`${kind}:${subject}`)
+  return jobs.ref(`${kind}:${idOfHost(subject)}`)
 }
 
 /**

@@ -1,8 +1,10 @@
 /** Claims a job, and makes the steps by which its kind ends it: each is one transaction that needs the claim. */
+
 import { randomUUID } from 'node:crypto'
 import { type BackoffShape, backoffMs } from '../../base/backoff.ts'
 import type { Timer } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
+import { hostOfId } from '../../base/wildcards.ts'
 import type { Control } from '../control.ts'
 import type { JobDoc } from '../documents.ts'
 import { asFailure } from '../failures.ts'
@@ -78,7 +80,7 @@ export class Running implements RunningJob {
   }
 
   get subject(): string {
-    return this.#ref.id.slice(this.#kind.name.length + 1)
+    return hostOfId(this.#ref.id.slice(this.#kind.name.length + 1))
   }
 
   get body(): Doc {
