@@ -249,9 +249,22 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       expect(await curl(name)).toEqual({ code: 0, stdout: 'second', stderr: '' })
     }, 120_000)
 
+    test('an own domain goes to an agent that ends its TLS, which gets a certificate for it', async () => {
+      const secret = await serve('http', 0, '--name', 'secret', '--domain', host, '--e2e')
+      await told(secret, onlineSchema, 'the third tunnel is online')
+      expect((await run('domains', 'add', host, '--tunnel', 'secret')).code).toBe(0)
+      await told(secret, readySchema, 'the agent has a certificate for the domain')
+      await says(host, 'first')
+      expect(await curl(host)).toEqual({ code: 0, stdout: 'first', stderr: '' })
+      expect((await run('domains', 'list')).stdout).toMatch(/verified.* +secret +until 20\S+ at the agent/)
+      const plain = ['-sS', '-o', '/dev/null', '-w', '%{http_code} %{redirect_url}', '-H', `Host: ${host}`]
+      const sent = await runProgram(programPath('curl'), [...plain, `http://127.0.0.1:${world.httpPort}/a`])
+      expect(sent.stdout).toBe(`308 https://${host}:${world.tlsPort}/a`)
+    }, 180_000)
+
     test('once removed it leads nowhere', async () => {
       const pool = new ConnectionPool({ keepAlive: true, maxSockets: 1 })
-      expect((await getByTls(place(host), { pool })).body).toBe('second')
+      expect((await getByTls(place(host), { pool })).body).toBe('first')
       expect((await run('domains', 'remove', host)).code, 'nobody can be asked').toBe(2)
       const removed = await run('domains', 'remove', 'App.Example.com.', '--yes')
       expect(removed.stdout).toBe(
