@@ -96,6 +96,18 @@ test('variables: all that functions read, and no other but the one of the SDK', 
   expect(known.filter((name) => !given.includes(name ?? '')).sort()).toEqual(leftOut)
 })
 
+test('secrets: those of docs/cloud-resources.md, each with the functions that read it', () => {
+  const rows = [...read('docs/cloud-resources.md').matchAll(/^\| `([a-z-]+)` \| `([A-Z_]+)` \| (`.*`) \|$/gm)]
+  const documented = rows.map(([, id, key, readers]) => ({ id, key, readers: readers?.replaceAll('`', '') }))
+  const made = Object.entries(secrets).map(([key, { id, readers }]) => ({
+    id,
+    key,
+    readers: readers.join(', '),
+  }))
+  expect(documented).toEqual(made)
+  expect(named('google_secret_manager_secret')).toHaveLength(made.length)
+})
+
 test('roles: those of the tables in docs/cloud.md and docs/cloud-resources.md, and those of a build', () => {
   const pages = `${read('docs/cloud.md')}${read('docs/cloud-resources.md')}`
   const documented = new Set([...pages.matchAll(/`(roles\/[\w.]+)`/g)].map(([, role]) => role))
