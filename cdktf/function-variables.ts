@@ -19,6 +19,8 @@ export function functionVariables(environment: Environment): { readonly [name: s
     PORTTUNNELER_PLAN: environment.plan,
     PORTTUNNELER_REGISTRATION: String(registration),
     PORTTUNNELER_ACME_EMAIL: environment.acmeEmail,
+    // The functions with the token maintain the zones; the others tell people and relays what follows from it.
+    PORTTUNNELER_DNS: 'cloudflare',
     FIREBASE_API_KEY: environment.firebaseApiKey,
     // Else each start of an SDK would first look whether it is on Google's machines.
     METADATA_SERVER_DETECTION: 'assume-present',

@@ -8,18 +8,15 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { acmeIssuers } from '@porttunneler/shared/control/certificates/issuers'
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
-import { noDns } from '@porttunneler/shared/control/own-records'
-import type { Dns, OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
+import type { OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import {
   type EnrolledRelayIdentity,
   enrolledRelayIdentity,
 } from '@porttunneler/shared/control/relay-enrolment'
-import { openCloudflareDns } from '@porttunneler/shared/dns/cloudflare'
 import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { openLookUps } from '@porttunneler/shared/dns/look-ups'
-import { textsServed } from '@porttunneler/shared/dns/served'
 import { lazyBus } from './platform/bus.lazy.ts'
 import { type FirebaseAccounts, openFirebaseAccounts } from './platform/firebase-accounts.ts'
 import { type AccessToken, type GoogleRest, openGoogleRest } from './platform/google-rest.ts'
@@ -30,6 +27,7 @@ import { openComputeGroups } from './platform/relay-groups.compute.ts'
 import { googleRelayIdentity } from './platform/relay-identity.google.ts'
 import { openFirestoreStore } from './platform/store.firestore.ts'
 import type { Settings } from './settings.ts'
+import { openZones } from './zones.ts'
 
 const clock = systemClock
 
@@ -73,7 +71,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     mail: noMail,
     certificates: certificatesOf(settings),
     inquiries: openInquiryDesk({ resolvers, trustResolvers, clock }),
-    dns: dnsOf(settings),
+    dns: openZones(settings, clock),
     askNetworks: cloudflareAsker(),
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }
@@ -98,11 +96,6 @@ function certificatesOf({ acme, resolvers, control: { version } }: Settings): Ce
     issuers: acmeIssuers(acme.issuers, { email: acme.email, version }),
     ...openLookUps({ resolvers, clock }),
   }
-}
-
-/** Where the cells' zones are kept for the operator. */
-function dnsOf({ cloudflareToken: token, resolvers }: Settings): Dns {
-  return token ? openCloudflareDns({ token, clock, isServed: textsServed({ resolvers, clock }) }) : noDns
 }
 
 /** Relays on Google's VMs prove themselves by Google's token, others by the credential of their enrolment. */

@@ -61,6 +61,7 @@ const variables = z.object({
     .default('google.com,github.com')
     .transform((text) => text.split(',').filter((name) => name !== ''))
     .pipe(z.array(z.enum(['google.com', 'github.com']))),
+  PORTTUNNELER_DNS: z.enum(['none', 'cloudflare']).default('none'),
   PORTTUNNELER_CLOUDFLARE_TOKEN: z.string().min(20).max(200).optional(),
   STRIPE_WEBHOOK_SECRET: z.string().startsWith('whsec_').optional(),
   PORTTUNNELER_EMULATED_GOOGLE: url.optional(),
@@ -79,6 +80,8 @@ export type Settings = {
   readonly trustResolvers: boolean
   /** It may edit the zone of the cells; undefined: the operator does. */
   readonly cloudflareToken?: Secret
+  /** Who maintains those records; also functions without the token are told. */
+  readonly dns: 'none' | 'cloudflare'
   /** Orders certificates; absent: none are. */
   readonly acme?: { readonly email: string; readonly issuers: readonly IssuerSettings[] }
   readonly stripeSecret?: Secret
@@ -128,6 +131,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     proxies: rest.PORTTUNNELER_TRUSTED_PROXIES,
     resolvers: rest.PORTTUNNELER_RESOLVERS,
     trustResolvers: rest.PORTTUNNELER_TRUST_RESOLVERS,
+    dns: rest.PORTTUNNELER_DNS,
     ...(rest.PORTTUNNELER_CLOUDFLARE_TOKEN && {
       cloudflareToken: new Secret(rest.PORTTUNNELER_CLOUDFLARE_TOKEN),
     }),
