@@ -253,7 +253,11 @@ export class Http2Request implements Asker, BodyReader, Seeker {
   /** Answers with a page of ours. Like any answer it is HTTP/1.1 first. */
   #page(key: ErrorKey, asked = this.#head?.bytes ?? Buffer.alloc(0)): void {
     if (this.#isOver || this.#stream.closed || this.#stream.destroyed) return
-    const { abuseUrl } = this.#host.deps
+    const { abuseUrl, httpsPort } = this.#host.deps
+    const head = this.#head
+    // Behind a trusted proxy a visitor may have come by plain HTTP all the same.
+    const fields =
+      key === 'http.https_only' && head ? [`Location: ${this.#calls.secureUrl(head, httpsPort())}`] : []
     const parser = new AnswerParser({
       onHead: (head) => this.onHead(head),
       onBody: (bytes) => this.onBody(bytes, () => {}),
@@ -261,7 +265,7 @@ export class Http2Request implements Asker, BodyReader, Seeker {
       onBroken() {},
     })
     parser.asked(this.#isHead ? 'HEAD' : 'GET')
-    parser.heard(renderPage(key, { bytes: asked, host: this.#head?.host, abuseUrl }))
+    parser.heard(renderPage(key, { bytes: asked, host: head?.host, abuseUrl, fields }))
   }
 
   /** The answer is written completely. */

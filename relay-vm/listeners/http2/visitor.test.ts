@@ -48,6 +48,15 @@ describe('http/2 visitor: requests and answers', () => {
     ])
   })
 
+  test('a visitor that a proxy in front names as one by plain HTTP is sent to HTTPS', async () => {
+    const rig = await startRig()
+    rig.judge = () => 'http.https_only'
+    const sent = await over(ask(rig.connect(), { ':path': '/a?b' }))
+    expect(sent.status).toBe(308)
+    expect(sent.fields.join('\n')).toContain('location\nhttps://a.test:8443/a?b')
+    expect(rig.upstreams).toHaveLength(0)
+  })
+
   test('a body of known length passes as it is, another one in chunks, with its trailers', async () => {
     const rig = await startRig()
     const client = rig.connect()
