@@ -49,6 +49,21 @@ const policyIn = async (lease: Lease) => (await ticketOf(lease)).policy
 describe('edits of requests and answers', () => {
   const edits = { redirects: [{ from: '/a', to: '/b' }], requestHeaders: { remove: ['Cookie'] } }
 
+  test.each([
+    [{ redirects: [{ from: '', to: '/b' }] }, 'edits.redirects.0.from: "" is no place'],
+    [{ redirects: [{ from: '/a', to: 'ü' }] }, 'edits.redirects.0.to: the target'],
+    [{ requestHeaders: { set: { Host: 'x' } } }, 'edits.requestHeaders.set.Host'],
+    [{ responseHeaders: { add: { 'x-a': ['a\r\nb'] } } }, 'edits.responseHeaders.add.x-a'],
+    [{ requestHeaders: { remove: ['Content-Length'] } }, 'edits.requestHeaders.remove.0: Content-Length'],
+  ])('%j is refused with its place', async (wrong, detail) => {
+    const { tunnel: id } = await claimLease({ name: 'web' })
+    const change = updateTunnel(t.of(ada), ada, { id, change: { edits: wrong } })
+    await expect(change).rejects.toMatchObject({
+      key: 'policy.edits',
+      detail: expect.stringContaining(detail),
+    })
+  })
+
   test('travel with the lease to the agent and not in the ticket to relays', async () => {
     const { tunnel: id } = await claimLease({ name: 'web' })
     await updateTunnel(t.of(ada), ada, { id, change: { edits } })

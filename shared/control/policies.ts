@@ -2,7 +2,7 @@
 
 import { fail } from '../base/errors.ts'
 import { type Policy, requestRules, type TunnelKind } from '../protocol/endpoint.ts'
-import type { HttpEdits } from '../protocol/http-edits.ts'
+import { type HttpEdits, httpEditsSchema, type WrittenEdits } from '../protocol/http-edits.ts'
 import type { Caller } from './caller.ts'
 import { makeCommand, type Outgoing } from './commands.ts'
 import type { TunnelDoc } from './documents.ts'
@@ -18,11 +18,17 @@ export function checkedPolicy(kind: TunnelKind, policy: LoosePolicy): Partial<Po
   return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined))
 }
 
-/** @returns the edits of a new or changed tunnel, as they are kept. @throws policy.needs_http */
-export function checkedEdits(kind: TunnelKind, edits: HttpEdits | undefined): { readonly edits?: HttpEdits } {
+/** @returns the edits of a new or changed tunnel, as they are kept. @throws policy.needs_http, policy.edits */
+export function checkedEdits(
+  kind: TunnelKind,
+  edits: WrittenEdits | undefined,
+): { readonly edits?: HttpEdits } {
   if (edits === undefined || Object.keys(edits).length === 0) return {}
   if (kind !== 'http') throw fail('policy.needs_http', `"edits" cannot be kept at a ${kind} tunnel.`)
-  return { edits }
+  const { data, error } = httpEditsSchema.safeParse(edits)
+  if (data) return { edits: data }
+  const [first] = error.issues
+  throw fail('policy.edits', `edits.${first?.path.join('.')}: ${first?.message}`)
 }
 
 export function policyCommand(

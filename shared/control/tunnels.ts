@@ -4,7 +4,7 @@ import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
-import type { HttpEdits } from '../protocol/http-edits.ts'
+import type { WrittenEdits } from '../protocol/http-edits.ts'
 import { limits } from '../protocol/limits.ts'
 import { type AuditEntry, byCaller, writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
@@ -36,7 +36,7 @@ export type NewTunnel = {
   /** Default: one. */
   readonly agents?: AgentMode
   readonly policy: LoosePolicy
-  readonly edits?: HttpEdits | undefined
+  readonly edits?: WrittenEdits | undefined
   readonly generated?: boolean
   readonly request?: string
 }

@@ -219,3 +219,20 @@ export const httpEditsSchema = z
   })
   .refine((edits) => JSON.stringify(edits).length <= editsBytesMax, 'all edits together have at most 16 KiB')
 export type HttpEdits = z.infer<typeof httpEditsSchema>
+
+const textsByNameSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]))
+const writtenHeadersSchema = z.strictObject({
+  remove: z.array(z.string()).exactOptional().describe('Names that are left out.'),
+  set: z.record(z.string(), z.string()).exactOptional().describe('Name and value; replaces what is there.'),
+  add: textsByNameSchema
+    .exactOptional()
+    .describe('Name and value, or a list of values; what is there stays.'),
+})
+/** The form of edits in a request to the API. What a description cannot say of them has a code of its own. */
+export const writtenEditsSchema = z.strictObject({
+  redirects: z.array(z.strictObject(redirectSchema.shape)).exactOptional(),
+  requestHeaders: writtenHeadersSchema.exactOptional(),
+  responseHeaders: writtenHeadersSchema.exactOptional(),
+  hsts: exactHstsSchema.exactOptional(),
+})
+export type WrittenEdits = z.infer<typeof writtenEditsSchema>

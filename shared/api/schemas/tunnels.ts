@@ -1,7 +1,7 @@
 /** Tunnels, endpoints, leases and watch tickets. */
 import { z } from 'zod'
 import { agentModes, endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/endpoint.ts'
-import { httpEditsSchema } from '../../protocol/http-edits.ts'
+import { httpEditsSchema, writtenEditsSchema } from '../../protocol/http-edits.ts'
 import { idSchema, problemSchema, timeSchema, tunnelNameSchema, wantedNameSchema } from './common.ts'
 
 const kindSchema = z.enum(tunnelKinds)
@@ -50,7 +50,7 @@ export const tunnelSchema = z.object({
 })
 export type Tunnel = z.infer<typeof tunnelSchema>
 
-const editsSchema = httpEditsSchema
+const editsSchema = writtenEditsSchema
   .optional()
   .describe(
     'http tunnels: what its agents change in requests and answers; replaces what was set. Agents take it with their next lease or renewal, and what their own file sets wins, part by part',

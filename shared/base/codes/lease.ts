@@ -13,6 +13,17 @@ export const leaseCodes = {
       'The policy has a rule about requests, and the relay does not read what passes through tcp and tls tunnels.',
     cure: 'Leave the rule out, or make the tunnel an http tunnel.',
   },
+  'policy.edits': {
+    code: 'PT-2005',
+    http: 400,
+    exit: 2,
+    retry: 'never',
+    owner: 'user',
+    title: 'Change of requests or answers is not allowed',
+    cause:
+      'A header, redirect or HSTS rule of the tunnel would break messages, lead nowhere or in a circle, or is too long.',
+    cure: 'The detail names the rule. What can be changed, and in which form: docs/cli.md.',
+  },
   'tunnel.name_taken': {
     code: 'PT-2001',
     http: 409,
