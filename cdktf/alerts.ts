@@ -1,4 +1,4 @@
-/** What is worth waking somebody for, and the one page of figures. Filters are Cloud Monitoring's. */
+/** Lists what is worth waking somebody for, and makes the one page of figures. Filters are Cloud Monitoring's. */
 import { deployments } from '../functions/deployment.ts'
 import { deadLetters, subscriptionName } from '../functions/platform/pubsub-names.ts'
 

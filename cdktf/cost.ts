@@ -1,5 +1,5 @@
 /**
- * What an environment costs a month, from its synthesised resources and the prices of docs/cost.md:
+ * Computes what an environment costs a month, from its synthesised resources and the prices of docs/cost.md:
  * `npm run cloud:cost -- --env prod --tunnels 1000`. Prices are list prices, so this is an estimate.
  */
 import { readFileSync } from 'node:fs'

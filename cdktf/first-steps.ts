@@ -12,7 +12,7 @@ import { stateBucket } from './stacks/porttunneler-stack.ts'
 
 export type Step = {
   readonly title: string
-  /** What to know before. */
+  /** The operator should know this before. */
   readonly note?: string
   /** Lines for a shell; secrets come from its variables. */
   readonly commands: readonly string[]

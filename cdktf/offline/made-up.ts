@@ -20,7 +20,7 @@ const answers: { readonly [place: string]: Answer } = {
 export function madeUp(type: string, name: string, shape: Type, resource: Resource): Value {
   const answer = answers[`${type}.${name}`]
   if (answer) return answer(resource)
-  // What has no type in the schema travels with it.
+  // A value without a type in the schema travels with its type.
   if (shape === 'dynamic') return [Buffer.from('"string"'), 'made up']
   if (shape === 'string') return `${type}/${String(resource.name ?? resource.account_id ?? '')}/${name}`
   if (shape === 'number') return 1
