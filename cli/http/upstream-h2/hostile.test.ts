@@ -85,7 +85,8 @@ const pages: readonly (readonly [string, RawAnswer])[] = [
     'fields without an end',
     (peer, id) => {
       peer.send(frameType.headers, 0, id, ok)
-      for (let at = 0; at < 1_000; at++)
+      // From 700 on Node 24.21 itself may end the process (docs/decisions/0064, Open).
+      for (let at = 0; at < 200; at++)
         peer.send(frameType.continuation, 0, id, fieldBlock([`x-${at}`, 'y'.repeat(1_000)]))
     },
   ],
