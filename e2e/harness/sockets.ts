@@ -14,6 +14,20 @@ export function dial({ host, port }: Address): Promise<Socket> {
   return within(connected, `dialling ${host}:${port}`)
 }
 
+/**
+ * How a connection ended that is cut as soon as it is accepted. A reset may come before this process has
+ * noticed that it is connected (`connect` then fails with ECONNRESET), which is a cut as well; a refusal is none.
+ */
+export async function cutOf({ host, port }: Address, words: string): Promise<'reset' | 'end'> {
+  const socket = connect({ host, port, allowHalfOpen: true, noDelay: true })
+  const refused = new Promise<never>((_resolve, reject) => {
+    socket.once('error', (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED' && reject(error))
+  })
+  const end = endOf(socket)
+  socket.write(words)
+  return within(Promise.race([end, refused]), 'the cut', 5_000)
+}
+
 /** Reads until the other side ends its direction. Rejects on a reset. */
 export function readToEnd(socket: Socket): Promise<Buffer> {
   return new Promise((resolve, reject) => {

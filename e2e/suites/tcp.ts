@@ -7,6 +7,7 @@ import { eventually, within } from '../harness/events.ts'
 import { visitorAddress } from '../harness/service.ts'
 import {
   type Address,
+  cutOf,
   dial,
   endOf,
   type Listening,
@@ -90,10 +91,7 @@ export function describeTcp(context: Context): void {
       const own = await startAgent(context.service, { gone: { kind: 'tcp', upstream: gone.port } })
       const address = visitorAddress(context.service, await own.online('gone'))
       await gone.close()
-      const socket = await dial(address)
-      const end = endOf(socket)
-      socket.write('anybody?')
-      await within(end, 'the cut', 5_000)
+      await cutOf(address, 'anybody?')
       await own.waitFor('upstream.failed', { tunnel: 'gone' })
       await own.stop()
     })
