@@ -54,6 +54,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['domains', 'findings'],
   ['domains', 'nameServers'],
   ['endpoints', 'holders'],
+  ['flags', 'states'],
   ['jobs', 'body'],
   ['jobs', 'progress'],
   ['keys', 'scopes'],

@@ -44,6 +44,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addCertificates(groupOf('certificates', 'what browsers trust the names of this service by'))
   addAudit(groupOf('audit', 'who did what, and proof that nobody has changed it since'))
   addKeys(groupOf('keys', 'keys that sign tickets'))
+  addFlags(groupOf('flags', 'features that accounts get bit by bit, and the switch that takes one from all'))
   addOperators(groupOf('operators', 'people who may act as operators through the service'))
   quiet(program, output)
   return program
@@ -193,6 +194,16 @@ function addKeys(verb: Verb): void {
   )
 }
 
+function addFlags(verb: Verb): void {
+  const flag = (command: Command) => command.argument('<flag>', 'as flags list shows it')
+  verb('flags.list', 'list', 'list flags with the share of accounts that have each')
+  flag(verb('flags.set', 'set', 'give it to everybody, nobody, a share of the accounts, or one of them'))
+    .argument('<value>', 'on, off, a percentage, or share: for an account, as the share says', readFlagValue)
+    .option('--account <id>', 'of this account alone')
+  because(flag(verb('flags.kill', 'kill', 'take it from everybody, whatever else is set')))
+  flag(verb('flags.revive', 'revive', 'end the kill; what was set before applies again'))
+}
+
 function addOperators(verb: Verb): void {
   verb('operators.list', 'list', 'list operators')
   verb('operators.add', 'add', 'make a person an operator').argument('<who>', 'usr_… or an e-mail address')
@@ -211,6 +222,11 @@ function readNumber(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
   return value
+}
+
+function readFlagValue(text: string): string | number {
+  const [, percent] = /^(\d+(?:\.\d+)?) ?%?$/.exec(text) ?? []
+  return percent === undefined ? text : Number(percent)
 }
 
 function readTime(text: string): number {

@@ -8,7 +8,7 @@ import { connect as connectTls, createServer as createTlsServer } from 'node:tls
 import type { Policy } from '@porttunneler/shared/protocol/endpoint'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { selfSignedIdentity } from './certificate.ts'
-import { makeTestControl, openPolicy, type TestControl } from './testing/test-control.ts'
+import { account, makeTestControl, openPolicy, type TestControl } from './testing/test-control.ts'
 import { ownName, readAll, TestBench } from './testing/test-relay.ts'
 
 const host = 'demo.tunnels.test'
@@ -188,6 +188,32 @@ describe('relay: http tunnels', () => {
     await agent.heard('closed')
     expect(await spoken('h2', 'http/1.1')).toBe('http/1.1')
     expect(await spoken('h2')).toBe('h2')
+  })
+
+  test('a flag takes HTTP/2 from some accounts or all, and a relay that starts again remembers it', async () => {
+    const spoken = async (
+      state: NonNullable<TestControl['flags']>[string] | undefined,
+      offered: string[],
+    ) => {
+      control.flags = state && { 'visitor-http2': state }
+      const { ports, ca, relay } = await startTunnel()
+      const at = { port: ports.tlsPort, host: '127.0.0.1', servername: host, ca, ALPNProtocols: offered }
+      const socket = connectTls(at).on('error', () => {})
+      const outcome = await once(socket, 'secureConnect').then(
+        () => socket.alpnProtocol,
+        () => 'refused',
+      )
+      socket.destroy()
+      await relay.close()
+      return outcome
+    }
+    const both = ['h2', 'http/1.1']
+    const nobody = { percent: 0, in: [], out: [], killed: false }
+    expect(await spoken({ ...nobody, in: [account] }, both)).toBe('h2')
+    expect(await spoken({ ...nobody, in: [account], killed: true }, both)).toBe('http/1.1')
+    // This control plane says nothing of flags.
+    expect(await spoken(undefined, both)).toBe('http/1.1')
+    expect(await spoken(undefined, ['h2'])).toBe('refused')
   })
 
   test('a rate of new visitors counts a connection of HTTP/2 once, however many requests run at a time', async () => {

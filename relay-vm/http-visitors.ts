@@ -6,6 +6,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Timer } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail } from '@porttunneler/shared/base/errors'
+import { isFlagOn } from '@porttunneler/shared/base/flags'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -196,12 +197,15 @@ export class HttpVisitors {
   /**
    * Whether visitors may speak HTTP/2 for this name: its tunnel is served here and nowhere else on this machine, since
    * other processes get visitors in HTTP/1.1, and so do the relay's own names. A visitor that speaks nothing else, as
-   * gRPC clients do, gets an answer that says to come again instead of a failed handshake.
+   * gRPC clients do, gets an answer that says to come again instead of a failed handshake. A feature flag can switch
+   * HTTP/2 off, for some accounts or for all: then nobody is offered it.
    */
   speaksHttp2(name: string, isOnly: boolean): boolean {
     if (this.#ownNames.has(name) || (!isOnly && (this.#leaving || this.#isElsewhere(name)))) return false
-    const { names } = this.#parts
-    return (names.resolve(name)?.claims.kind ?? names.offline(name)) === 'http'
+    const { names, state } = this.#parts
+    const claims = names.resolve(name)?.claims
+    if ((claims?.kind ?? names.offline(name)) !== 'http') return false
+    return isFlagOn('visitor-http2', state.flags, claims?.account)
   }
 
   /** The tunnel of `name` that wants its visitors' TLS untouched. */

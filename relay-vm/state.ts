@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { type SyncAnswer, syncAnswerSchema } from '@porttunneler/shared/api/schemas/relays'
+import type { FlagStates } from '@porttunneler/shared/base/flags'
 import { z } from 'zod'
 import { Decrees, decreesSchema } from './decrees.ts'
 import { KeptFile, type OnSetAside, readJson } from './files.ts'
@@ -23,6 +24,7 @@ const stateSchema = z.object({
   decrees: decreesSchema,
   /** Networks of the proxy services that it trusts. */
   proxyNetworks: syncAnswerSchema.shape.proxyNetworks,
+  flags: syncAnswerSchema.shape.flags,
   /** Relays up to 0.1 omit it. */
   names: keptNamesSchema.optional(),
 })
@@ -39,11 +41,12 @@ export class RelayState {
   #cursor: string | undefined
   #timeOffsetMs: number
   #proxyNetworks: SyncAnswer['proxyNetworks']
+  #flags: FlagStates
 
   private constructor(path: string, kept: z.infer<typeof stateSchema> | undefined) {
     this.#file = new KeptFile(path, () => {
-      const { relay, cell, keys, cursor, timeOffsetMs, decrees, names, proxyNetworks } = this
-      const rest = { decrees, names, proxyNetworks }
+      const { relay, cell, keys, cursor, timeOffsetMs, decrees, names, proxyNetworks, flags } = this
+      const rest = { decrees, names, proxyNetworks, flags }
       return JSON.stringify({ version: 1, relay, cell, keys, cursor, timeOffsetMs, ...rest })
     })
     this.#relay = kept?.relay
@@ -52,6 +55,7 @@ export class RelayState {
     this.#cursor = kept?.cursor
     this.#timeOffsetMs = kept?.timeOffsetMs ?? 0
     this.#proxyNetworks = kept?.proxyNetworks
+    this.#flags = kept?.flags ?? {}
     this.decrees = new Decrees(kept?.decrees)
     this.names = new NameKnowledge(kept?.names)
   }
@@ -83,12 +87,24 @@ export class RelayState {
     return this.#proxyNetworks
   }
 
+  /** What operators want of feature flags. */
+  get flags(): FlagStates {
+    return this.#flags
+  }
+
   /** Takes what the control plane says about this relay. */
   take(
-    { relay, cell, keys, proxyNetworks }: Pick<SyncAnswer, 'relay' | 'cell' | 'keys' | 'proxyNetworks'>,
+    {
+      relay,
+      cell,
+      keys,
+      proxyNetworks,
+      flags,
+    }: Pick<SyncAnswer, 'relay' | 'cell' | 'keys' | 'proxyNetworks' | 'flags'>,
     timeOffsetMs: number,
   ): void {
     this.#proxyNetworks = proxyNetworks ?? this.#proxyNetworks
+    this.#flags = flags ?? this.#flags
     this.#relay = relay
     this.#cell = cell
     this.#timeOffsetMs = timeOffsetMs

@@ -7,6 +7,7 @@ import { describeBefore } from '@porttunneler/shared/testing/before.contract'
 import { describeCertificates } from '@porttunneler/shared/testing/certificates.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeDomains } from '@porttunneler/shared/testing/domains.contract'
+import { describeFlags } from '@porttunneler/shared/testing/flags.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeReservations } from '@porttunneler/shared/testing/reservations.contract'
@@ -45,4 +46,5 @@ withEmulators(({ firestore }) => {
   describeClaims('firestore', make)
   describeCertificates('firestore', make)
   describeAgentCertificates('firestore', make)
+  describeFlags('firestore', make)
 })

@@ -28,6 +28,7 @@ export type TestControl = Control & {
   refusing: ((row: SyncRequest['usage'][number]) => boolean) | undefined
   directory: string
   proxyNetworks: SyncAnswer['proxyNetworks']
+  flags: SyncAnswer['flags']
   nowMs(): number
   /** Resolves with the next sync that `matches`, or an earlier one. */
   synced(matches: (request: SyncRequest) => boolean): Promise<SyncRequest>
@@ -60,6 +61,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
     syncMs: limits.syncMs,
     directory: control.directory,
     ...(control.proxyNetworks && { proxyNetworks: control.proxyNetworks }),
+    ...(control.flags && { flags: control.flags }),
   })
   const control: TestControl = {
     requests: [],
@@ -69,6 +71,7 @@ export async function makeTestControl({ portFrom = 1, portTo = 65_535 } = {}): P
     refusing: undefined,
     directory: 'as ever',
     proxyNetworks: undefined,
+    flags: undefined,
     nowMs: () => Date.now(),
     async enrol({ key }) {
       if (key.reveal() !== 'pte_test') throw fail('relay.enrolment')

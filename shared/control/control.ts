@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { RelaySecrets } from './certificates/relay-secrets.ts'
 import { ClaimLanes } from './claim-lane.ts'
+import { Flags } from './flags.ts'
 import { FreeEndpoints } from './free-endpoints.ts'
 import type { PlanName } from './plans.ts'
 import type { Platform, Store } from './platform.ts'
@@ -46,6 +47,7 @@ export type Control = Platform & {
   readonly free: FreeEndpoints
   readonly relaySecrets: RelaySecrets
   readonly proxyNetworks: ProxyNetworks
+  readonly flags: Flags
 }
 
 /** What an account's calls get: everything, but only that account's part of the store. */
@@ -86,5 +88,6 @@ export function makeControl(
     free: new FreeEndpoints(),
     relaySecrets: new RelaySecrets({ store, vault }),
     proxyNetworks: new ProxyNetworks({ store, clock }),
+    flags: new Flags({ store, clock, log }),
   }
 }

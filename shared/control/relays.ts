@@ -69,6 +69,7 @@ export async function syncRelay(
     }),
     syncMs: limits.syncMs,
     directory: directoryMark(control, await control.cells.lately(claims.cell)),
+    flags: await control.flags.states(),
     ...(control.certificates.issuers.length > 0 && { tls: await control.relaySecrets.read(claims.cell) }),
     ...(request.proxies?.includes('cloudflare') && (await proxyNetworksOf(control))),
   }

@@ -9,6 +9,7 @@ import { describeBefore } from '@porttunneler/shared/testing/before.contract'
 import { describeCertificates } from '@porttunneler/shared/testing/certificates.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeDomains } from '@porttunneler/shared/testing/domains.contract'
+import { describeFlags } from '@porttunneler/shared/testing/flags.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeReservations } from '@porttunneler/shared/testing/reservations.contract'
@@ -47,3 +48,4 @@ describeUsage('sqlite in memory', inMemory)
 describeCertificates('sqlite in memory', inMemory)
 describeAgentCertificates('sqlite in memory', inMemory)
 describeWrongClock('sqlite in memory', inMemory)
+describeFlags('sqlite in memory', inMemory)

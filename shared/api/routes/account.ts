@@ -78,7 +78,8 @@ export function accountRoutes(): RouteGroup {
     .add(routes.read, async (c, { caller, control }) => {
       const { data } = await readAccount(control, caller.account)
       const transfer = await readTransferNow(control, caller)
-      return c.json({ ...describeAccount(caller.account, data), ...(transfer && { transfer }) }, 200)
+      const flags = await control.flags.of(caller.account)
+      return c.json({ ...describeAccount(caller.account, data), flags, ...(transfer && { transfer }) }, 200)
     })
     .add(routes.rename, async (c, { caller, control }) => {
       requireNoRevision(c.req.header('if-match'))

@@ -257,6 +257,19 @@ export const syncAnswerSchema = z.object({
     .object({ cloudflare: z.array(networkSchema).min(1).max(500) })
     .or(z.unknown().transform(() => undefined))
     .optional(),
+  /** What operators want of feature flags; older control planes omit it, and then what was said last applies. */
+  flags: z
+    .record(
+      z.string().max(64),
+      z.object({
+        percent: z.number(),
+        in: z.array(z.string().max(64)).max(1_000).readonly(),
+        out: z.array(z.string().max(64)).max(1_000).readonly(),
+        killed: z.boolean(),
+      }),
+    )
+    .or(z.unknown().transform(() => undefined))
+    .optional(),
   /** Omitted where no certificates are ordered. */
   tls: z
     .object({

@@ -44,6 +44,10 @@ export const accountSchema = z.object({
   plan: z.string(),
   status: z.enum(['active', 'suspended', 'closed']),
   createdAt: timeSchema,
+  flags: z
+    .array(z.string())
+    .optional()
+    .describe('Features that are given out bit by bit and that this account has'),
   transfer: transferSchema.optional().describe('Absent if the plan sets no limit'),
 })
 export type Account = z.infer<typeof accountSchema>

@@ -26,8 +26,8 @@ export const operatorCodes = {
     http: 404,
     exit: 1,
     title: 'Nothing has this name',
-    cause: 'No cell, relay, account, person, job or key has the id or address that was given.',
-    cure: 'Look it up: ptunctl cells list, relays list, accounts find, jobs dead, keys list.',
+    cause: 'No cell, relay, account, person, job, key or flag has the id, name or address that was given.',
+    cure: 'Look it up: ptunctl cells list, relays list, accounts find, jobs dead, keys list, flags list.',
   },
   'operator.exists': {
     code: 'PT-5304',

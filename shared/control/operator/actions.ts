@@ -15,5 +15,8 @@ export type OperatorAction =
   | 'certificate.ordered'
   | 'signing.rotated'
   | 'signing.leaked'
+  | 'flag.changed'
+  | 'flag.killed'
+  | 'flag.revived'
   | 'operator.added'
   | 'operator.removed'

@@ -259,6 +259,40 @@ test('operators: added by address, listed, removed', async () => {
   expect(await act('operators.list')).toEqual([])
 })
 
+test('flags: a share, single accounts, a kill and its end, each in the audit', async () => {
+  const flag = 'visitor-http2'
+  const { account } = await t.caller('ada@example.com')
+  const isOn = async () => (await t.control.flags.of(account)).includes(flag)
+  expect(await act('flags.list')).toMatchObject([{ flag, state: 'on', in: [], out: [] }])
+  expect(await act('flags.set', { flag, value: 'off' })).toMatchObject({ state: 'off' })
+  expect(await isOn()).toBe(false)
+  expect(await act('flags.set', { flag, value: 'on', account })).toMatchObject({ in: [account] })
+  expect(await isOn()).toBe(true)
+  await act('flags.set', { flag, value: 'off', account })
+  expect(await act('flags.set', { flag, value: 12.5 })).toMatchObject({
+    state: '12.5 %',
+    in: [],
+    out: [account],
+  })
+  await act('flags.set', { flag, value: 'share', account })
+  await act('flags.set', { flag, value: 'on' })
+  expect(await act('flags.kill', { flag, reason: 'it leaks' })).toMatchObject({ state: 'killed (on before)' })
+  expect(await isOn()).toBe(false)
+  expect((await t.sync()).flags).toMatchObject({ [flag]: { killed: true, percent: 100 } })
+  expect(await act('flags.revive', { flag })).toMatchObject({ state: 'on' })
+  expect(await told('flag.killed')).toMatchObject([{ target: flag, details: { reason: 'it leaks' } }])
+  expect(await told('flag.changed')).toHaveLength(6)
+  const refused: readonly [object, string][] = [
+    [{ flag: 'toString', value: 'on' }, 'operator.missing'],
+    [{ flag, value: 'on', account: 'acc_none' }, 'operator.missing'],
+    [{ flag, value: 101 }, 'operator.input'],
+    [{ flag, value: 'share' }, 'operator.input'],
+    [{ flag, value: 50, account }, 'operator.input'],
+  ]
+  for (const [input, key] of refused) await expect(act('flags.set', input)).rejects.toMatchObject({ key })
+  await expect(act('flags.kill', { flag })).rejects.toMatchObject({ key: 'operator.input' })
+})
+
 test('an unknown act or an invalid operator is refused', async () => {
   const office = { control: t.control, enrolment: t.relayIdentity }
   await expect(runAct(office, { act: 'toString', input: {}, operator: 'grace' })).rejects.toMatchObject({

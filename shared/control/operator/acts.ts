@@ -6,6 +6,7 @@ import type { Act, Office } from './act.ts'
 import { auditActs } from './audit.ts'
 import { cellActs } from './cells.ts'
 import { certificateActs } from './certificates.ts'
+import { flagActs } from './flags.ts'
 import { jobActs } from './jobs.ts'
 import { keyActs } from './keys.ts'
 import { memberActs } from './members.ts'
@@ -22,6 +23,7 @@ const acts = {
   ...jobActs,
   ...certificateActs,
   ...keyActs,
+  ...flagActs,
   ...operatorActs,
   ...auditActs,
 }
