@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
-import { isFailure } from '@porttunneler/shared/base/errors'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from './testing/test-control.ts'
 import { freePort, readAll, type TestAgent, TestBench } from './testing/test-relay.ts'
@@ -132,20 +132,7 @@ describe('drain', () => {
   })
 
   test('with a successor at the same ports no visitor is refused: agents move first, then the relay ends', async () => {
-    const [httpPort, tlsPort, adminPort] = [await freePort(), await freePort(), await freePort()]
-    const host = '127.0.0.1'
-    const at = (turn: string) => ({
-      instance: turn,
-      dataDir: join(bench.dataDir, turn),
-      tlsDir: join(bench.dataDir, 'tls'),
-      listen: {
-        tls: { host, port: tlsPort },
-        http: { host, port: httpPort },
-        tcpHost: host,
-        admin: { host, port: adminPort },
-        siblings: join(bench.dataDir, 'siblings'),
-      },
-    })
+    const { at, adminPort } = await onePlace()
     const { relay, port, agent, visitor, upstreams, upstreamPort, ticket } = await startTalk({
       ...at('a'),
       graceMs: 30_000,
@@ -161,14 +148,56 @@ describe('drain', () => {
     for (let count = 0; count < 8; count++) await greeted(port)
     expect(agent.visitors.length + moved.visitors.length).toBe(17)
     expect(moved.visitors).not.toEqual([])
-    expect((await fetch(`http://${host}:${adminPort}/readyz`)).status, 'of the successor').toBe(200)
+    expect((await fetch(`http://127.0.0.1:${adminPort}/readyz`)).status, 'of the successor').toBe(200)
     for (const upstream of upstreams) upstream.end(' and goodbye')
     visitor.end()
     expect(await readAll(visitor)).toBe(' and goodbye')
     await drained
     expect(control.requests.findLast(({ boot }) => boot.instance === 'a')).toMatchObject({ last: true })
   })
+
+  test('an agent whose connections break while its relay is replaced comes back to it through the successor', async () => {
+    const { at } = await onePlace()
+    const { relay, agent, visitor, upstream } = await startTalk({ ...at('a'), graceMs: 600_000 })
+    await bench.startRelay(at('b'))
+    const { session } = agent
+    const breakAndTalk = async (word: string) => {
+      for (const carrier of session.carriers) carrier.lose(fail('carrier.lost'))
+      const heard = once(visitor, 'data')
+      upstream.write(word)
+      expect(String((await heard)[0])).toBe(word)
+    }
+    // The kernel gives about every second dial to the successor.
+    for (let count = 0; count < 8; count++) await breakAndTalk(`both listen ${count}`)
+    const drained = relay.drain({ hasSuccessor: true })
+    await agent.heard('goAway')
+    for (let count = 0; count < 8; count++) await breakAndTalk(`the old one leaves ${count}`)
+    session.unbind(1)
+    upstream.end(' and goodbye')
+    visitor.end()
+    expect(await readAll(visitor)).toBe(' and goodbye')
+    await drained
+  })
 })
+
+/** Where two relays of one machine take turns. */
+async function onePlace() {
+  const [httpPort, tlsPort, adminPort] = [await freePort(), await freePort(), await freePort()]
+  const host = '127.0.0.1'
+  const at = (turn: string) => ({
+    instance: turn,
+    dataDir: join(bench.dataDir, turn),
+    tlsDir: join(bench.dataDir, 'tls'),
+    listen: {
+      tls: { host, port: tlsPort },
+      http: { host, port: httpPort },
+      tcpHost: host,
+      admin: { host, port: adminPort },
+      siblings: join(bench.dataDir, 'siblings'),
+    },
+  })
+  return { at, adminPort }
+}
 
 /** Dials as agents do: an agent that still reaches the leaving relay, at the port that both share, tries again. */
 async function dialSuccessor(...[ports, options]: Parameters<TestBench['dial']>): Promise<TestAgent> {

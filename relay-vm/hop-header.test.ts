@@ -14,6 +14,7 @@ describe('hop header', () => {
     { ...from('2001:db8::1'), kind: 'https' },
     from('::1'),
     { ...hop, kind: 'raw', endpoint: 'tcp:c1:20001' },
+    { ...hop, kind: 'carrier', endpoint: `ses_${'0'.repeat(30)} ${'A'.repeat(43)}` },
   ])('comes back as it was sent: %o', (sent) => {
     expect(decodeHop(encodeHop(sent))).toEqual(sent)
   })

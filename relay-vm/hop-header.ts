@@ -9,12 +9,15 @@
 import { readProxyHeader, writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import type { Origin } from './listeners/origins.ts'
 
-/** `raw`: bytes as they are, for tcp and tls tunnels. `http` and `https`: a request head comes first, in plain text. */
-export type HopKind = 'raw' | 'http' | 'https'
+/**
+ * `raw`: bytes as they are, for tcp and tls tunnels. `http` and `https`: a request head comes first, in plain text.
+ * `carrier`: an agent's connection that is to join its session; its HELLO comes first.
+ */
+export type HopKind = 'raw' | 'http' | 'https' | 'carrier'
 
 export type Hop = {
   readonly kind: HopKind
-  /** Endpoint id of the tunnel: `tcp:<cell>:<port>` or `host:<name>`. */
+  /** Endpoint id of the tunnel: `tcp:<cell>:<port>` or `host:<name>`. Of a carrier: see carrier-hop.ts. */
   readonly endpoint: string
   readonly origin: Origin
 }
@@ -24,7 +27,7 @@ const fieldHeadBytes = 4
 /** Where the length stands of all that follows the fixed part. */
 const lengthAt = 14
 const fixedBytes = 16
-const kinds: readonly HopKind[] = ['raw', 'http', 'https']
+const kinds: readonly HopKind[] = ['raw', 'http', 'https', 'carrier']
 
 export function encodeHop({ kind, endpoint, origin }: Hop): Buffer {
   const address = origin.address.replace(/%.*$/, '')

@@ -204,7 +204,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     siblings,
   })
   const given = { ...options, ...limits, ...foundation, instance, meters, routes, names }
-  const sessions = new AgentSessions({ ...given, tcp, origins })
+  const sessions = new AgentSessions({ ...given, tcp, origins, siblings })
   const live = new LiveFigures({ ...given, docsUrl: config.docsUrl ?? config.controlUrl })
   const metrics = makeMetrics(
     readings({ ...foundation, ...guards, syncFailures: options.syncFailures, meters, sessions, visitors }),

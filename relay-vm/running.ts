@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import type { SyncAnswer, SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
+import { readCarrierHop } from './carrier-hop.ts'
 import type { RelayConfig } from './config.ts'
 import type { Hop } from './hop-header.ts'
 import { HttpVisitors } from './http-visitors.ts'
@@ -254,6 +255,7 @@ export class Running {
   }
 
   #acceptsHop({ kind, endpoint }: Hop): boolean {
+    if (kind === 'carrier') return this.parts.sessions.has(readCarrierHop(endpoint)?.session ?? '')
     const route = this.#routeOf(endpoint)
     if (route === undefined) return false
     return this.parts.routes.servesWell(route.endpoint) && (route.claims.kind === 'http') === (kind !== 'raw')
@@ -267,8 +269,13 @@ export class Running {
   }
 
   #serveHop(socket: Socket, hop: Hop): void {
-    const { visitors, origins, mux } = this.parts
+    const { visitors, origins, mux, sessions } = this.parts
     origins.tell(socket, hop.origin)
+    const carrier = hop.kind === 'carrier' && readCarrierHop(hop.endpoint)
+    if (carrier) {
+      sessions.acceptHop(socket, carrier)
+      return
+    }
     if (!visitors.welcome(socket)) return
     if (hop.kind !== 'raw') {
       this.#web.serveHop(socket, hop)

@@ -2,7 +2,7 @@
  * Takes agents from a TLS connection to a session whose bindings are in the routes. A ticket is checked offline, at
  * HELLO and at each BIND; the frames of one session are answered in order.
  */
-import type { TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import { sourcePath } from '@porttunneler/shared/base/addresses'
 import {
@@ -15,11 +15,10 @@ import {
 import type { Log } from '@porttunneler/shared/base/log'
 import { PerMinute } from '@porttunneler/shared/base/per-minute'
 import { type AcceptedHello, acceptAgent } from '@porttunneler/shared/mux/accept'
-import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
+import type { CarrierSource, MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import type { Session } from '@porttunneler/shared/mux/session'
-import { checkTicket, type TicketClaims, ticketOrigin } from '@porttunneler/shared/protocol/ticket'
 import { type AccountShare, AccountShares } from './account-shares.ts'
-import type { Origins } from './listeners/origins.ts'
+import { asSource, type CarrierHop, type PassOptions, passCarrier } from './carrier-hop.ts'
 import type { TcpListeners } from './listeners/tcp.ts'
 import type { Meters } from './meters/meters.ts'
 import type { Names } from './names.ts'
@@ -28,36 +27,31 @@ import { FairRates } from './policy/fair-rates.ts'
 import { makePool } from './policy/pools.ts'
 import type { Routes } from './routes.ts'
 import type { SecurityEvents } from './security-events.ts'
-import type { ServerTime } from './server-time.ts'
 import { SessionBindings } from './session-bindings.ts'
-import type { RelayState } from './state.ts'
+import { type CheckOptions, checkHere } from './ticket-check.ts'
 
-export type SessionsOptions = {
-  readonly mux: MuxShared
-  readonly log: Log
-  /** Name of this relay process, sent in WELCOME. */
-  readonly instance: string
-  readonly sessionsMax: number
-  readonly strangersMax: number
-  /** Networks that no rate counts. */
-  readonly exempt: readonly string[]
-  readonly state: RelayState
-  readonly time: ServerTime
-  readonly routes: Routes
-  readonly names: Names
-  readonly tcp: TcpListeners
-  readonly events: SecurityEvents
-  readonly meters: Meters
-  /** Why no agent may come in now; undefined: it may. */
-  refusal(): ErrorKey | undefined
-  /** Resolves when the start is over, with success or without. */
-  readonly started: Promise<void>
-  readonly origins: Origins
-  /** A ticket names a key that the relay does not have. */
-  onUnknownKey(): void
-  /** A lease is served here for the first time: the control plane should be told. */
-  onPresence(): void
-}
+export type SessionsOptions = CheckOptions &
+  PassOptions & {
+    readonly mux: MuxShared
+    readonly log: Log
+    /** Name of this relay process, sent in WELCOME. */
+    readonly instance: string
+    readonly sessionsMax: number
+    readonly strangersMax: number
+    /** Networks that no rate counts. */
+    readonly exempt: readonly string[]
+    readonly routes: Routes
+    readonly names: Names
+    readonly tcp: TcpListeners
+    readonly events: SecurityEvents
+    readonly meters: Meters
+    /** Why no agent may come in now; undefined: it may. */
+    refusal(): ErrorKey | undefined
+    /** Resolves when the start is over, with success or without. */
+    readonly started: Promise<void>
+    /** A lease is served here for the first time: the control plane should be told. */
+    onPresence(): void
+  }
 
 /** A session and its owner. */
 type Member = {
@@ -104,7 +98,7 @@ export class AgentSessions {
   constructor(options: SessionsOptions) {
     this.#options = options
     this.#shares = new AccountShares(options.mux, options.exempt)
-    this.#strangers = makePool<TLSSocket>('carriers', options.strangersMax)
+    this.#strangers = makePool<CarrierSource>('carriers', options.strangersMax)
     this.#pool = makePool<Session>('sessions', options.sessionsMax)
     this.#log = fairLog(options.log, options.mux.clock)
     this.#checks = new FairRates(options.mux.clock, { keysMax: 1 })
@@ -122,8 +116,19 @@ export class AgentSessions {
     return [...this.#sessions.values()].map(({ session }) => session)
   }
 
+  /** Whether a connection may join this session here. */
+  has(session: string): boolean {
+    return this.#sessions.has(session)
+  }
+
+  /** Takes over an agent's connection from another process of this machine, where its TLS ends. */
+  acceptHop(socket: Socket, hop: CarrierHop): void {
+    void this.accept(asSource(socket, hop), true)
+    socket.resume()
+  }
+
   /** Takes over an agent's connection; never rejects. */
-  async accept(socket: TLSSocket): Promise<void> {
+  async accept(socket: CarrierSource, isHop = false): Promise<void> {
     const { log, mux, meters, origins } = this.#options
     this.#strangers.add(socket, sourcePath(origins.of(socket).address), () => {
       meters.refused('session.limit')
@@ -131,7 +136,7 @@ export class AgentSessions {
     })
     try {
       const accepted = await acceptAgent(socket, mux)
-      await this.#greet(accepted, socket)
+      await this.#greet(accepted, socket, isHop)
     } catch (error) {
       // The agent has been told about a failure of the handshake, and the connection ends after it.
       if (isFailure(error)) this.#noteRefusal(error, socket)
@@ -178,12 +183,14 @@ export class AgentSessions {
     for (const socket of [...this.#strangers.members()]) socket.destroy()
   }
 
-  async #greet(accepted: AcceptedHello, socket: TLSSocket): Promise<void> {
+  async #greet(accepted: AcceptedHello, socket: CarrierSource, isHop: boolean): Promise<void> {
     const { resume, agent } = accepted.hello
     try {
       if (!resume) return await this.#begin(accepted, socket)
       const member = this.#sessions.get(resume.session)
       if (member?.agent === agent) return this.#join(accepted, member, socket)
+      if (isHop) throw fail('session.unknown')
+      if (await passCarrier(accepted, socket, this.#options)) return
       this.#options.meters.refused('session.unknown')
       await this.#begin(await accepted.beginAnew(), socket)
     } catch (error) {
@@ -199,7 +206,7 @@ export class AgentSessions {
    * checked.
    * @throws carrier.proof, session.limit
    */
-  #join(accepted: AcceptedHello, member: Member, socket: TLSSocket): void {
+  #join(accepted: AcceptedHello, member: Member, socket: CarrierSource): void {
     try {
       const work = this.#shares.workOf(member.share, this.#options.origins.of(socket))
       accepted.join(member.session, this.#options.instance, work)
@@ -212,13 +219,13 @@ export class AgentSessions {
     }
   }
 
-  async #begin(accepted: AcceptedHello, socket: TLSSocket): Promise<void> {
+  async #begin(accepted: AcceptedHello, socket: CarrierSource): Promise<void> {
     const { instance, state, routes, meters, mux, origins } = this.#options
     const { hello } = accepted
     await this.#startOver()
     this.#checkPhase()
     if (hello.ticket === undefined) throw fail('ticket.invalid')
-    const claims = await this.#check(hello.ticket)
+    const claims = await checkHere(hello.ticket, this.#options)
     // The relay may have begun to drain meanwhile.
     this.#checkPhase()
     if (claims.agent !== hello.agent) throw fail('ticket.invalid')
@@ -232,7 +239,7 @@ export class AgentSessions {
       fairLog: this.#log,
       mayCheck: () => this.#checks.take('checks', checkRate, [account, agent]),
     }
-    const bindings = new SessionBindings(claims, options, (ticket) => this.#check(ticket))
+    const bindings = new SessionBindings(claims, options, (ticket) => checkHere(ticket, this.#options))
     this.#makeRoom(account, agent)
     const share = this.#shares.take(account)
     const session = accepted.welcome({
@@ -322,23 +329,7 @@ export class AgentSessions {
     if (reason !== undefined) throw fail(reason)
   }
 
-  async #check(ticket: string): Promise<TicketClaims> {
-    const { state, time, onUnknownKey } = this.#options
-    const { cell, keys } = state
-    const { jwks, issuer } = keys
-    if (cell === undefined) throw fail('relay.starting')
-    try {
-      return await checkTicket(ticket, { keys: jwks, issuer, cell: cell.id, nowMs: time.now() })
-    } catch (error) {
-      const { kid, iss } = ticketOrigin(ticket) ?? {}
-      const isUnknown = kid !== undefined && !jwks.keys.some((key) => key.kid === kid)
-      // The control plane may have moved to another address since the last sync.
-      if (isUnknown || (issuer !== undefined && iss !== undefined && iss !== issuer)) onUnknownKey()
-      throw error
-    }
-  }
-
-  #noteRefusal(error: PortTunnelerError, socket: TLSSocket): void {
+  #noteRefusal(error: PortTunnelerError, socket: CarrierSource): void {
     const { meters, events, log, origins } = this.#options
     const from = origins.of(socket).address || 'gone'
     meters.refused(error.key)

@@ -31,19 +31,26 @@ const weights: readonly (readonly [FaultName, number])[] = [
 ]
 const pauseMs = { min: 4_000, max: 14_000 }
 const holdMs = { min: 1_000, max: 6_000 }
+/** The grace of a standalone server's relays, less the time that a busy machine may need to notice. */
+const graceMs = 9_000
 const tcpKinds: readonly Kind[] = ['transfer', 'download', 'upload', 'idle', 'short', 'slow']
 const allKinds: readonly Kind[] = [...tcpKinds, 'web']
 
-/**
- * An endless sequence. Each fourth fault is a restart of both relays until the caller ends those: a process that is
- * judged by its slope must live for a while.
- */
-export function* drawFaults(seed: number, mayRestart: () => boolean): Generator<Fault, never> {
+export type FaultsWanted = {
+  /** Whether relays may still be restarted: a process that is judged by its slope must live for a while. */
+  mayRestart(): boolean
+  /** Every fault is a restart of both relays. */
+  readonly isAllRestarts: boolean
+}
+
+/** An endless sequence. Each fourth fault is a restart of both relays, as long as that may be. */
+export function* drawFaults(seed: number, wanted: FaultsWanted): Generator<Fault, never> {
   const random = seededRandom(seed)
   const between = ({ min, max }: { min: number; max: number }) => Math.round(min + random() * (max - min))
   for (let count = 1; ; count++) {
     const drawn = pick(random())
-    const name = count % 4 === 2 && mayRestart() ? 'relays restarted' : drawn
+    const isRestart = wanted.isAllRestarts || (count % 4 === 2 && wanted.mayRestart())
+    const name = isRestart ? 'relays restarted' : drawn
     const side = random() < 0.5 ? 'a' : 'b'
     yield { name, pauseMs: between(pauseMs), holdMs: between(holdMs), side, relay: Math.floor(random() * 2) }
   }
@@ -72,7 +79,7 @@ export async function commit(fault: Fault, world: World, ledger: Ledger): Promis
       // Always the same agent: the other is watched for the whole run.
       return `${name}: b, back after ${await killAgent(world, ledger)} ms`
     case 'relays restarted':
-      return `${name}, in ${await restartRelays(world, ledger)} ms`
+      return `${name}, ${await restartRelays(world, ledger, fault)} ms`
     case 'upstream down':
       await withoutUpstream(world, ledger, { side, heldMs })
       return `${name}: ${side}, for ${heldMs} ms`
@@ -101,13 +108,23 @@ async function killAgent(world: World, ledger: Ledger): Promise<number> {
   return Math.round(systemClock.monotonic() - startMs)
 }
 
-/** Connections older than the grace are cut; requests are not. */
-async function restartRelays(world: World, ledger: Ledger): Promise<number> {
+/**
+ * Connections older than the grace are cut; younger ones and requests are not, although carriers are reset in the
+ * middle of it.
+ */
+async function restartRelays(
+  world: World,
+  ledger: Ledger,
+  { relay, holdMs: heldMs }: Fault,
+): Promise<string> {
   const startMs = systemClock.monotonic()
   const { program } = world.server
+  const place = world.relays()[relay]
   const from = program.lines.items.length
-  const forgive = ledger.excuse(['a', 'b'], tcpKinds)
+  const forgive = ledger.excuse(['a', 'b'], tcpKinds, graceMs)
   program.send('SIGUSR2')
+  await sleep(systemClock, heldMs)
+  const reset = place ? resetCarriers(place.tlsPort) : 0
   await program.lines.waitFor(({ text }) => text.includes('relays are restarted'), {
     what: 'the end of the restart',
     from,
@@ -115,7 +132,8 @@ async function restartRelays(world: World, ledger: Ledger): Promise<number> {
   })
   await untilServed(world)
   forgive()
-  return Math.round(systemClock.monotonic() - startMs)
+  const tookMs = Math.round(systemClock.monotonic() - startMs)
+  return `${reset} carriers of ${place?.name} reset after ${heldMs} ms, in ${tookMs}`
 }
 
 async function withoutUpstream(

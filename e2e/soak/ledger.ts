@@ -13,6 +13,7 @@ export class WrongBytes extends Error {}
 type Excuse = {
   readonly sides: readonly Side[]
   readonly kinds: readonly Kind[]
+  readonly ageMsMin: number
   fromMs: number
   toMs: number
 }
@@ -32,11 +33,12 @@ export class Ledger {
     return this.#failed
   }
 
-  /** From now until the returned function is called, visits of these kinds may be cut. */
-  excuse(sides: readonly Side[], kinds: readonly Kind[]): () => void {
+  /** From now until the returned function is called, visits of these kinds may be cut when they are so old. */
+  excuse(sides: readonly Side[], kinds: readonly Kind[], ageMsMin = 0): () => void {
     const excuse: Excuse = {
       sides,
       kinds,
+      ageMsMin,
       fromMs: systemClock.monotonic(),
       toMs: Number.POSITIVE_INFINITY,
     }
@@ -73,8 +75,10 @@ export class Ledger {
   }
 
   #isExcused(side: Side, kind: Kind, fromMs: number): boolean {
+    const ageMs = systemClock.monotonic() - fromMs
     return this.#excuses.some(
-      (one) => one.sides.includes(side) && one.kinds.includes(kind) && one.toMs >= fromMs,
+      ({ sides, kinds, ageMsMin, toMs }) =>
+        sides.includes(side) && kinds.includes(kind) && ageMs >= ageMsMin && toMs >= fromMs,
     )
   }
 }

@@ -5,6 +5,7 @@
  *
  *   npm run soak -- --minutes 30 --seed 7
  *   npm run soak -- --minutes 5 --calm          the load alone, without faults
+ *   npm run soak -- --minutes 20 --restarts     restarts of both relays and no other fault
  */
 import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
@@ -33,6 +34,7 @@ const values = readOptions({
       says: 'repeats the faults; drawn by default',
     },
     calm: { type: 'boolean', default: false, says: 'the load alone, without faults' },
+    restarts: { type: 'boolean', default: false, says: 'restarts of both relays and no other fault' },
   },
 })
 const minutes = z.coerce.number().positive().max(10_000).parse(values.minutes)
@@ -101,7 +103,8 @@ async function soak(world: World): Promise<boolean> {
 }
 
 async function breakThings(world: World, ledger: Ledger, share: () => number): Promise<void> {
-  for (const fault of drawFaults(seed, () => share() < restartShare)) {
+  const mayRestart = () => share() < restartShare
+  for (const fault of drawFaults(seed, { mayRestart, isAllRestarts: values.restarts === true })) {
     const leftMs = minutes * 60_000 * (1 - share())
     await sleep(systemClock, Math.max(0, Math.min(fault.pauseMs, leftMs)))
     if (leftMs < fault.pauseMs) return

@@ -3,13 +3,20 @@
  * with REFUSE.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import type { TLSSocket } from 'node:tls'
 import { codes, type ErrorKey, fail, isFailure } from '../base/errors.ts'
 import { decodeJson, encodeJson, FrameType } from '../protocol/frames.ts'
 import { type Hello, helloSchema, protocolVersions, type Welcome } from '../protocol/messages.ts'
 import type { Budget } from './budget.ts'
 import type { Carrier } from './carrier.ts'
-import { type FreshCarrier, firstFrame, freshCarrier, type MuxShared, proofOf } from './fresh-carrier.ts'
+import {
+  type CarrierSource,
+  exportedOf,
+  type FreshCarrier,
+  firstFrame,
+  freshCarrier,
+  type MuxShared,
+  proofOf,
+} from './fresh-carrier.ts'
 import { Session } from './session.ts'
 import type { SessionEvents } from './session-frames.ts'
 import type { JoinWork } from './work-share.ts'
@@ -38,6 +45,10 @@ export type AcceptedHello = {
    * @throws carrier.lost when the agent leaves; hello.deadline, hello.version, frame.*: REFUSE has been sent by then
    */
   beginAnew(): Promise<AcceptedHello>
+  /** What the proof of the connection was made with, for another process of this machine. */
+  readonly exported: Buffer
+  /** Leaves the connection to another process. @returns HELLO for it; undefined: the agent has left */
+  passOn(): Buffer | undefined
   /** Sends REFUSE and closes. */
   refuse(key: ErrorKey, detail?: string, retryAfterMs?: number): void
 }
@@ -46,7 +57,7 @@ export type AcceptedHello = {
  * Reads HELLO from a fresh agent connection.
  * @throws hello.deadline, hello.version, frame.*: the socket has been closed by then
  */
-export function acceptAgent(socket: TLSSocket, shared: MuxShared): Promise<AcceptedHello> {
+export function acceptAgent(socket: CarrierSource, shared: MuxShared): Promise<AcceptedHello> {
   return readHello(freshCarrier(socket, shared), shared)
 }
 
@@ -71,14 +82,14 @@ async function readHello({ carrier, socket }: FreshCarrier, shared: MuxShared): 
 class Accepted implements AcceptedHello {
   readonly hello: Hello
   readonly #carrier: Carrier
-  readonly #socket: TLSSocket
+  readonly #socket: CarrierSource
   readonly #version: number
   readonly #shared: MuxShared
 
   constructor(options: {
     hello: Hello
     carrier: Carrier
-    socket: TLSSocket
+    socket: CarrierSource
     version: number
     shared: MuxShared
   }) {
@@ -135,11 +146,22 @@ class Accepted implements AcceptedHello {
   }
 
   async beginAnew(): Promise<AcceptedHello> {
+    if (this.#carrier.isLost) throw fail('carrier.lost')
     this.#carrier.frames.send(refuseFrame('session.unknown'))
     const again = await readHello({ carrier: this.#carrier, socket: this.#socket }, this.#shared)
     if (!again.hello.resume) return again
     again.refuse('frame.unexpected')
     throw fail('frame.unexpected')
+  }
+
+  get exported(): Buffer {
+    return exportedOf(this.#socket)
+  }
+
+  passOn(): Buffer | undefined {
+    if (this.#carrier.isLost) return undefined
+    this.#carrier.detach()
+    return encodeJson(FrameType.hello, this.hello)
   }
 
   refuse(key: ErrorKey, detail?: string, retryAfterMs?: number): void {

@@ -134,8 +134,9 @@ export class CarrierKeeper {
     } catch (error) {
       if (this.#abort.signal.aborted) return
       if (!isFailure(error)) throw error
-      // A leaving relay still has the session, though its successor answers: existing carriers stay, suspect or not.
-      if (error.key === 'session.unknown' && session.state !== 'draining') {
+      // The successor of a relay answers at the same address, at first before the agent is told of it. A carrier that
+      // lives, suspect or not, leads to the relay that has the session.
+      if (error.key === 'session.unknown' && session.carriers.size === 0) {
         session.abandon(error)
         return
       }

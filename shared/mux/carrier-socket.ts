@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import { fail, type PortTunnelerError } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { Gather } from './gather.ts'
-import { readInto } from './read-into.ts'
+import { type LetGo, readInto } from './read-into.ts'
 import { Reading } from './reading.ts'
 import type { Turn } from './turn.ts'
 
@@ -26,6 +26,7 @@ export class CarrierSocket {
   readonly #gather: Gather
   readonly #reading: Reading
   readonly #events: SocketEvents
+  readonly #letGo: LetGo
   #isOver = false
 
   constructor(socket: Duplex, turn: Turn, events: SocketEvents) {
@@ -33,8 +34,11 @@ export class CarrierSocket {
     this.#gather = new Gather(turn.frameSlabs)
     this.#reading = new Reading(socket, turn)
     this.#events = events
-    if (socket instanceof Socket) readInto(socket, 'tls', this.#onBytes)
-    else socket.on('data', this.#onBytes)
+    if (socket instanceof Socket) this.#letGo = readInto(socket, 'tls', this.#onBytes)
+    else {
+      socket.on('data', this.#onBytes)
+      this.#letGo = () => void socket.off('data', this.#onBytes)
+    }
     socket.on('drain', this.#onDrain)
     socket.on('error', (cause) => events.onGone(fail('carrier.lost', undefined, { cause })))
     for (const event of ['end', 'close']) socket.on(event, () => events.onGone(fail('carrier.lost')))
@@ -80,6 +84,13 @@ export class CarrierSocket {
     const timer = clock.after(limits.headDeadlineMs / 5, destroy, { background: true })
     socket.once('close', () => timer.clear())
     socket.resume()
+  }
+
+  /** Leaves it, paused, to others. */
+  detach(): void {
+    this.#isOver = true
+    this.#reading.detach()
+    this.#letGo()
   }
 
   /** Gives it up at once, and drops what was gathered. */

@@ -170,6 +170,12 @@ export class Carrier implements Flushable, FrameHandler, SocketEvents {
     this.#wire.end(this.#clock)
   }
 
+  /** Leaves the connection, on which nothing was sent, to somebody else. */
+  detach(): void {
+    this.#stop()
+    this.#wire.detach()
+  }
+
   /** Gives the connection up at once; bytes that were read and not parsed are ignored (rule 10). Idempotent. */
   lose(reason: PortTunnelerError): void {
     if (this.#isLost) return

@@ -2,7 +2,6 @@
  * Agent: dials a relay and sends HELLO. The first carrier begins a session, each further one joins it with a proof of
  * the session's secret.
  */
-import type { TLSSocket } from 'node:tls'
 import { fail, isFailure, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
 import { decodeJson, encodeJson, FrameType, type Payload } from '../protocol/frames.ts'
 import { limits } from '../protocol/limits.ts'
@@ -16,7 +15,14 @@ import {
 import type { Carrier } from './carrier.ts'
 import { CarrierKeeper } from './carrier-keeper.ts'
 import { connectTls, type DialAddress } from './connect-tls.ts'
-import { type FreshCarrier, firstFrame, freshCarrier, type MuxShared, proofOf } from './fresh-carrier.ts'
+import {
+  type CarrierSource,
+  type FreshCarrier,
+  firstFrame,
+  freshCarrier,
+  type MuxShared,
+  proofOf,
+} from './fresh-carrier.ts'
 import { Session } from './session.ts'
 import type { SessionEvents } from './session-frames.ts'
 import type { Spare } from './spare.ts'
@@ -116,7 +122,7 @@ type Greeting = {
 async function dial(
   options: DialOptions,
   { number, kind, spare }: Pick<Carrier, 'number' | 'kind'> & { spare?: FreshCarrier | undefined },
-  greet: (socket: TLSSocket) => Greeting,
+  greet: (socket: CarrierSource) => Greeting,
 ): Promise<Session> {
   const { clock, signal } = options
   const fresh = spare ?? (await connect(options))

@@ -3,7 +3,7 @@
  * side WELCOME or REFUSE (accept.ts).
  */
 import { createHmac } from 'node:crypto'
-import type { TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
 import type { FrameType, Payload } from '../protocol/frames.ts'
@@ -21,17 +21,27 @@ export type MuxShared = {
   readonly budget: Budget
 }
 
-export type FreshCarrier = { readonly carrier: Carrier; readonly socket: TLSSocket }
+/** A TLS connection, or one from another process of this machine, where the TLS ends. */
+export type CarrierSource = Socket & {
+  exportKeyingMaterial(length: number, label: string, context: Buffer): Buffer
+}
 
-/** It is bound to this TLS connection by its exporter (RFC 8446 section 7.5), and to the carrier's number. */
-export function proofOf(socket: TLSSocket, secret: string, carrier: number): string {
-  const exported = socket.exportKeyingMaterial(32, 'EXPORTER-porttunneler-carrier', Buffer.alloc(0))
+export type FreshCarrier = { readonly carrier: Carrier; readonly socket: CarrierSource }
+
+/** What only the two ends of this TLS connection know (RFC 8446 section 7.5). */
+export function exportedOf(socket: CarrierSource): Buffer {
+  return socket.exportKeyingMaterial(32, 'EXPORTER-porttunneler-carrier', Buffer.alloc(0))
+}
+
+/** It is bound to this TLS connection, and to the carrier's number. */
+export function proofOf(socket: CarrierSource, secret: string, carrier: number): string {
+  const exported = exportedOf(socket)
   const number = Buffer.alloc(4)
   number.writeUInt32BE(carrier)
   return createHmac('sha256', secret).update(exported).update(number).digest('base64url')
 }
 
-export function freshCarrier(socket: TLSSocket, { turn, clock }: MuxShared): FreshCarrier {
+export function freshCarrier(socket: CarrierSource, { turn, clock }: MuxShared): FreshCarrier {
   return { carrier: new Carrier({ socket, number: 0, turn, clock, handler: unexpectingHandler }), socket }
 }
 
