@@ -1,6 +1,7 @@
 /**
  * Parses one complete request head, strictly: it refuses with a key whatever RFC 9110 and 9112 forbid a sender to send,
- * and never repairs it, because the upstream might repair it in another way (request smuggling). scanner.ts uses it for
+ * and never repairs it, because the upstream might repair it in another way (request smuggling). It changes one thing:
+ * a later minor version becomes our own. scanner.ts uses it for
  * each request of a visitor. llhttp frames what it accepts in the same way (scanner.fuzz.ts).
  */
 import { Buffer, isUtf8 } from 'node:buffer'
@@ -21,7 +22,7 @@ import {
 /** A request's head, and what the relay has to know about it. Offsets count from the start of `bytes`. */
 export type RequestHead = {
   readonly kind: 'head'
-  /** As the visitor sent it, with the final empty line. A slice of the bytes that were read. */
+  /** As the visitor sent it, with the final empty line, but for the version. A slice of the bytes that were read. */
   readonly bytes: Buffer
   readonly method: string
   /** The value of Host as sent, and the name in it: lower case, no port, no trailing dot. */
@@ -75,7 +76,7 @@ type Draft = {
   upgradeLines: number[] | undefined
 }
 
-/** @param bytes ends with an empty line; all lines end with CR LF */
+/** @param bytes belong to the head from now on; they end with an empty line, and all lines end with CR LF */
 export function parseHead(bytes: Buffer): RequestHead | ErrorKey {
   const draft: Draft = {
     isOld: false,
@@ -128,16 +129,24 @@ function parseRequestLine(bytes: Buffer, draft: Draft, line: FieldLine): ErrorKe
   const version = at + 1
   if (!startsWithFolded(bytes, version, 'http/') || bytes[version] !== 0x48) return 'http.request_line'
   if (bytes[version + 8] !== carriageReturn || bytes[version + 9] !== lineFeed) return 'http.request_line'
-  const refusal = parseVersion(bytes.toString('latin1', version, version + 8), draft)
+  const refusal = parseVersion(bytes, version, draft)
   line.next = version + 10
   return refusal ?? parseTarget(bytes, { start: target, end: at }, draft)
 }
 
-function parseVersion(version: string, draft: Draft): ErrorKey | undefined {
+/**
+ * HTTP/1.2 and later are understood as HTTP/1.1, and sent on as that (RFC 9112 section 2.3, RFC 9110 section 2.5): the
+ * upstream's parser may know none of them.
+ */
+function parseVersion(bytes: Buffer, start: number, draft: Draft): ErrorKey | undefined {
+  const version = bytes.toString('latin1', start, start + 8)
   if (version === 'HTTP/1.1') return undefined
   draft.isOld = version === 'HTTP/1.0'
   if (draft.isOld) return undefined
-  return /^HTTP\/[0-9]\.[0-9]$/.test(version) ? 'http.version' : 'http.request_line'
+  if (!/^HTTP\/[0-9]\.[0-9]$/.test(version)) return 'http.request_line'
+  if (version[5] !== '1') return 'http.version'
+  bytes.write('1', start + 7)
+  return undefined
 }
 
 function parseTarget(

@@ -31,7 +31,7 @@ const hostile: readonly (readonly [string, string, string])[] = [
   ['a version of more digits', 'GET / HTTP/1.10\r\nHost: a.test\r\n\r\n', 'http.request_line'],
   ['CONNECT', 'CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n', 'http.method'],
   ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'http.version'],
-  ['HTTP/1.2', 'GET / HTTP/1.2\r\nHost: a.test\r\n\r\n', 'http.version'],
+  ['HTTP/2.1', 'GET / HTTP/2.1\r\nHost: a.test\r\n\r\n', 'http.version'],
   ['HTTP/0.9 spelled out', 'GET / HTTP/0.9\r\nHost: a.test\r\n\r\n', 'http.version'],
   // Lines and fields.
   ['LF alone', 'GET / HTTP/1.1\nHost: a.test\n\n', 'http.line_end'],

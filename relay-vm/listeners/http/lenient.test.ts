@@ -48,6 +48,28 @@ describe('RFC 9112 2.2: empty lines before a request are ignored', () => {
   })
 })
 
+describe('RFC 9112 2.3: a later minor version is understood as HTTP/1.1', () => {
+  test.each(['HTTP/1.2', 'HTTP/1.9'])('%s, which the upstream gets as HTTP/1.1', (version) => {
+    const post = `POST /a ${version}\r\nHost: a.test\r\nContent-Length: 2\r\n\r\n`
+    const text = `${post}hi${get()}`
+    for (let cut = 0; cut < text.length; cut++)
+      expect(scan(text, [cut]).map(summary), String(cut)).toEqual(['POST /a', 'hi', 'GET /'])
+    expect(rewrite(post)).toBe(`POST /a HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n${ours('a.test')}`)
+  })
+
+  test('its connection is kept, as in HTTP/1.1', () => {
+    expect(scan('GET / HTTP/1.2\r\nHost: a.test\r\n\r\n').map(summary)).toEqual(['GET /'])
+  })
+
+  test.each([
+    ['another major version', 'HTTP/2.0', 'http.version'],
+    ['more digits', 'HTTP/1.12', 'http.request_line'],
+    ['small letters', 'http/1.2', 'http.request_line'],
+  ])('but not %s', (_, version, key) => {
+    expect(scan(`GET / ${version}\r\nHost: a.test\r\n\r\n`).map(summary)).toEqual([key])
+  })
+})
+
 describe('RFC 9112 9.6: what follows a request with "close" is ignored', () => {
   test.each([
     ['Connection: close', get('Connection: close\r\n')],

@@ -88,7 +88,7 @@ export const httpVisitorCodes = {
     ...malformed,
     http: 505,
     title: 'HTTP version not supported',
-    cause: 'The relay speaks HTTP/1.1 and HTTP/1.0 with visitors.',
+    cause: 'The relay speaks HTTP/1.1 and HTTP/1.0 with visitors, and HTTP/2 where TLS has agreed on it.',
     cure: 'Use HTTP/1.1; clients choose it by themselves unless they are told to assume HTTP/2.',
   },
   'http.misdirected': {
