@@ -1,3 +1,4 @@
+import dns from 'node:dns'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -6,7 +7,7 @@ import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 
 type Outcome = Socket | PortTunnelerError
@@ -102,6 +103,25 @@ describe('dialling an upstream', () => {
   test('an unknown host has its own code', async () => {
     const failure = (await dial(80, { host: 'no-such-host.invalid' }).outcome) as PortTunnelerError
     expect(failure.key).toBe('upstream.unknown')
+  })
+
+  test('a name is looked up for each dial: an upstream may come back at another address', async () => {
+    await listen('127.0.0.1', async (port) => {
+      const moved = createServer((socket) => socket.end()).listen(port, '127.0.0.2')
+      await once(moved, 'listening')
+      const addresses = ['127.0.0.1', '127.0.0.2']
+      const lookup = vi.spyOn(dns, 'lookup').mockImplementation((...given: unknown[]) => {
+        const done = given.at(-1) as (error: null, found: object[]) => void
+        done(null, [{ address: addresses.shift(), family: 4 }])
+      })
+      for (const address of [...addresses]) {
+        const socket = (await dial(port, { host: 'app.test' }).outcome) as Socket
+        expect(socket.remoteAddress).toBe(address)
+        socket.destroy()
+      }
+      lookup.mockRestore()
+      await new Promise((resolve) => moved.close(resolve))
+    })
   })
 
   test('no answer within 8 s is a failure, and leaves neither socket nor timer', async () => {

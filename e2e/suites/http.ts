@@ -3,6 +3,7 @@
  * length.
  */
 import { request } from 'node:http'
+import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { type Agent, startAgent } from '../harness/agent.ts'
@@ -10,7 +11,7 @@ import { EventLog, within } from '../harness/events.ts'
 import { keepAlivePool, openVisit, visit } from '../harness/http.ts'
 import { visitorAddress } from '../harness/service.ts'
 import { dial, readToEnd } from '../harness/sockets.ts'
-import { type HttpUpstream, startHttp } from '../harness/upstreams.ts'
+import { type Handler, type HttpUpstream, startHttp } from '../harness/upstreams.ts'
 import type { Context } from './context.ts'
 
 export function describeHttp(context: Context): void {
@@ -23,6 +24,7 @@ export function describeHttp(context: Context): void {
       upstream = await startHttp({
         '/early': (_request, response) =>
           void response.writeHead(413, { connection: 'close' }).end('too much'),
+        '/ntlm': makeNtlm(),
       })
       agent = await startAgent(context.service, { web: { kind: 'http', upstream: upstream.port } })
       url = await agent.online('web')
@@ -53,6 +55,26 @@ export function describeHttp(context: Context): void {
       expect(ports.size).toBe(1)
       expect([...upstream.connections].filter((socket) => !connections.has(socket))).toHaveLength(1)
       pool.destroy()
+    })
+
+    test('NTLM: a connection that has signed in is its visitor’s alone', async () => {
+      const pools = [keepAlivePool(), keepAlivePool()]
+      const ask = (pool?: (typeof pools)[0], authorization?: string) =>
+        visit(context.service, `${url}/ntlm`, {
+          ...(pool && { pool }),
+          headers: authorization === undefined ? {} : { authorization },
+        })
+      const challenges: string[] = []
+      for (const pool of pools) {
+        const { status, headers } = await ask(pool, 'NTLM hello')
+        expect(status).toBe(401)
+        challenges.push(String(headers['www-authenticate']))
+      }
+      for (const [index, pool] of pools.entries())
+        expect((await ask(pool, `${challenges[index]} answered`)).status).toBe(200)
+      for (const pool of pools) expect((await ask(pool)).body).toBe('signed in')
+      expect((await ask()).status, 'a stranger').toBe(401)
+      for (const pool of pools) pool.destroy()
     })
 
     test('the upstream gets the visitor’s address, whatever the visitor claims', async () => {
@@ -186,4 +208,21 @@ export function describeHttp(context: Context): void {
       expect(body).toMatch(/PT-4\d{3}/)
     })
   })
+}
+
+/** Signs connections in and not requests, as servers with NTLM do. */
+function makeNtlm(): Handler {
+  const challenges = new WeakMap<Socket, string>()
+  const users = new WeakSet<Socket>()
+  let last = 0
+  return ({ socket, headers: { authorization } }, response) => {
+    if (authorization === `${challenges.get(socket)} answered`) users.add(socket)
+    if (users.has(socket)) {
+      response.end('signed in')
+      return
+    }
+    const challenge = `NTLM ${++last}`
+    challenges.set(socket, challenge)
+    response.writeHead(401, { 'www-authenticate': challenge }).end()
+  }
 }

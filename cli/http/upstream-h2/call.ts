@@ -93,9 +93,10 @@ export class Call implements Reader {
       return destroy.call(h2, error)
     }
     h2.on('headers', (_fields, _flags, raw) => this.#onInterim(raw))
-    h2.on('response', (_fields, flags, raw) =>
-      this.#onHead(raw, (flags & constants.NGHTTP2_FLAG_END_STREAM) > 0),
-    )
+    h2.on('response', (_fields, flags, raw) => {
+      slot.heard()
+      this.#onHead(raw, (flags & constants.NGHTTP2_FLAG_END_STREAM) > 0)
+    })
     h2.on('trailers', (_fields, _flags, raw) => {
       this.#trailers = raw
     })

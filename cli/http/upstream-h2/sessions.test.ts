@@ -68,6 +68,24 @@ describe('connections to an HTTP/2 upstream', () => {
     expect(rig.connections()).toBe(2)
   })
 
+  test('one whose upstream has vanished is found out although requests keep coming', async () => {
+    const rig = await rigOf((peer, id) => {
+      if (id === 1) answer(peer, id)
+    })
+    await rig.visit().send(get).heard('\r\n\r\n')
+    const unanswered = []
+    for (let count = 1; count <= 4; count++) {
+      rig.clock.advance(9_000)
+      unanswered.push(rig.visit().send(get))
+      await until(() => rig.count(frameType.headers) === 1 + count)
+    }
+    await until(() => rig.count(frameType.ping) === 1)
+    rig.clock.advance(10_000)
+    for (const visitor of unanswered) expect(await visitor.over()).toMatch(/^HTTP\/1\.1 502 /)
+    await rig.visit().send(get).heard('\r\n\r\n')
+    expect(rig.connections()).toBe(2)
+  })
+
   test('new settings of the tunnel end them with their last request', async () => {
     const open: (() => void)[] = []
     const rig = await rigOf((peer, id) => void open.push(() => answer(peer, id)))

@@ -18,7 +18,10 @@ const idleMs = 60_000
  * nghttp2 after 1,000, Envoy after 500), so an impatient visitor would harm the others.
  */
 const cancelledMax = 200
-/** An upstream that vanished without a word is found out by the first request after such a silence. */
+/**
+ * An upstream that vanished without a word (a container with another address, say) is found out by the first request
+ * after such a silence, however many were sent into it.
+ */
 const silenceMs = 30_000
 const pongMs = 10_000
 /** Between two reports of failed requests. */
@@ -27,6 +30,8 @@ const reportMs = 60_000
 /** The right to one request. */
 export type Slot = {
   readonly session: ClientHttp2Session
+  /** The upstream has begun to answer. */
+  heard(): void
   /** The request is over. `isCancelled`: because nobody wanted its answer any more. */
   release(isCancelled: boolean): void
 }
@@ -44,8 +49,8 @@ type Held = {
   active: number
   hasServed: boolean
   cancelled: number
-  /** When a request last began or ended (monotonic). */
-  movedMs: number
+  /** When the upstream last showed that it lives (monotonic). */
+  heardMs: number
   idleTimer: Timer | undefined
   pongTimer: Timer | undefined
 }
@@ -180,7 +185,7 @@ export class UpstreamSessions {
       active: 0,
       hasServed: false,
       cancelled: 0,
-      movedMs: this.#clock.monotonic(),
+      heardMs: this.#clock.monotonic(),
       idleTimer: undefined,
       pongTimer: undefined,
     }
@@ -200,21 +205,19 @@ export class UpstreamSessions {
   }
 
   #slotOf(held: Held): Slot {
-    const nowMs = this.#clock.monotonic()
-    if (nowMs - held.movedMs > silenceMs) this.#ping(held)
-    held.movedMs = nowMs
+    if (this.#clock.monotonic() - held.heardMs > silenceMs) this.#ping(held)
     held.active += 1
     held.hasServed = true
     held.idleTimer?.clear()
     let isReleased = false
     return {
       session: held.session,
+      heard: () => this.#heard(held),
       release: (isCancelled) => {
         if (isReleased) return
         isReleased = true
         if (isCancelled) held.cancelled += 1
         if (held.cancelled === cancelledMax) held.session.close()
-        held.movedMs = this.#clock.monotonic()
         held.active -= 1
         if (held.active === 0) this.#rest(held)
         if (this.#waiting.size > 0) this.#serve()
@@ -230,7 +233,12 @@ export class UpstreamSessions {
     session.ping(() => {
       held.pongTimer?.clear()
       held.pongTimer = undefined
+      this.#heard(held)
     })
+  }
+
+  #heard(held: Held): void {
+    held.heardMs = this.#clock.monotonic()
   }
 
   #rest(held: Held): void {
