@@ -5,7 +5,7 @@
 export interface Clock {
   now(): number
   monotonic(): number
-  /** Runs `fn` once after `ms`. The timer keeps the process alive unless `background` is set. */
+  /** Runs `fn` once after `ms`, or after 24 days if that is sooner. The timer keeps the process alive unless `background` is set. */
   after(ms: number, fn: () => void, options?: { background?: boolean }): Timer
   /** Runs `fn` every `ms` until cleared. */
   every(ms: number, fn: () => void, options?: { background?: boolean }): Timer
@@ -15,16 +15,19 @@ export interface Timer {
   clear(): void
 }
 
+/** Node's timers run at once if they are to wait for longer, and a loop of waits would keep a core busy. */
+const timerMsMax = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, fn, { background = false } = {}) {
-    const timer = setTimeout(fn, ms)
+    const timer = setTimeout(fn, Math.min(ms, timerMsMax))
     if (background) timer.unref()
     return { clear: () => clearTimeout(timer) }
   },
   every(ms, fn, { background = false } = {}) {
-    const timer = setInterval(fn, ms)
+    const timer = setInterval(fn, Math.min(ms, timerMsMax))
     if (background) timer.unref()
     return { clear: () => clearInterval(timer) }
   },
