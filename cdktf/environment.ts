@@ -79,7 +79,8 @@ export const environmentSchema = z
     /** Networks in front of Google's own whose entries in X-Forwarded-For are believed (docs/cloud.md). */
     trustedProxies: networkListSchema.default([]),
     plan: z.enum(planNames).default('free'),
-    registration: z.boolean().default(true),
+    /** `beta`: strangers need an invite code. */
+    registration: z.union([z.boolean(), z.literal('beta')]).default(true),
   })
   .superRefine(({ cells, consoleHost, relayDomain }, context) => {
     const refuse = (message: string) => context.addIssue({ code: 'custom', message })

@@ -172,6 +172,16 @@ function addAccount(program: Command, run: Run): void {
         (await import('./commands/tunnels.ts')).deleteTunnel(context, name, options),
       ),
     )
+  program
+    .command('feedback')
+    .description('tell whoever runs the server; shows first what goes along with the text')
+    .argument('<text>', 'up to 4,000 characters')
+    .option('--yes', 'do not ask')
+    .action((text: string, options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/feedback.ts')).feedback(context, text, options),
+      ),
+    )
   addKept(program, run)
   addDomains(program, run)
   const keys = program.command('keys').description('API keys of your account').helpCommand(false)

@@ -15,6 +15,7 @@ import { startStandaloneService } from './harness/standalone.ts'
 import { type HttpUpstream, startEcho, startHttp } from './harness/upstreams.ts'
 import { describeWith } from './requirements.ts'
 import { copyCertificateRecord } from './suites/certificate-record.ts'
+import { describeInvitation } from './suites/invitation.ts'
 
 function transferOf(state: Transfer['state'], percent: number): Transfer {
   const [from, to] = [Date.UTC(2026, 10, 1), Date.UTC(2026, 11, 1)]
@@ -34,6 +35,7 @@ describeWith(['chromium'], 'console', () => {
     const env = {
       PORTTUNNELER_RESOLVERS: dns.resolvers.map(({ address, port }) => `${address}:${port}`).join(','),
       PORTTUNNELER_TRUST_RESOLVERS: 'true',
+      PORTTUNNELER_REGISTRATION: 'beta',
     }
     ;[service, browser, web] = await Promise.all([
       startStandaloneService({ env }),
@@ -59,6 +61,8 @@ describeWith(['chromium'], 'console', () => {
       await tab.close()
     }
   }
+
+  describeInvitation(() => service, inTab)
 
   test('a wrong password shows a code, the right one opens the tunnels', () =>
     inTab(async (tab) => {

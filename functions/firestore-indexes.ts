@@ -19,8 +19,10 @@ export const expiring = [
   'deviceCodes',
   'endedSignIns',
   'enrolmentKeys',
+  'feedback',
   'idempotency',
   'identities',
+  'invites',
   'jobs',
   'names',
   'rates',
@@ -30,6 +32,7 @@ export const expiring = [
   'usageLate',
   'usageMonths',
   'usagePeriods',
+  'waitList',
 ]
 
 /**
@@ -54,7 +57,10 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['domains', 'findings'],
   ['domains', 'nameServers'],
   ['endpoints', 'holders'],
+  ['feedback', 'attached'],
+  ['feedback', 'text'],
   ['flags', 'states'],
+  ['invites', 'accounts'],
   ['jobs', 'body'],
   ['jobs', 'progress'],
   ['keys', 'scopes'],

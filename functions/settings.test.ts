@@ -26,7 +26,7 @@ test('settings: unset ones have their defaults', () => {
   })
   expect(settings.control).toMatchObject({
     issuer: 'https://tunnels.example.com',
-    registration: true,
+    registration: 'open',
     defaultPlan: 'free',
     firebase: { authDomain: 'tunnels.example.com', providers: ['google.com', 'github.com'] },
   })
@@ -42,7 +42,7 @@ test('settings: set ones count, and a secret does not show', () => {
     FIREBASE_PROVIDERS: '',
   })
   expect(settings.relayGroups).toEqual([group])
-  expect(settings.control.registration).toBe(false)
+  expect(settings.control.registration).toBe('closed')
   expect(settings.control.firebase?.providers).toEqual([])
   expect(settings.stripeSecret?.reveal()).toBe('whsec_1')
   expect(settings.acme).toBeUndefined()

@@ -12,6 +12,7 @@ import {
 } from '@porttunneler/shared/control/certificates/issuers'
 import type { Settings as ControlSettings } from '@porttunneler/shared/control/control'
 import { planNames } from '@porttunneler/shared/control/plans'
+import { registrationSchema } from '@porttunneler/shared/control/registration'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { z } from 'zod'
@@ -40,7 +41,7 @@ const variables = z.object({
     .string()
     .regex(/^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/, 'a key of Cloud KMS'),
   PORTTUNNELER_PLAN: z.enum(planNames).default('free'),
-  PORTTUNNELER_REGISTRATION: z.stringbool().default(true),
+  PORTTUNNELER_REGISTRATION: registrationSchema.default('open'),
   PORTTUNNELER_RELAY_GROUPS: z.string().default('[]').transform(readJson).pipe(z.array(relayGroup).max(100)),
   PORTTUNNELER_TRUSTED_PROXIES: networkListSchema.default([]),
   PORTTUNNELER_RESOLVERS: resolversSchema,

@@ -14,7 +14,12 @@ let account: string
 beforeEach(async () => {
   data = mkdtempSync(join(tmpdir(), 'pt-ctl-'))
   const folder = openDataFolder(data)
-  const settings = { consoleUrl: 'http://localhost', isOpen: true, plan: 'free', version: '0.0.0' } as const
+  const settings = {
+    consoleUrl: 'http://localhost',
+    registration: 'open',
+    plan: 'free',
+    version: '0.0.0',
+  } as const
   const around = { clock: systemClock, random: Math.random, log: silentLog, proxies: [] }
   const plane = openControlPlane({ folder, ...settings, ...around })
   await plane.ensureFirstAccount('ada@example.com')

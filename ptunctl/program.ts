@@ -45,6 +45,16 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addAudit(groupOf('audit', 'who did what, and proof that nobody has changed it since'))
   addKeys(groupOf('keys', 'keys that sign tickets'))
   addFlags(groupOf('flags', 'features that accounts get bit by bit, and the switch that takes one from all'))
+  addInvites(
+    groupOf('invites', 'codes for new accounts, while these are by invitation'),
+    groupOf('waitlist', 'people who asked for one'),
+  )
+  groupOf('feedback', 'what people told you')('feedback.list', 'list', 'list it, the newest first').option(
+    '--limit <count>',
+    'at most this many',
+    readNumber,
+    50,
+  )
   addOperators(groupOf('operators', 'people who may act as operators through the service'))
   quiet(program, output)
   return program
@@ -202,6 +212,34 @@ function addFlags(verb: Verb): void {
     .option('--account <id>', 'of this account alone')
   because(flag(verb('flags.kill', 'kill', 'take it from everybody, whatever else is set')))
   flag(verb('flags.revive', 'revive', 'end the kill; what was set before applies again'))
+}
+
+function addInvites(verb: Verb, waitList: Verb): void {
+  const lasting = (command: Command) =>
+    command
+      .option('--days <days>', 'how long it may be used', readNumber, 30)
+      .option('--plan <plan>', 'of the accounts: free, pro, team or unlimited', 'free')
+  lasting(verb('invites.create', 'create', 'make a code; it is shown once'))
+    .option('--places <count>', 'for this many accounts', readNumber, 1)
+    .option('--note <text>', 'for whom or what it is', '')
+  verb('invites.list', 'list', 'list codes, the newest first').option(
+    '--limit <count>',
+    'at most this many',
+    readNumber,
+    100,
+  )
+  const id = (command: Command) => command.argument('<id>', 'inv_…, as invites list shows it')
+  id(verb('invites.show', 'show', 'show a code with the accounts that came by it'))
+  id(verb('invites.revoke', 'revoke', 'take no more accounts by it; those that came stay'))
+  waitList('waitlist.list', 'list', 'list who waits, the longest first')
+    .option('--state <state>', 'asked (not confirmed), waiting, invited or came', 'waiting')
+    .option('--limit <count>', 'at most this many', readNumber, 100)
+  lasting(waitList('waitlist.invite', 'invite', 'send a code to those who have waited longest')).argument(
+    '<count>',
+    'to so many',
+    readNumber,
+  )
+  waitList('waitlist.remove', 'remove', 'forget an address').argument('<email>')
 }
 
 function addOperators(verb: Verb): void {

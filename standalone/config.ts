@@ -16,6 +16,7 @@ import { cellDomainMax } from '@porttunneler/shared/base/labels'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { planNames } from '@porttunneler/shared/control/plans'
+import { registrationSchema } from '@porttunneler/shared/control/registration'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import { trustedProxyListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { parse as parseYaml } from 'yaml'
@@ -132,7 +133,7 @@ const shapeSchema = z.strictObject({
     })
     .prefault({}),
   /** Whether strangers may make accounts. Default: only while only this machine can reach the server. */
-  registration: z.union([z.boolean(), z.stringbool()]).optional(),
+  registration: registrationSchema.optional(),
   /** Plan of every account but the first. Default: unlimited while only this machine reaches the server, else free. */
   plan: z.enum(planNames).optional(),
   /** Relay processes that share the visitors' ports: two restart without a gap, `auto` is one a core but the first. */

@@ -21,7 +21,7 @@ const open = (isOpen: boolean): ControlPlane =>
     folder,
     consoleUrl: 'http://localhost:8400',
     proxies: [],
-    isOpen,
+    registration: isOpen ? 'open' : 'closed',
     plan: 'free',
     version: '0.0.0',
     clock: systemClock,

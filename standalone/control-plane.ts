@@ -15,6 +15,7 @@ import { topics } from '@porttunneler/shared/control/names'
 import type { Office } from '@porttunneler/shared/control/operator/act'
 import type { OnBackgroundError, Subscription } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
+import { admitStranger } from '@porttunneler/shared/control/registration'
 import { addressReader, httpsReader } from './addresses.ts'
 import { type DomainOptions, openDomain } from './domain.ts'
 import { demoKey, ensureFirstAccount, type FirstAccount } from './first-account.ts'
@@ -54,7 +55,7 @@ export type ControlPlane = {
 
 /** @throws store.read_only, store.corrupt, store.newer, store.full */
 export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { clock, log, isOpen } = options
+  const { clock, log, registration } = options
   const proxies = new TrustedProxies(options.proxies)
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
   const domain = openDomain(options, onBackgroundError)
@@ -66,7 +67,15 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
     principals,
     addressOf,
     enrolment: relayIdentity,
-    mounts: [signInRoutes({ identity, addressOf, isHttps: httpsReader(proxies), isOpen })],
+    mounts: [
+      signInRoutes({
+        identity,
+        addressOf,
+        isHttps: httpsReader(proxies),
+        isOpen: registration !== 'closed',
+        admit: (code) => admitStranger(control, code),
+      }),
+    ],
   })
   const worker = makeWorker(control, jobsAtOnce, identity.jobs)
   const kicks = bus.subscribe(topics.jobs, 'worker', async (message) => {

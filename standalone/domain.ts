@@ -10,6 +10,7 @@ import { noDns } from '@porttunneler/shared/control/own-records'
 import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { OnBackgroundError } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
+import type { Registration } from '@porttunneler/shared/control/registration'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { type DeskOptions, openInquiryDesk } from '@porttunneler/shared/dns/look'
@@ -29,8 +30,8 @@ export type DomainOptions = {
   readonly consoleUrl: string
   /** Default: mails become files in the data folder. */
   readonly smtp?: SmtpSettings | undefined
-  /** Whether strangers may make accounts, and with which plan. */
-  readonly isOpen: boolean
+  /** Who may make an account, and with which plan. */
+  readonly registration: Registration
   readonly plan: PlanName
   readonly version: string
   /** Default: public resolvers. */
@@ -106,7 +107,7 @@ function certificatesOf(
   }
 }
 
-function settingsOf({ consoleUrl, version, plan, isOpen }: DomainOptions): Settings {
+function settingsOf({ consoleUrl, version, plan, registration }: DomainOptions): Settings {
   const addresses = { issuer: consoleUrl, consoleUrl, docsUrl: consoleUrl }
-  return { ...addresses, version, registration: isOpen, defaultPlan: plan }
+  return { ...addresses, version, registration, defaultPlan: plan }
 }

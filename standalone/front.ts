@@ -101,7 +101,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
 function openControl({ config, folder, clock, random, log }: FrontOptions, consoleUrl: string): ControlPlane {
   return openControlPlane({
     folder,
-    isOpen: config.registration ?? isLoopback(config),
+    registration: config.registration ?? (isLoopback(config) ? 'open' : 'closed'),
     plan: config.plan ?? (isLoopback(config) ? 'unlimited' : 'free'),
     version: manifest.version,
     smtp: config.mail,

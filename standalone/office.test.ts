@@ -25,7 +25,12 @@ const run = (act: ActName, input: object = {}) => runOnFolder(data, { act, input
 /** The parts of a server that ptunctl uses. */
 async function startServer(): Promise<{ plane: ControlPlane; stop(): Promise<void> }> {
   const folder = openDataFolder(data)
-  const settings = { consoleUrl: 'http://localhost', isOpen: true, plan: 'free', version: '0.0.0' } as const
+  const settings = {
+    consoleUrl: 'http://localhost',
+    registration: 'open',
+    plan: 'free',
+    version: '0.0.0',
+  } as const
   const around = { clock: systemClock, random: Math.random, log: silentLog, proxies: [] }
   const plane = openControlPlane({ folder, ...settings, ...around })
   await plane.ensureCell(cell)

@@ -52,7 +52,7 @@ async function runAlone(folder: DataFolder, order: Order, random: () => number):
   // No act shows an address, signs, or makes an account.
   const unused = {
     consoleUrl: 'http://localhost',
-    isOpen: false,
+    registration: 'closed',
     plan: 'free',
     version: manifest.version,
   } as const

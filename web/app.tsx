@@ -1,6 +1,7 @@
 /** Which page an address shows, and who may see it. */
 import { useEffect, useRef } from 'preact/hooks'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter-preact'
+import { failureIn, useMe } from './api/queries.ts'
 import { useSignedIn } from './api/services.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { RegisterPage, SignInPage } from './pages/sign-in.tsx'
@@ -17,6 +18,8 @@ const forgotPassword = async () => (await import('./pages/forgotten.tsx')).Forgo
 const resetPassword = async () => (await import('./pages/forgotten.tsx')).ResetPasswordPage
 const domains = async () => (await import('./pages/domains.tsx')).DomainsPage
 const names = async () => (await import('./pages/names.tsx')).NamesPage
+const invitation = async () => (await import('./pages/invitation.tsx')).InvitationPage
+const waitList = async () => (await import('./pages/wait-list.tsx')).WaitListPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 export function App() {
@@ -27,6 +30,9 @@ export function App() {
 
 function SignedIn() {
   const search = useSearch()
+  const [path] = useLocation()
+  const hasNoAccount = failureIn(useMe())?.problem.code === 'PT-1015'
+  if (hasNoAccount && path !== '/wait-list') return narrow(<LazyPage load={invitation} />)
   const toNext = () => <Redirect to={nextAfterSignIn(search)} replace />
   return (
     <Switch>
@@ -35,6 +41,7 @@ function SignedIn() {
       <Route path="/forgot-password">{toNext}</Route>
       <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
       <Route path="/device">{narrow(<LazyPage load={device} />)}</Route>
+      <Route path="/wait-list">{narrow(<LazyPage load={waitList} />)}</Route>
       <Route>
         <Shell>
           <Switch>
@@ -73,6 +80,7 @@ function SignedOut() {
       <Route path="/register">{narrow(<RegisterPage />)}</Route>
       <Route path="/forgot-password">{narrow(<LazyPage load={forgotPassword} />)}</Route>
       <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
+      <Route path="/wait-list">{narrow(<LazyPage load={waitList} />)}</Route>
       <Route>
         <Redirect to={signInAddress(path, search)} replace />
       </Route>

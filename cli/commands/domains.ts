@@ -1,5 +1,4 @@
 /** `ptun domains`: own domains are listed, added, checked and removed. */
-import { createInterface } from 'node:readline/promises'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -7,6 +6,7 @@ import { readSpelling } from '@porttunneler/shared/base/host-names'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
 import { formatDate, formatTable } from '../output/format.ts'
+import { askYes } from './ask-yes.ts'
 import { lookNow } from './domain-walk.ts'
 import { certificateLine, certificateWord, findingLine, recordLines, stateWord } from './domain-words.ts'
 import { tunnelIdOf } from './tunnels.ts'
@@ -85,7 +85,9 @@ export async function removeDomain(
       `There is no own domain "${host}"${guess ? `; did you mean "${guess}"?` : '.'}`,
     )
   }
-  if (!yes && !(await confirm(context, domain))) {
+  const leads = domain.tunnel ? ` It leads to ${domain.tunnel.name} now.` : ''
+  const question = `Remove ${domain.host}?${leads} Added again, it needs a new record.`
+  if (!yes && !(await askYes(context, { act: 'Removing', question }))) {
     say(context, 'Nothing was removed.')
     return 1
   }
@@ -115,14 +117,4 @@ async function allDomains(client: Client): Promise<readonly Domain[]> {
     cursor = page.next
   } while (cursor !== undefined)
   return all
-}
-
-async function confirm({ stdout, isJson }: Context, { host, tunnel }: Domain): Promise<boolean> {
-  if (isJson || !stdout.isTTY || !process.stdin.isTTY)
-    throw fail('cli.usage', 'Removing asks for confirmation; add --yes where nobody can be asked.')
-  const reader = createInterface({ input: process.stdin, output: process.stdout })
-  const leads = tunnel ? ` It leads to ${tunnel.name} now.` : ''
-  const answer = await reader.question(`Remove ${host}?${leads} Added again, it needs a new record. [y/N] `)
-  reader.close()
-  return /^y(es)?$/i.test(answer.trim())
 }

@@ -1,5 +1,4 @@
 /** `ptun names` and `ptun ports`: what the account keeps, whether or not a tunnel uses it. */
-import { createInterface } from 'node:readline/promises'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { ReservedName, ReservedPort } from '@porttunneler/shared/api/schemas/reservations'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
@@ -7,6 +6,7 @@ import { plainName, slipOfLabel } from '@porttunneler/shared/base/labels'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
 import { formatDate, formatTable } from '../output/format.ts'
+import { askYes } from './ask-yes.ts'
 import { tunnelIdOf } from './tunnels.ts'
 
 type Kept = ReservedName | ReservedPort
@@ -145,7 +145,8 @@ export async function releaseKept<T extends Kept>(
 ): Promise<number> {
   const { client } = await connectApi(context)
   const kept = await find(client, noun, text)
-  if (!yes && !(await confirm(context, noun.sayOf(kept)))) {
+  const question = `Release ${noun.sayOf(kept)}? Others may have it after a rest.`
+  if (!yes && !(await askYes(context, { act: 'Releasing', question }))) {
     say(context, 'Nothing was released.')
     return 1
   }
@@ -222,13 +223,4 @@ function stateOf({ state, restsUntil }: Kept): string {
   return state === 'resting' && restsUntil !== undefined
     ? `rests until ${new Date(restsUntil).toISOString().slice(11, 16)} UTC`
     : state
-}
-
-async function confirm({ stdout, isJson }: Context, what: string): Promise<boolean> {
-  if (isJson || !stdout.isTTY || !process.stdin.isTTY)
-    throw fail('cli.usage', 'Releasing asks for confirmation; add --yes where nobody can be asked.')
-  const reader = createInterface({ input: process.stdin, output: process.stdout })
-  const answer = await reader.question(`Release ${what}? Others may have it after a rest. [y/N] `)
-  reader.close()
-  return /^y(es)?$/i.test(answer.trim())
 }

@@ -1,11 +1,11 @@
 /** `ptun list` and `ptun delete`: the tunnels of the account. */
-import { createInterface } from 'node:readline/promises'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { fail } from '@porttunneler/shared/base/errors'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
 import { formatDuration, formatTable, type Paint } from '../output/format.ts'
+import { askYes } from './ask-yes.ts'
 
 /** @throws login.*, server.*, and the API's errors */
 export async function list(context: Context): Promise<number> {
@@ -33,7 +33,9 @@ export async function deleteTunnel(
     )
     throw fail('api.not_found', `There is no tunnel "${name}"${guess ? `; did you mean "${guess}"?` : '.'}`)
   }
-  if (!yes && !(await confirm(context, tunnel))) {
+  const given = tunnel.endpoint ? ` and give up ${tunnel.endpoint.url}` : ''
+  const asked = { act: 'Deleting', question: `Delete ${tunnel.name}${given}?` }
+  if (!yes && !(await askYes(context, asked))) {
     say(context, 'Nothing was deleted.')
     return 1
   }
@@ -99,14 +101,4 @@ export function poolLines(tunnels: readonly Tunnel[], nowMs: number, paint: Pain
 function poolText(holders: Tunnel['holders']): string {
   const present = holders.filter(({ state }) => state === 'online').length
   return present === holders.length ? `pool: ${present}` : `pool: ${present} of ${holders.length}`
-}
-
-async function confirm({ stdout, isJson }: Context, { name, endpoint }: Tunnel): Promise<boolean> {
-  if (isJson || !stdout.isTTY || !process.stdin.isTTY)
-    throw fail('cli.usage', 'Deleting asks for confirmation; add --yes where nobody can be asked.')
-  const reader = createInterface({ input: process.stdin, output: process.stdout })
-  const given = endpoint ? ` and give up ${endpoint.url}` : ''
-  const answer = await reader.question(`Delete ${name}${given}? [y/N] `)
-  reader.close()
-  return /^y(es)?$/i.test(answer.trim())
 }

@@ -50,7 +50,7 @@ export async function startFirebaseService() {
   const settings = {
     ...addresses,
     version: '0.0.0',
-    registration: true,
+    registration: 'open' as const,
     defaultPlan: 'free' as const,
     firebase,
   }

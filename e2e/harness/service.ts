@@ -23,8 +23,12 @@ export type Service = {
 }
 
 export type People = {
-  /** Registers a person, with a confirmed address if the platform requires one. @returns a token of theirs */
-  signUp(email: string): Promise<string>
+  /**
+   * Registers a person, with a confirmed address if the platform requires one.
+   * @param code where a new account needs one to ask for it
+   * @returns a token of theirs
+   */
+  signUp(email: string, code?: string): Promise<string>
   /** @returns what `ptunctl` prints */
   operator(...words: string[]): Promise<unknown>
 }

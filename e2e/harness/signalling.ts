@@ -134,7 +134,13 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
   const relayIdentity = enrolledRelayIdentity({ store, clock })
   const { vault } = options
   const url = 'http://control.test'
-  const settings = { issuer: url, consoleUrl: url, docsUrl: url, version: '0.0.0', registration: true }
+  const settings = {
+    issuer: url,
+    consoleUrl: url,
+    docsUrl: url,
+    version: '0.0.0',
+    registration: 'open' as const,
+  }
   const control = makeControl(
     {
       store,
@@ -154,7 +160,9 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
   await ensureCell(control, { id: cell, host, domain: 'tunnels.test', ...ports })
   const principals = new Principals(control)
   const addressOf = () => host
-  const mounts = [signInRoutes({ identity, addressOf, isHttps: () => false, isOpen: true })]
+  const mounts = [
+    signInRoutes({ identity, addressOf, isHttps: () => false, isOpen: true, admit: async () => {} }),
+  ]
   const api = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, rates: noRates })
   const listening = await listen((asked, env) => api.fetch(asked, env), { host, port: 0, clock })
   parts.defer(() => listening.close(0))

@@ -122,7 +122,7 @@ export async function startStandaloneService({ env, yaml }: ServiceSettings = {}
       },
     },
     people: {
-      signUp: (email) => joinByMail({ program, folder, file }, { email, password }),
+      signUp: (email, code) => joinByMail({ program, folder, file }, { email, password, code }),
       operator: async (...words) => {
         const args = ['ptunctl/ptunctl.js', '--data', folder, '--json', ...words]
         return JSON.parse((await runProgram('node', args)).stdout)
@@ -161,7 +161,11 @@ export function relayOf(pid: number): number | undefined {
 /** Makes an account as a person does, with the link of the mail, which waits in a file. @returns an access token */
 export async function joinByMail(
   { folder, file }: Standalone,
-  { email, password }: { readonly email: string; readonly password: string },
+  {
+    email,
+    password,
+    code,
+  }: { readonly email: string; readonly password: string; readonly code?: string | undefined },
 ): Promise<string> {
   const post = (path: string, body: object) =>
     fetch(`${new URL(file.api).origin}/v1/auth/${path}`, {
@@ -170,7 +174,7 @@ export async function joinByMail(
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(20_000),
     })
-  await post('register', { email })
+  await post('register', { email, code })
   const mails = join(folder, 'mail')
   const token = await eventually('the mail with the link', async () => {
     const texts = readdirSync(mails).map((name) => readFileSync(join(mails, name), 'utf8'))

@@ -4,6 +4,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { eraseAfterMs, setAccountStatus } from '@porttunneler/shared/control/accounts'
 import { controlOf, makeControl } from '@porttunneler/shared/control/control'
 import { identities, jobs, users } from '@porttunneler/shared/control/documents'
+import { newInviteCode, writeInvite } from '@porttunneler/shared/control/invites'
 import { kick } from '@porttunneler/shared/control/jobs/kick'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { createKey } from '@porttunneler/shared/control/keys'
@@ -193,10 +194,28 @@ describe('people who sign in by Firebase', () => {
 
   test('with registration closed a stranger is told so, and people with an account go on', async () => {
     await t.signIn(ada, proven)
-    const settings = { ...t.control.settings, registration: false }
+    const settings = { ...t.control.settings, registration: 'closed' } as const
     const principals = new Principals({ ...t.control, settings })
     expect((await principals.authenticate(await t.token(ada, proven), '')).role).toBe('owner')
     await expectFailure(principals.authenticate(await t.token('bob@example.com', proven), ''), 'auth.closed')
+  })
+
+  test('in a beta a stranger with a confirmed address needs an invite code', async () => {
+    await t.signIn(ada, proven)
+    const settings = { ...t.control.settings, registration: 'beta' } as const
+    const control = { ...t.control, settings }
+    const principals = new Principals(control)
+    expect((await principals.authenticate(await t.token(ada, proven), '')).role).toBe('owner')
+    const code = newInviteCode()
+    const wish = { places: 1, days: 1, plan: 'team', note: '', by: 'test' } as const
+    await control.store.transact(async (tx) => writeInvite(tx, code, { wish, nowMs: control.clock.now() }))
+    const bob = await t.token('bob@example.com', proven)
+    const asked = { invite: code, from: '' }
+    await expectFailure(principals.authenticate(bob, ''), 'auth.invite')
+    await expectFailure(principals.join(bob, { ...asked, invite: 'pti_guess' }), 'invite.invalid')
+    await expectFailure(principals.join(await t.token('bob@example.com'), asked), 'auth.unverified')
+    await principals.join(bob, asked)
+    expect(await principals.authenticate(bob, '')).toMatchObject({ plan: 'team', role: 'owner' })
   })
 
   test('a console learns where to sign in before anybody has signed in', async () => {

@@ -3,6 +3,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import type { Mail } from '@porttunneler/shared/control/platform'
 
 export const noMail: Mail = {
+  isAbsent: true,
   async send() {
     throw fail('cloud.mail')
   },

@@ -8,6 +8,7 @@ import { describeCertificates } from '@porttunneler/shared/testing/certificates.
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeDomains } from '@porttunneler/shared/testing/domains.contract'
 import { describeFlags } from '@porttunneler/shared/testing/flags.contract'
+import { describeInvites } from '@porttunneler/shared/testing/invites.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeReservations } from '@porttunneler/shared/testing/reservations.contract'
@@ -47,4 +48,5 @@ withEmulators(({ firestore }) => {
   describeCertificates('firestore', make)
   describeAgentCertificates('firestore', make)
   describeFlags('firestore', make)
+  describeInvites('firestore', make)
 })

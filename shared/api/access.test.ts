@@ -31,6 +31,7 @@ const rows: readonly Row[] = [
   ['GET /v1/account', `${everybody}RTASB`],
   ['PATCH /v1/account', 'oaA', { name: 'Lab' }],
   ['DELETE /v1/account', 'o'],
+  ['POST /v1/feedback', `${everybody}RTASB`, { text: 'Good.' }],
   ['GET /v1/usage', `${everybody}RTASB`],
   ['GET /v1/audit', 'oaRA'],
   // Nothing is sealed yet; callers with the right are told so.
@@ -89,6 +90,9 @@ const withoutCaller = [
   'GET /v1/config',
   'GET /v1/jwks',
   'GET /.well-known/jwks.json',
+  'POST /v1/accounts',
+  'POST /v1/wait-list',
+  'POST /v1/wait-list/confirm',
   'POST /v1/device/authorize',
   'POST /v1/device/token',
   'POST /v1/relays/enrol',

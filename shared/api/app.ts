@@ -19,6 +19,7 @@ import { auditRoutes } from './routes/audit.ts'
 import { certificateRoutes } from './routes/certificates.ts'
 import { deviceRoutes, oauthProblem } from './routes/device.ts'
 import { domainRoutes } from './routes/domains.ts'
+import { feedbackRoutes } from './routes/feedback.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { leaseRoutes } from './routes/leases.ts'
 import { memberRoutes } from './routes/members.ts'
@@ -26,6 +27,7 @@ import { relayRoutes } from './routes/relays.ts'
 import { nameRoutesOf, portRoutesOf } from './routes/reservations.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { tunnelRoutes } from './routes/tunnels.ts'
+import { waitListRoutes } from './routes/wait-list.ts'
 
 export type { ApiDeps } from './kit.ts'
 
@@ -64,6 +66,8 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     deviceRoutes(deps),
     relayRoutes(deps),
     memberRoutes(deps),
+    waitListRoutes(deps),
+    feedbackRoutes(deps),
     accountRoutes(),
     auditRoutes(deps, cursors),
     keyRoutes(cursors),

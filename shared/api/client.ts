@@ -88,6 +88,8 @@ function accountCalls(options: ClientOptions) {
       call(options, { method: 'GET', path: '/v1/account', answer: service.accountSchema }, o),
     renameAccount: (json: In<typeof service.accountUpdateSchema>, o?: CallOptions) =>
       call(options, { method: 'PATCH', path: '/v1/account', answer: service.accountSchema, json }, o),
+    sendFeedback: (json: In<typeof service.feedbackSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/feedback', answer: nothing, json }, o),
     /** Closes the account: its tunnels stop at once and its keys no longer work. */
     closeAccount: (o?: CallOptions) =>
       call(options, { method: 'DELETE', path: '/v1/account', answer: nothing }, o),
@@ -99,6 +101,9 @@ function accountCalls(options: ClientOptions) {
     /** The signed-in person's accounts: values for the header PortTunneler-Account. */
     accounts: (o?: CallOptions) =>
       call(options, { method: 'GET', path: '/v1/accounts', answer: accounts.accountChoicesSchema }, o),
+    /** With an invite code, for a person without an account. */
+    createAccount: (json: In<typeof accounts.accountCreateSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/accounts', answer: accounts.accountChoicesSchema, json }, o),
     members: (o?: CallOptions) =>
       call(options, { method: 'GET', path: '/v1/members', answer: accounts.membersSchema }, o),
     createServiceMember: (json: In<typeof accounts.serviceCreateSchema>, o?: CallOptions) =>
@@ -144,6 +149,10 @@ function signInCalls(options: ClientOptions) {
       quiet('/v1/auth/register', json, o),
     confirmRegistration: (json: In<typeof accounts.registerConfirmSchema>, o?: CallOptions) =>
       tokens('/v1/auth/register/confirm', json, o),
+    joinWaitList: (json: In<typeof accounts.waitListJoinSchema>, o?: CallOptions) =>
+      quiet('/v1/wait-list', json, o),
+    confirmWaitList: (json: In<typeof accounts.waitListConfirmSchema>, o?: CallOptions) =>
+      quiet('/v1/wait-list/confirm', json, o),
     login: (json: In<typeof accounts.loginSchema>, o?: CallOptions) => tokens('/v1/auth/login', json, o),
     refresh: (json: In<typeof accounts.refreshSchema>, o?: CallOptions) =>
       tokens('/v1/auth/refresh', json, o),

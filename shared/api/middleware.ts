@@ -10,6 +10,7 @@ import { sourceOf } from '../base/addresses.ts'
 import { fail } from '../base/errors.ts'
 import { requirePermission, requirePerson } from '../control/caller.ts'
 import { controlOf } from '../control/control.ts'
+import { bearerOf } from './bearer.ts'
 import {
   type AnyCall,
   type ApiContext,
@@ -145,13 +146,6 @@ function isForeign(c: ApiContext): boolean {
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true
   const origin = c.req.header('origin')
   return origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === new URL(c.req.url).host)
-}
-
-/** @throws auth.invalid */
-function bearerOf(authorization: string | undefined): string {
-  const bearer = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization ?? '')?.[1]
-  if (bearer === undefined) throw fail('auth.invalid', 'The request has no bearer token.')
-  return bearer
 }
 
 function tellAllowance(c: ApiContext, { limit, remaining, resetMs }: Allowance): void {

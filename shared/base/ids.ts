@@ -6,7 +6,20 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { ulid } from 'ulid'
 
-export type IdPrefix = 'usr' | 'acc' | 'key' | 'tun' | 'rel' | 'cmd' | 'aud' | 'ses' | 'agt' | 'wat' | 'svc'
+export type IdPrefix =
+  | 'usr'
+  | 'acc'
+  | 'key'
+  | 'tun'
+  | 'rel'
+  | 'cmd'
+  | 'aud'
+  | 'ses'
+  | 'agt'
+  | 'wat'
+  | 'svc'
+  | 'inv'
+  | 'fbk'
 export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
 
 /** A fresh id; ids made later sort later (to the millisecond of `nowMs`, which may have a fraction). */
@@ -16,9 +29,9 @@ export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {
 
 /**
  * pts = API key, ptr = refresh token, pte = enrolment key, ptc = relay credential, ptd = device code,
- * ptw = password reset, ptv = device that signed in before.
+ * ptw = password reset, ptv = device that signed in before, pti = invite code.
  */
-export type SecretPrefix = 'pts' | 'ptr' | 'pte' | 'ptc' | 'ptd' | 'ptw' | 'ptv'
+export type SecretPrefix = 'pts' | 'ptr' | 'pte' | 'ptc' | 'ptd' | 'ptw' | 'ptv' | 'pti'
 
 export function newSecret(prefix: SecretPrefix): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`

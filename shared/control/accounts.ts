@@ -17,6 +17,7 @@ import {
   type UserDoc,
   users,
 } from './documents.ts'
+import { findPlace } from './invites.ts'
 import { look } from './jobs/jobs.ts'
 import { kick } from './jobs/kick.ts'
 import type { PlanName } from './plans.ts'
@@ -25,9 +26,17 @@ import { queries } from './query-table.ts'
 import { freshQuota } from './quota.ts'
 import { quotas } from './quota-documents.ts'
 import { isAhead } from './stored-times.ts'
+import { findWaiting } from './wait-list.ts'
 
 /** A person and every account that they are a member of, oldest membership first. */
 export type Memberships = { readonly user: string; readonly members: readonly MemberDoc[] }
+
+type NewAccount = {
+  /** Set for an account that the operator makes, without an invite code. Default: the code's, else the usual one. */
+  readonly plan?: PlanName
+  /** The code that a stranger brings. */
+  readonly invite?: string
+}
 
 /** Far more than anybody has, and fewer than a page holds. */
 const membershipsMax = 200
@@ -38,18 +47,19 @@ const freshMs = 10 * 60_000
 /**
  * Reads the person's memberships. At their first sign-in it makes an account for them, only one however many requests
  * at once.
- * @param plan of a new account; default: the operator's
+ * @param made how a new account is made
+ * @throws auth.closed, auth.invite, invite.invalid, auth.disabled
  */
 export async function ensureAccount(
   control: Control,
   claims: IdentityClaims,
-  { plan = control.settings.defaultPlan }: { plan?: PlanName } = {},
+  made: NewAccount = {},
 ): Promise<Memberships> {
   for (let attempt = 0; ; attempt++) {
     const known = await findMemberships(control, claims)
     if (known) return known
     try {
-      return await createAccount(control, claims, plan)
+      return await createAccount(control, claims, made)
     } catch (error) {
       // Another request made it a moment ago: read it.
       if (!isFailure(error, 'store.exists') || attempt > 0) throw error
@@ -84,9 +94,15 @@ function userIn(
   return undefined
 }
 
-async function createAccount(control: Control, claims: IdentityClaims, plan: PlanName): Promise<Memberships> {
+async function createAccount(
+  control: Control,
+  claims: IdentityClaims,
+  { plan, invite }: NewAccount,
+): Promise<Memberships> {
+  const { registration, defaultPlan } = control.settings
   // Local sign-in refuses strangers itself; at Firebase anybody can sign up.
-  if (control.identity.kind === 'firebase' && !control.settings.registration) throw fail('auth.closed')
+  if (control.identity.kind === 'firebase' && registration === 'closed') throw fail('auth.closed')
+  if (registration === 'beta' && plan === undefined && invite === undefined) throw fail('auth.invite')
   const nowMs = control.clock.now()
   const account = newId('acc', nowMs)
   const { email, emailVerified, subject } = claims
@@ -100,6 +116,8 @@ async function createAccount(control: Control, claims: IdentityClaims, plan: Pla
     if (known?.data.status === 'disabled') throw fail('auth.disabled')
     const present = await tx.query(queries.membersOfUser, { where: { user }, limit: 1 })
     if (present.items[0]) return { user, members: [present.items[0].data] }
+    const place = invite === undefined ? undefined : await findPlace(tx, invite, nowMs)
+    const came = place && (await findWaiting(tx, email, nowMs))
     if (!identity) tx.create(identities.ref(subject), { user })
     else if (before === undefined) tx.set(identity.ref, { user })
     if (!known)
@@ -112,12 +130,15 @@ async function createAccount(control: Control, claims: IdentityClaims, plan: Pla
       })
     const begin = { createdAt: nowMs, periodAnchor: nowMs }
     const fresh = { status: 'active', statusVersion: 1, overrides: {}, ...begin } as const
-    tx.create(accounts.ref(account), { name, plan, ...fresh })
+    const details = { plan: plan ?? place?.plan ?? defaultPlan, ...(place && { invite: place.invite }) }
+    tx.create(accounts.ref(account), { name, plan: details.plan, ...fresh })
+    place?.take(account)
+    came?.(account)
     const member: MemberDoc = { account, user, role: 'owner', since: nowMs, status: 'active' }
     tx.create(members.ref(`${account}:${user}`), member)
     tx.create(quotas.ref(account), { ...freshQuota(account, nowMs), members: 1 })
     const entry = { account, actor: user, from: '', target: account }
-    writeAudit(tx, { ...entry, action: 'account.created', details: { plan } }, nowMs)
+    writeAudit(tx, { ...entry, action: 'account.created', details }, nowMs)
     return { user, members: [member] }
   })
 }

@@ -9,6 +9,7 @@ import type { PlanName } from './plans.ts'
 import type { Platform, Store } from './platform.ts'
 import { ProxyNetworks } from './proxy-networks.ts'
 import { Cells } from './recent-cells.ts'
+import type { Registration } from './registration.ts'
 import { type AccountStore, scopedStore } from './scoped-store.ts'
 import { Signer } from './tickets.ts'
 
@@ -20,8 +21,7 @@ export type Settings = {
   /** Problem documents point to `<docsUrl>/errors/PT-nnnn`. */
   readonly docsUrl: string
   readonly version: string
-  /** Whether strangers may make accounts by themselves. */
-  readonly registration: boolean
+  readonly registration: Registration
   /** The plan of a new account. */
   readonly defaultPlan: PlanName
   /** What the console needs to sign people in at Firebase; where identity is `firebase`. */

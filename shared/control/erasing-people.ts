@@ -11,6 +11,7 @@ import type { RunningJob } from './jobs/jobs.ts'
 import type { Doc, Forgotten, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 import { erasedIdentity } from './tombstones.ts'
+import { waitingRef } from './wait-list.ts'
 
 /** More ways of signing in than one person has. */
 const waysMax = 10
@@ -47,6 +48,7 @@ async function erasePerson(
   const nowMs = clock.now()
   await job.advance(rest, async (tx) => {
     tx.delete(users.ref(person.id))
+    tx.delete(waitingRef(person.email))
     for (const subject of person.subjects) tx.set(identities.ref(subject), erasedIdentity(nowMs))
   })
 }

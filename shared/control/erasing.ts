@@ -70,6 +70,7 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
   const plain = { limit: othersAtOnce, erase: (tx: Transaction, { ref }: Snapshot) => tx.delete(ref) }
   await eraseAll(control, job, { query: queries.allKeysOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.certificatesOfAccount, ...plain })
+  await eraseAll(control, job, { query: queries.feedbackOfAccount, ...plain })
   await eraseMembers(control, job)
   if (!(await eraseAudit(control, job))) return job.pause(job.progress, clock.now() + sealWaitMs)
   await job.finish(async (tx) => {

@@ -193,6 +193,8 @@ export interface RelayIdentity {
 // --- Mail ---------------------------------------------------------------------------------------------------------
 
 export interface Mail {
+  /** There is no mail service here: `send` always fails. */
+  readonly isAbsent?: true
   /** Resolves when another system has the mail and will not lose it. @throws mail.failed */
   send(message: {
     readonly to: string

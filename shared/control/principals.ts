@@ -59,21 +59,29 @@ export class Principals {
     return personCaller(await this.#account(member.account), { person, member, from })
   }
 
-  /** The person of a token. @throws auth.invalid for a key, auth.unverified, auth.disabled */
+  /** The person of a token. @throws auth.invalid for a key, auth.unverified, auth.disabled, auth.invite */
   async signIn(token: string, from = ''): Promise<SignedIn> {
-    const { identity } = this.#control
-    const claims = await identity.verify(token)
-    // Firebase lets anybody sign up with anybody's address, and gives that sign-in to the owner when they come by
-    // Google. Everything that the first person made, keys above all, would stay. So nothing is made before the proof.
-    if (identity.kind === 'firebase' && !claims.emailVerified) throw fail('auth.unverified')
+    const claims = await this.#proven(token)
     const known = await this.#person(claims)
     const { id } = known
     const { status, validSince, email, emailVerified } = known.user
     if (status === 'disabled') throw fail('auth.disabled')
     if (claims.authTimeMs < validSince && !(await this.#countsAgain(id, claims))) throw fail('auth.invalid')
-    if (identity.kind !== 'local') await this.#recordSignIn(known, claims, from)
+    if (this.#control.identity.kind !== 'local') await this.#recordSignIn(known, claims, from)
     const { authTimeMs } = claims
     return { person: { id, email, emailVerified, authTimeMs }, members: known.members }
+  }
+
+  /**
+   * Makes the account of a person who brings an invite code. A person who has one gets that, and the code keeps its
+   * place.
+   * @throws as signIn, and invite.invalid, auth.closed
+   */
+  async join(token: string, { invite, from }: { invite: string; from: string }): Promise<SignedIn> {
+    const claims = await this.#proven(token)
+    await ensureAccount(this.#control, claims, { invite })
+    this.#people.delete(claims.subject)
+    return this.signIn(token, from)
   }
 
   async #byKey(secret: string, { from, account: named }: { from: string; account: string }): Promise<Caller> {
@@ -125,6 +133,15 @@ export class Principals {
     if (data.status === 'suspended') throw fail('account.suspended')
     if (data.status === 'closed') throw fail('account.closed')
     return data
+  }
+
+  async #proven(token: string): Promise<IdentityClaims> {
+    const { identity } = this.#control
+    const claims = await identity.verify(token)
+    // Firebase lets anybody sign up with anybody's address, and gives that sign-in to the owner when they come by
+    // Google. Everything that the first person made, keys above all, would stay. So nothing is made before the proof.
+    if (identity.kind === 'firebase' && !claims.emailVerified) throw fail('auth.unverified')
+    return claims
   }
 
   async #person(claims: IdentityClaims): Promise<Known> {

@@ -3,9 +3,12 @@ import { audit, seals } from './audit-documents.ts'
 import { certificates } from './certificate-documents.ts'
 import * as documents from './documents.ts'
 import { domains } from './domains/domain-documents.ts'
+import { feedback } from './feedback.ts'
+import { invites } from './invites.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
 import * as usage from './usage-documents.ts'
+import { waitList } from './wait-list.ts'
 
 export const queries = {
   /** One address may have several users: one for each way of signing in, and from earlier releases and migrations. */
@@ -19,6 +22,19 @@ export const queries = {
     equals: ['state'],
     order: 'since',
   }),
+  feedbackByTime: declareQuery('feedbackByTime', feedback, {
+    equals: [],
+    order: 'at',
+    direction: 'descending',
+  }),
+  feedbackOfAccount: declareQuery('feedbackOfAccount', feedback, { equals: ['account'], order: 'at' }),
+  invitesByTime: declareQuery('invitesByTime', invites, {
+    equals: [],
+    order: 'createdAt',
+    direction: 'descending',
+  }),
+  invitesById: declareQuery('invitesById', invites, { equals: [], order: 'invite' }),
+  waitListByState: declareQuery('waitListByState', waitList, { equals: ['state'], order: 'at' }),
   membersOfUser: declareQuery('membersOfUser', documents.members, { equals: ['user'], order: 'since' }),
   membersOfAccount: declareQuery('membersOfAccount', documents.members, {
     equals: ['account'],

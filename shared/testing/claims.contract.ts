@@ -72,7 +72,7 @@ export function instanceOver(store: Store, clock: Clock): Control {
     consoleUrl: url,
     docsUrl: url,
     version: '0',
-    registration: true,
+    registration: 'open' as const,
     defaultPlan: 'free' as PlanName,
   }
   const outside = {

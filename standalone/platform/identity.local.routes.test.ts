@@ -1,7 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { ApiEnv } from '@porttunneler/shared/api/kit'
 import { tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
-import { isFailure } from '@porttunneler/shared/base/errors'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import type { Context } from 'hono'
 import { describe, expect, test } from 'vitest'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
@@ -13,9 +13,12 @@ function makeApp({ isOpen = true } = {}) {
   const setUp = makeLocalIdentity()
   const app = new OpenAPIHono<ApiEnv>()
   const addressOf = (c: Context) => c.req.header('x-test-from') ?? '192.0.2.1'
+  const admit = async () => {
+    if (!isOpen) throw fail('auth.closed')
+  }
   app.route(
     '/',
-    signInRoutes({ identity: setUp.identity, isOpen, addressOf, isHttps: () => true }).mount(() => []),
+    signInRoutes({ identity: setUp.identity, isOpen, admit, addressOf, isHttps: () => true }).mount(() => []),
   )
   app.onError((error, c) => {
     if (!isFailure(error)) throw error

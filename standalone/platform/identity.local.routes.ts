@@ -34,9 +34,17 @@ export type SignInRoutesOptions = {
   readonly isHttps: (context: Context) => boolean
   /** Whether strangers may make accounts. */
   readonly isOpen: boolean
+  /** Throws unless a stranger with this invite code, or none, may ask for an account. */
+  readonly admit: (code: string | undefined) => Promise<void>
 }
 
-export function signInRoutes({ identity, addressOf, isHttps, isOpen }: SignInRoutesOptions): RouteGroup {
+export function signInRoutes({
+  identity,
+  addressOf,
+  isHttps,
+  isOpen,
+  admit,
+}: SignInRoutesOptions): RouteGroup {
   const group = new RouteGroup()
   const comesFrom = (c: Context): SignInSource => ({
     from: addressOf(c),
@@ -50,8 +58,9 @@ export function signInRoutes({ identity, addressOf, isHttps, isOpen }: SignInRou
     return c.json(tokens, 200)
   }
   group.add(routes.register, async (c) => {
-    if (!isOpen) throw fail('auth.closed')
-    await identity.requestAccount(c.req.valid('json').email, comesFrom(c))
+    const { email, code } = c.req.valid('json')
+    await admit(code)
+    await identity.requestAccount(email, comesFrom(c))
     return c.body(null, 202)
   })
   group.add(routes.registerConfirm, async (c) => {

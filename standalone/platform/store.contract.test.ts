@@ -10,6 +10,7 @@ import { describeCertificates } from '@porttunneler/shared/testing/certificates.
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeDomains } from '@porttunneler/shared/testing/domains.contract'
 import { describeFlags } from '@porttunneler/shared/testing/flags.contract'
+import { describeInvites } from '@porttunneler/shared/testing/invites.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
 import { describeReservations } from '@porttunneler/shared/testing/reservations.contract'
@@ -49,3 +50,4 @@ describeCertificates('sqlite in memory', inMemory)
 describeAgentCertificates('sqlite in memory', inMemory)
 describeWrongClock('sqlite in memory', inMemory)
 describeFlags('sqlite in memory', inMemory)
+describeInvites('sqlite in memory', inMemory)

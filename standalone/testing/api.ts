@@ -2,7 +2,10 @@
 import { makeApi } from '@porttunneler/shared/api/app'
 import type { ApiDeps } from '@porttunneler/shared/api/kit'
 import type { Scope } from '@porttunneler/shared/api/schemas/access'
+import type { Control } from '@porttunneler/shared/control/control'
 import { createKey } from '@porttunneler/shared/control/keys'
+import type { Principals } from '@porttunneler/shared/control/principals'
+import { admitStranger } from '@porttunneler/shared/control/registration'
 import { signInRoutes } from '../platform/identity.local.routes.ts'
 import { makeTestControl } from './control.ts'
 
@@ -23,28 +26,34 @@ export async function makeTestApi(
 ) {
   const t = makeTestControl(options)
   await t.openCell()
-  const { control, principals, identity, relayIdentity } = t
+  const { identity, relayIdentity } = t
   const addressOf: ApiDeps['addressOf'] = (c) => c.req.header('x-test-from') ?? '192.0.2.1'
-  const mounts = [signInRoutes({ identity, addressOf, isHttps: () => true, isOpen: true })]
-  const app = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, ...changes })
+  /** The API of this control plane, or of another one over the same store. */
+  const over = (control: Control, principals: Principals) => {
+    const admit = (code: string | undefined) => admitStranger(control, code)
+    const mounts = [signInRoutes({ identity, addressOf, isHttps: () => true, isOpen: true, admit })]
+    const app = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, ...changes })
+    const call = async (method: string, path: string, asked: Call = {}) =>
+      app.request(`https://tunnel.example.com${path}`, { method, ...requestOf(asked) })
+    return { app, call }
+  }
   const signUp = async (email: string) =>
     (await identity.register({ email, password: 'correct horse battery' }, { from: '' })).tokens.accessToken
   const ada = await signUp('ada@example.com')
   const eve = await signUp('eve@example.com')
-  const owner = await principals.authenticate(ada, '')
+  const owner = await t.principals.authenticate(ada, '')
   const keyWith = async (scope: Scope) =>
     (await createKey(t.of(owner), owner, { name: `${scope} key`, scopes: [scope] })).secret
   return {
     ...t,
-    app,
+    ...over(t.control, t.principals),
+    over,
     ada,
     eve,
     owner,
     adminKey: await keyWith('admin'),
     tunnelsKey: await keyWith('tunnels'),
     readKey: await keyWith('read'),
-    call: async (method: string, path: string, asked: Call = {}) =>
-      app.request(`https://tunnel.example.com${path}`, { method, ...requestOf(asked) }),
   }
 }
 

@@ -63,7 +63,7 @@ export function makeTestControl({
   const { vault } = options
   const url = 'https://tunnel.example.com'
   const addresses = { issuer: url, consoleUrl: url, docsUrl: url }
-  const settings = { ...addresses, version: '0.0.0', registration: true, defaultPlan: plan }
+  const settings = { ...addresses, version: '0.0.0', registration: 'open' as const, defaultPlan: plan }
   const platform = {
     store: wrapStore(store),
     bus,

@@ -33,6 +33,8 @@ function signInCalls(request: Requests) {
     register: (body: BodyOf<'register'>) => open<void>('/v1/auth/register', body),
     confirmRegistration: (body: BodyOf<'confirmRegistration'>) =>
       open<AnswerOf<'confirmRegistration'>>('/v1/auth/register/confirm', body),
+    joinWaitList: (body: BodyOf<'joinWaitList'>) => open<void>('/v1/wait-list', body),
+    confirmWaitList: (body: BodyOf<'confirmWaitList'>) => open<void>('/v1/wait-list/confirm', body),
     login: (body: BodyOf<'login'>) => open<AnswerOf<'login'>>('/v1/auth/login', body),
     refresh: (body: BodyOf<'refresh'>) => open<AnswerOf<'refresh'>>('/v1/auth/refresh', body),
     /** Ends the session that the refresh token belongs to. */
@@ -52,6 +54,9 @@ function signInCalls(request: Requests) {
 function accountCalls(request: Requests) {
   return {
     me: (signal?: AbortSignal) => request<AnswerOf<'me'>>('GET', '/v1/me', { signal }),
+    createAccount: (code: string) =>
+      request<AnswerOf<'createAccount'>>('POST', '/v1/accounts', { body: { code } }),
+    sendFeedback: (body: BodyOf<'sendFeedback'>) => request<void>('POST', '/v1/feedback', { body }),
     account: (signal?: AbortSignal) => request<AnswerOf<'account'>>('GET', '/v1/account', { signal }),
     keys: (cursor?: string, signal?: AbortSignal) =>
       request<AnswerOf<'keys'>>('GET', pageOf('/v1/keys', cursor), { signal }),

@@ -14,6 +14,7 @@ import { formatCount } from '../parts/format.ts'
 import { keysLeftText } from '../parts/keys-left-text.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { FeedbackCard } from './feedback-card.tsx'
 import { TransferCard } from './transfer-card.tsx'
 
 export function AccountPage() {
@@ -32,6 +33,7 @@ export function AccountPage() {
         <TransferCard />
         {config.data?.identity === 'local' && <PasswordCard />}
         <SessionsCard />
+        <FeedbackCard />
       </div>
     </Page>
   )

@@ -2,21 +2,41 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import { useSearch } from 'wouter-preact'
-import { failureIn } from '../api/queries.ts'
+import { failureIn, useConfig } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button } from '../parts/button.tsx'
 import { passwordHint, useEnter } from '../parts/credentials-form.tsx'
 import { TextField } from '../parts/field.tsx'
+import { keepInvite, keptInvite } from '../parts/kept-invite.ts'
 import { fileHint, LinkRequest } from '../parts/link-request.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
 export function LocalRegister() {
   const { calls } = useServices()
   const token = new URLSearchParams(useSearch()).get('token') ?? ''
+  const isBeta = useConfig().data?.beta
+  const [code, setCode] = useState(keptInvite)
   if (token !== '') return <ChoosePassword token={token} />
   return (
     <LinkRequest
-      send={(email) => calls.register({ email })}
+      send={(email) => {
+        if (!isBeta) return calls.register({ email })
+        keepInvite(code.trim())
+        return calls.register({ email, code: code.trim() })
+      }}
+      fields={
+        isBeta && (
+          <TextField
+            label="Invite code"
+            autocomplete="off"
+            spellcheck={false}
+            required
+            maxLength={200}
+            value={code}
+            onInput={(event) => setCode(event.currentTarget.value)}
+          />
+        )
+      }
       intro="We send a link to your address. Behind it you choose a password, which makes the account."
       sent={(email) => <>A mail is on its way to {email}. Its link works once, for an hour.</>}
       unsentHint={fileHint}

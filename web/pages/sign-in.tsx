@@ -5,6 +5,7 @@ import { failureIn, useConfig } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { TextLink } from '../parts/button.tsx'
 import { CredentialsForm, HaveOne, useEnter } from '../parts/credentials-form.tsx'
+import { keepInvite } from '../parts/kept-invite.ts'
 import { LazyPage } from '../parts/lazy-page.tsx'
 import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
@@ -36,7 +37,23 @@ export function SignInPage() {
 }
 
 export function RegisterPage() {
-  const isOpen = useConfig().data?.registration
+  const { registration: isOpen, beta: isBeta } = useConfig().data ?? {}
+  const code = new URLSearchParams(useSearch()).get('code')
+  // Before the form reads it; the way to the account may lead through another page.
+  if (code) keepInvite(code)
+  return (
+    <>
+      <RegisterForm isOpen={isOpen} />
+      {isBeta && (
+        <p class="mt-3 text-sm">
+          <TextLink href="/wait-list">No code? Join the waiting list</TextLink>
+        </p>
+      )}
+    </>
+  )
+}
+
+function RegisterForm({ isOpen }: { isOpen: boolean | undefined }) {
   return (
     <ByIdentity title="Create an account" firebase={firebaseRegister}>
       {isOpen ? (

@@ -14,11 +14,19 @@ export const fileHint =
 export function LinkRequest({
   send,
   intro,
+  fields,
+  action = 'Send the link',
+  done = 'Look at your mail',
   sent,
   unsentHint = '',
 }: {
   send: (email: string) => Promise<void>
   intro: string
+  /** Below the address. */
+  fields?: ComponentChildren
+  /** What the button says, and the heading afterwards. */
+  action?: string
+  done?: string
   /** What is said once the mail is on its way, which must not tell whether the address has an account. */
   sent: (email: ComponentChildren) => ComponentChildren
   /** What to do when no mail comes. */
@@ -30,7 +38,7 @@ export function LinkRequest({
   if (ask.isSuccess) {
     const address = <strong class="font-semibold break-words text-text">{email.trim()}</strong>
     return (
-      <LetterSent>
+      <LetterSent title={done}>
         {sent(address)} {unsentHint}
       </LetterSent>
     )
@@ -55,9 +63,10 @@ export function LinkRequest({
           value={email}
           onInput={(event) => setEmail(event.currentTarget.value)}
         />
+        {fields}
         <div class="grid pt-1">
           <Button type="submit" look="accent" isBusy={ask.isPending}>
-            Send the link
+            {action}
           </Button>
         </div>
       </form>
@@ -68,10 +77,10 @@ export function LinkRequest({
   )
 }
 
-function LetterSent({ children }: { children: ComponentChildren }) {
+function LetterSent({ title, children }: { title: string; children: ComponentChildren }) {
   return (
     <div role="status">
-      <h2 class="mt-3 text-base font-semibold">Look at your mail</h2>
+      <h2 class="mt-3 text-base font-semibold">{title}</h2>
       <p class="mt-2 text-muted">{children}</p>
       <div class="mt-5 grid">
         <ButtonLink href="/sign-in">Back to sign-in</ButtonLink>

@@ -9,10 +9,12 @@ import {
   listMembers,
   removeMember,
 } from '../../control/members.ts'
+import { bearerOf } from '../bearer.ts'
 import { requireNoRevision } from '../etags.ts'
 import { type ApiDeps, emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import {
   accountChoicesSchema,
+  accountCreateSchema,
   memberParamsSchema,
   memberSchema,
   membersSchema,
@@ -32,6 +34,19 @@ const routes = {
     tags,
     access: { signedIn: 'person' },
     responses: { 200: jsonAnswer(accountChoicesSchema, 'Oldest membership first') },
+  }),
+  create: route({
+    access: { public: 'The bearer is of a person who has no account yet.', bearer: 'required' },
+    method: 'post',
+    path: '/v1/accounts',
+    operationId: 'createAccount',
+    summary: 'Make your account with an invite code',
+    description:
+      'While accounts are by invitation, every other call of a person without an account is refused with PT-1015. ' +
+      'A person who has an account gets that one, and the code keeps its place.',
+    tags,
+    request: jsonBody(accountCreateSchema),
+    responses: { 201: jsonAnswer(accountChoicesSchema, 'The accounts of the person') },
   }),
   list: route({
     method: 'get',
@@ -77,11 +92,17 @@ const routes = {
   }),
 }
 
-export function memberRoutes({ control: whole }: ApiDeps): RouteGroup {
+export function memberRoutes({ control: whole, principals, addressOf }: ApiDeps): RouteGroup {
   return new RouteGroup()
     .add(routes.accounts, async (c, { signedIn }) =>
       c.json({ items: await describeAccounts(whole, signedIn.members) }, 200),
     )
+    .add(routes.create, async (c) => {
+      const bearer = bearerOf(c.req.header('authorization'))
+      const asked = { invite: c.req.valid('json').code, from: addressOf(c) }
+      const { members } = await principals.join(bearer, asked)
+      return c.json({ items: await describeAccounts(whole, members) }, 201)
+    })
     .add(routes.list, async (c, { caller }) =>
       c.json({ items: [...(await listMembers(whole, caller.account))] }, 200),
     )

@@ -35,9 +35,11 @@ const jwks = route({
 export function serviceRoutes({ control }: ApiDeps): RouteGroup {
   const { settings, clock, identity, signer } = control
   const { version, registration, consoleUrl, docsUrl, firebase } = settings
-  const facts = { version, identity: identity.kind, registration, consoleUrl, docsUrl }
+  const isOpen = registration !== 'closed'
+  const facts = { version, identity: identity.kind, registration: isOpen, consoleUrl, docsUrl }
   const known = {
     ...facts,
+    ...(registration === 'beta' && { beta: true }),
     ...(firebase && { firebase: { ...firebase, providers: [...firebase.providers] } }),
   }
   return new RouteGroup()

@@ -29,7 +29,14 @@ export const meSchema = z.object({
 })
 export type Me = z.infer<typeof meSchema>
 
-export const registerSchema = z.strictObject({ email: emailSchema })
+const inviteCodeSchema = z.string().trim().min(1).max(200)
+export const registerSchema = z.strictObject({
+  email: emailSchema,
+  code: inviteCodeSchema.optional().describe('The invite code, where accounts are by invitation'),
+})
+export const waitListJoinSchema = z.strictObject({ email: emailSchema })
+export const waitListConfirmSchema = z.strictObject({ token: z.string().max(200) })
+export const accountCreateSchema = z.strictObject({ code: inviteCodeSchema })
 export const registerConfirmSchema = z.strictObject({ token: z.string().max(200), password: passwordSchema })
 export const loginSchema = z.strictObject({ email: emailSchema, password: z.string().min(1).max(200) })
 export const tokensSchema = z.object({

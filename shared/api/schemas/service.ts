@@ -22,6 +22,7 @@ export const configSchema = z.object({
   identity: z.enum(['local', 'firebase']),
   firebase: firebaseSchema.optional().describe('Present if identity is firebase'),
   registration: z.boolean().describe('Whether strangers may make accounts here'),
+  beta: z.boolean().optional().describe('They need an invite code for that'),
   consoleUrl: z.string(),
   docsUrl: z.string().describe('Every code has its page at <docsUrl>/errors/PT-nnnn'),
 })
@@ -52,6 +53,16 @@ export const accountSchema = z.object({
 })
 export type Account = z.infer<typeof accountSchema>
 export const accountUpdateSchema = z.strictObject({ name: z.string().trim().min(1).max(80) })
+
+/** For the operator. Programs show what they attach before they send it. */
+export const feedbackSchema = z.strictObject({
+  text: z.string().trim().min(1).max(4_000),
+  attached: z
+    .record(z.string().regex(/^[a-z][a-zA-Z]{0,31}$/), z.string().max(300))
+    .refine((facts) => Object.keys(facts).length <= 10, 'at most ten facts')
+    .default({})
+    .describe('Facts about the program that sends it'),
+})
 
 const countsShape = {
   in: z.int().describe('Bytes from visitors'),

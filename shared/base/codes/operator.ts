@@ -26,8 +26,9 @@ export const operatorCodes = {
     http: 404,
     exit: 1,
     title: 'Nothing has this name',
-    cause: 'No cell, relay, account, person, job, key or flag has the id, name or address that was given.',
-    cure: 'Look it up: ptunctl cells list, relays list, accounts find, jobs dead, keys list, flags list.',
+    cause:
+      'No cell, relay, account, person, job, key, flag or invite has the id, name or address that was given.',
+    cure: 'Look it up: ptunctl cells list, relays list, accounts find, jobs dead, keys list, flags list, invites list.',
   },
   'operator.exists': {
     code: 'PT-5304',

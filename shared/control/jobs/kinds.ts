@@ -23,6 +23,7 @@ import { giveOwners } from '../ownerless-keys.ts'
 import { keepProxyNetworks } from '../proxy-networks.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
 import { unserve } from '../unserve.ts'
+import { sendInvitations, takeWaiting } from '../wait-list.ts'
 import type { JobKind } from './jobs.ts'
 import { Worker } from './worker.ts'
 
@@ -55,6 +56,8 @@ function jobKinds(control: Control): readonly JobKind[] {
     tellOwners(control),
     keepOwnRecords(control),
     keepProxyNetworks(control),
+    takeWaiting(control),
+    sendInvitations(control),
   ]
 }
 

@@ -18,5 +18,8 @@ export type OperatorAction =
   | 'flag.changed'
   | 'flag.killed'
   | 'flag.revived'
+  | 'invite.created'
+  | 'invite.revoked'
+  | 'waitlist.removed'
   | 'operator.added'
   | 'operator.removed'

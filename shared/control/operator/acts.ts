@@ -6,13 +6,16 @@ import type { Act, Office } from './act.ts'
 import { auditActs } from './audit.ts'
 import { cellActs } from './cells.ts'
 import { certificateActs } from './certificates.ts'
+import { feedbackActs } from './feedback.ts'
 import { flagActs } from './flags.ts'
+import { inviteActs } from './invites.ts'
 import { jobActs } from './jobs.ts'
 import { keyActs } from './keys.ts'
 import { memberActs } from './members.ts'
 import { operatorActs } from './operators.ts'
 import { peopleActs } from './people.ts'
 import { relayActs } from './relays.ts'
+import { waitListActs } from './wait-list.ts'
 
 const acts = {
   ...cellActs,
@@ -24,6 +27,9 @@ const acts = {
   ...certificateActs,
   ...keyActs,
   ...flagActs,
+  ...inviteActs,
+  ...waitListActs,
+  ...feedbackActs,
   ...operatorActs,
   ...auditActs,
 }
