@@ -56,6 +56,12 @@ test.each<[fault: string, place: string, input: object]>([
     { ...prod, relayArchive: { ...prod.relayArchive, url: 'http://a.example.com/r' } },
   ],
   ['half a hash', 'nodeArchive', { ...prod, nodeArchive: { ...prod.nodeArchive, sha256: 'abc' } }],
+  ['a release that nobody signs', 'release', { ...prod, release: { ...prod.release, keys: [] } }],
+  [
+    'a key of releases of another kind',
+    'release',
+    { ...prod, release: { ...prod.release, keys: ['MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE'] } },
+  ],
   ['a key of a server', 'firebaseApiKey', { ...prod, firebaseApiKey: 'AIza' }],
   ['a repository that would end the condition', 'repository', { ...prod, repository: "a/b' || true || '" }],
   ['a setting that does not exist', 'budget', { ...prod, budget: 1 }],

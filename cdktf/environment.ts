@@ -11,6 +11,8 @@ const host = z
   .regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, 'a host name in small letters')
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in hexadecimal')
 const archive = z.strictObject({ url: z.url({ protocol: /^https$/ }), sha256 })
+/** `openssl pkey -pubout -outform DER | base64`. */
+const releaseKey = z.string().regex(/^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$/, 'an Ed25519 key in base64')
 const zoneId = z.string().regex(/^[0-9a-f]{32}$/, "a zone's id at Cloudflare")
 const port = z.int().min(1).max(65_535)
 
@@ -63,6 +65,14 @@ export const environmentSchema = z
     cells: z.array(cellSchema).min(1).max(16),
     relayArchive: archive,
     nodeArchive: archive,
+    release: z.strictObject({
+      /** Its SHA256SUMS; the signature is beside it, at `.sig`. */
+      url: z.url({ protocol: /^https$/ }),
+      /** Relays run what one of these has signed. Two while one takes the place of the other. */
+      keys: z.array(releaseKey).min(1).max(2),
+      /** Nothing older runs, signed or not: it is raised when a release closes a hole, and bounds how far one can go back. */
+      oldest: z.string().regex(/^\d{1,4}\.\d{1,4}\.\d{1,4}$/, 'a version'),
+    }),
     /** Pinned: an image that changes by itself would replace every VM at some later plan. */
     image: z
       .string()

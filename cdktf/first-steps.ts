@@ -3,6 +3,7 @@
  * can keep a state, what its providers cannot make, and what the state must not hold. Prints them:
  * `npm run cloud:steps -- --env prod`.
  */
+import { basename, dirname } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import type { Environment } from './environment.ts'
@@ -103,17 +104,30 @@ function signIn({ project: id, consoleHost }: Environment): readonly Step[] {
 function deliver(environment: Environment): readonly Step[] {
   const { name, project: id, cells, consoleHost, functionsArchiveSha256 } = environment
   const [sources, archives] = [`gs://${sourcesBucket(environment)}`, `gs://${archivesBucket(environment)}`]
+  const version = basename(dirname(new URL(environment.release.url).pathname))
+  const key = `--key=release --keyring=releases --location=${environment.region} --project=${id}`
   return [
     {
+      title: 'The key of releases (after the stack project)',
+      note: 'It never leaves KMS. Put what the last command prints into the environment as release.keys.',
+      commands: [
+        `gcloud kms keyrings create releases --location=${environment.region} --project=${id}`,
+        `gcloud kms keys create release --keyring=releases --location=${environment.region} --purpose=asymmetric-signing --default-algorithm=ec-sign-ed25519 --project=${id}`,
+        `gcloud kms keys versions get-public-key 1 ${key} --output-file=release.pem`,
+        'openssl pkey -pubin -in release.pem -outform DER | base64 --wrap=0',
+      ],
+    },
+    {
       title: 'What is deployed (after the stack project)',
-      note: 'Put the two hashes into the environment as functionsArchiveSha256 and relayArchive.',
+      note: 'Put the hashes into the environment as functionsArchiveSha256, relayArchive and nodeArchive.',
       commands: [
         'npm run build -w web',
         'npm run archive -w relay-vm',
         'npm run archive -w functions',
-        'sha256sum functions/dist/functions.zip relay-vm/dist/relay-vm.tar.gz',
+        'sha256sum functions/dist/functions.zip && cat relay-vm/dist/SHA256SUMS',
+        `gcloud kms asymmetric-sign --version=1 ${key} --input-file=relay-vm/dist/SHA256SUMS --signature-file=relay-vm/dist/SHA256SUMS.sig`,
         `gcloud storage cp functions/dist/functions.zip ${sources}/functions-${functionsArchiveSha256}.zip --no-clobber`,
-        `gcloud storage cp relay-vm/dist/relay-vm.tar.gz ${archives}/ --no-clobber`,
+        `gcloud storage cp relay-vm/dist/*.tar.gz relay-vm/dist/SHA256SUMS* ${archives}/${version}/ --no-clobber`,
       ],
     },
     {

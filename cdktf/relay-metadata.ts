@@ -10,7 +10,7 @@ const scripts = join(import.meta.dirname, '../relay-vm/deploy')
 const adminPort = 8490
 
 export function relayMetadata(environment: Environment, vm: Vm): { readonly [key: string]: string } {
-  const { consoleHost, relayArchive, nodeArchive } = environment
+  const { consoleHost, relayArchive, nodeArchive, release } = environment
   const { cell } = vm
   const subscriptions = slotsOf(vm).map((slot) => subscriptionName(topics.commands(cell.id), slot))
   return {
@@ -35,6 +35,9 @@ export function relayMetadata(environment: Environment, vm: Vm): { readonly [key
     'ptun-bundle-sha256': relayArchive.sha256,
     'ptun-node-url': nodeArchive.url,
     'ptun-node-sha256': nodeArchive.sha256,
+    'ptun-release-url': release.url,
+    'ptun-release-keys': release.keys.join(' '),
+    'ptun-oldest-release': release.oldest,
   }
 }
 

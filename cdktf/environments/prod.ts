@@ -24,12 +24,18 @@ export const prod: EnvironmentInput = {
     },
   ],
   relayArchive: {
-    url: 'https://storage.googleapis.com/porttunneler-prod-archives/relay.tar.gz',
+    url: 'https://storage.googleapis.com/porttunneler-prod-archives/0.1.0/relay-vm.tar.gz',
     sha256: '0'.repeat(64),
   },
   nodeArchive: {
-    url: 'https://storage.googleapis.com/porttunneler-prod-archives/node.tar.xz',
+    url: 'https://storage.googleapis.com/porttunneler-prod-archives/0.1.0/node-24.21.0-linux-x64.tar.gz',
     sha256: '0'.repeat(64),
+  },
+  release: {
+    url: 'https://storage.googleapis.com/porttunneler-prod-archives/0.1.0/SHA256SUMS',
+    // Nobody has the other half of this one.
+    keys: ['MCowBQYDK2VwAyEAfprroZPagWCYhoO78IPTji3JoHYJX0bY27QrRG3M/HE='],
+    oldest: '0.1.0',
   },
   image: 'projects/debian-cloud/global/images/debian-12-bookworm-v20261112',
   functionsArchiveSha256: '0'.repeat(64),

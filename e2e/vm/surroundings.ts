@@ -4,7 +4,7 @@
  * relay is ready. `node surroundings.ts <attributes.json> <folder of archives>` prints what happens as JSON lines.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { createReadStream, readFileSync } from 'node:fs'
+import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { basename, join } from 'node:path'
 import { agent, makeTestControl } from '@porttunneler/relay-vm/testing/test-control'
@@ -90,8 +90,10 @@ let isAgentAway = true
 async function answerControl(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = request.url ?? ''
   if (path.startsWith('/archives/')) {
+    const file = join(archives, basename(path))
     say({ kind: 'archive', name: basename(path) })
-    createReadStream(join(archives, basename(path))).pipe(response)
+    if (existsSync(file)) createReadStream(file).pipe(response)
+    else response.writeHead(404).end()
     return
   }
   try {

@@ -13,6 +13,9 @@ readonly host_pattern='[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?'
 readonly port_pattern='[1-9][0-9]{0,4}'
 readonly url_pattern='https?://[A-Za-z0-9._~:/?@%&=+,;-]+'
 readonly sha256_pattern='[0-9a-f]{64}'
+# An Ed25519 key (RFC 8410) in base64, as "openssl pkey -pubout -outform DER | base64" prints it.
+readonly key_pattern='MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}='
+readonly version_pattern='[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}'
 # Names, ports and sockets of all relays of a VM fit one page of each.
 readonly relays_max=16
 readonly ready_seconds=60
@@ -77,6 +80,9 @@ read_settings() {
   bundle_sha256="$(attribute ptun-bundle-sha256 "$sha256_pattern")"
   node_url="$(attribute ptun-node-url "$url_pattern")"
   node_sha256="$(attribute ptun-node-sha256 "$sha256_pattern")"
+  release_url="$(attribute ptun-release-url "$url_pattern")"
+  release_keys="$(attribute ptun-release-keys "$key_pattern( $key_pattern)?")"
+  oldest_release="$(attribute ptun-oldest-release "$version_pattern")"
   project="$(read_metadata project/project-id '[a-z][a-z0-9-]{4,28}[a-z0-9]')"
   instance_id="$(read_metadata instance/id '[0-9]{1,20}')"
   address="$(read_metadata instance/network-interfaces/0/access-configs/0/external-ip '[0-9.]{7,15}')"
@@ -99,6 +105,65 @@ make_user() {
     useradd --system --user-group --no-create-home --home-dir /var/lib/porttunneler --shell /usr/sbin/nologin "$user"
 }
 
+# download URL FILE KIB: no more than so many KiB, whatever the server sends.
+download() {
+  (
+    ulimit -f "$3"
+    curl --silent --show-error --fail --location --retry 5 --retry-connrefused --max-time 300 --output "$2" "$1"
+  )
+}
+
+# is_signed FILE: whether FILE.sig is the signature of one of our keys. openssl is there wherever curl trusts certificates.
+is_signed() {
+  local keys key
+  read -r -a keys <<<"$release_keys"
+  for key in "${keys[@]}"; do
+    base64 --decode <<<"$key" >"$home/release-key.der"
+    if openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey "$home/release-key.der" \
+      -in "$1" -sigfile "$1.sig" >/dev/null 2>&1; then
+      return 0
+    fi
+  done
+  return 1
+}
+
+# fault_of_release FOLDER: why its list is not believed; nothing when it is.
+fault_of_release() {
+  local list="$1/list" version
+  if [[ ! -s $list || ! -s $list.sig ]]; then
+    echo 'has no list with a signature'
+  elif ! is_signed "$list"; then
+    echo 'is not signed by a key of ptun-release-keys'
+  else
+    version="$(head --lines 1 "$list")"
+    version="${version#\# porttunneler }"
+    if [[ ! $version =~ ^($version_pattern)$ ]]; then
+      echo 'names no version'
+    elif ! printf '%s\n' "$oldest_release" "$version" | sort --version-sort --check=quiet; then
+      echo "$version is older than $oldest_release, the oldest that may run"
+    elif ! grep --quiet --fixed-strings --line-regexp "$bundle_sha256  relay-vm.tar.gz" "$list"; then
+      echo "$version has no relay-vm.tar.gz with the SHA-256 of ptun-bundle-sha256"
+    elif ! grep --quiet --extended-regexp --line-regexp "$node_sha256  node-[a-z0-9.-]+" "$list"; then
+      echo "$version has no archive of Node with the SHA-256 of ptun-node-sha256"
+    fi
+  fi
+}
+
+# The list of a release names its archives by their hashes, with its version in the first line. Only what a signed list
+# names is unpacked. It is kept, so a reboot needs nobody, and checked again by the keys that count then.
+check_release() {
+  local kept="$home/release" draft="$home/release-draft" fault
+  [[ -n $(fault_of_release "$kept") ]] || return 0
+  rm -rf "$draft"
+  mkdir -p "$draft"
+  download "$release_url" "$draft/list" 64 || die 'The list of the release cannot be fetched'
+  download "$release_url.sig" "$draft/list.sig" 1 || die 'The signature of the release cannot be fetched'
+  fault="$(fault_of_release "$draft")"
+  [[ -z $fault ]] || die "The release $fault"
+  rm -rf "$kept"
+  mv "$draft" "$kept"
+}
+
 # fetch URL SHA256 LINK: unpacks an archive into a folder named by its hash, and points the link to it at the end. An
 # archive that is already unpacked is not fetched again.
 fetch() {
@@ -106,8 +171,7 @@ fetch() {
   if [[ ! -d $folder ]]; then
     rm -rf "$draft"
     mkdir -p "$draft/content"
-    curl --silent --show-error --fail --location --retry 5 --retry-connrefused --max-time 300 \
-      --output "$draft/archive" "$url" || die "The archive of $3 cannot be fetched"
+    download "$url" "$draft/archive" 1048576 || die "The archive of $3 cannot be fetched"
     echo "$sha256  $draft/archive" | sha256sum --check --status || die "The archive of $3 has another SHA-256"
     tar --extract --file "$draft/archive" --directory "$draft/content" --no-same-owner
     mv "$draft/content" "$folder"
@@ -229,7 +293,8 @@ report_ready() {
 main() {
   read_settings
   make_user
-  mkdir -p "$etc" /etc/sysctl.d
+  mkdir -p "$etc" "$home" /etc/sysctl.d
+  check_release
   fetch "$bundle_url" "$bundle_sha256" relay
   link_node
   set_kernel
