@@ -112,7 +112,9 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl', 'openssl'], 'relay VM', () 
     const startedMs = performance.now()
     const { exit, stdout, stderr } = await runScript('start-up.sh')
     const bootMs = performance.now() - startedMs
-    process.stdout.write(`relay VM: from the start of its script to ready in ${Math.round(bootMs / 100) / 10} s\n`)
+    process.stdout.write(
+      `relay VM: from the start of its script to ready in ${Math.round(bootMs / 100) / 10} s\n`,
+    )
     // The promise is 20 s on a machine that does nothing else.
     expect(bootMs).toBeLessThan(40_000)
     expect(stderr).toBe('')

@@ -16,6 +16,8 @@ const named = (...names: readonly string[]) => names.map((name) => `e2e/${name}.
 const heavy = named('chaos', 'hostile', 'network', 'restart', 'standalone', 'upgrade')
 /** They mostly wait, most of them for half a minute or more: two run at a time. */
 const waiting = named(
+  'container',
+  'deb',
   'description',
   'domains',
   'end-to-end',

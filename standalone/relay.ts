@@ -57,7 +57,8 @@ export type RelayOptions = RelaySurroundings & {
 
 /**
  * Beside the code, so only somebody who may change the code can write it. From the second start on nothing is parsed: a
- * relay starts sooner and is smaller, from source by 25 MB, because TypeScript's parser is not loaded.
+ * relay starts sooner and is smaller, from source by 25 MB, because TypeScript's parser is not loaded. Where the code
+ * is installed for all to read, the environment names a folder of the service.
  */
 const compileCache = fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url))
 /** A missing bundle must be reported: the relay from source would be bigger, and perhaps a different version. */
@@ -132,7 +133,7 @@ export type Relay = {
 }
 
 function environmentOf(enrolmentKey: Secret | undefined): Readonly<Record<string, string>> {
-  const always = { NODE_COMPILE_CACHE: compileCache, ...relayMalloc }
+  const always = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? compileCache, ...relayMalloc }
   return enrolmentKey === undefined ? always : { ...always, PTUN_ENROLMENT_KEY: enrolmentKey.reveal() }
 }
 

@@ -6,13 +6,16 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, extname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { outliveOutput } from '@porttunneler/shared/base/outlive-output'
 import { goneMessage, isUp, resumeMessage, successorEnv } from './start-words.ts'
 
 /** As it was started, with links: a link that now leads to a newer version is followed. */
-const folder = dirname(resolve(process.argv[1] ?? ''))
+const script = resolve(process.argv[1] ?? '')
+const folder = dirname(script)
+/** TypeScript in a checkout, JavaScript where it is installed (packaging/tree.ts). */
+const main = join(folder, `main${extname(script)}`)
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 outliveOutput(process, () => undefined)
@@ -27,7 +30,7 @@ let isWanted = false
 function start(env: NodeJS.ProcessEnv): ChildProcess {
   // That version's own Node, if it was installed with it.
   const ownNode = join(folder, '../node_modules/.bin/node')
-  const child = fork(join(folder, 'main.ts'), process.argv.slice(2), {
+  const child = fork(main, process.argv.slice(2), {
     env: { ...process.env, ...env },
     ...(existsSync(ownNode) && { execPath: ownNode }),
     execArgv: [],

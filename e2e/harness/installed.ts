@@ -29,6 +29,8 @@ const programs = {
   schemathesis: { names: ['schemathesis'], install: 'pip install schemathesis==4.32.5' },
   pebble: { names: ['pebble'], install: 'apt-get install pebble' },
   pebbleNames: { names: ['pebble-challtestsrv'], install: 'apt-get install pebble' },
+  nsenter: { names: ['nsenter'], install: 'apt-get install util-linux' },
+  dpkg: { names: ['dpkg-deb'], install: 'use Debian or Ubuntu' },
   openssl: { names: ['openssl'], install: 'apt-get install openssl' },
   nft: { names: ['nft'], install: 'apt-get install nftables' },
 } as const

@@ -38,6 +38,8 @@ describe('tidy rules: imports', () => {
     ['standalone/platform/store.sqlite.ts', 'node:sqlite', true],
     ['standalone/api.ts', 'node:sqlite', false],
     ['bench/main.ts', '@porttunneler/shared/control/leases', true],
+    ['relay-vm/build.ts', '@porttunneler/packaging/bundle', true],
+    ['relay-vm/relay.ts', '@porttunneler/packaging/bundle', false],
   ]
   test.each(cases)('%s importing %s: %s', (path, specifier, isAllowed) => {
     expect(checkImports(at(path, `import { x } from '${specifier}'`))).toHaveLength(isAllowed ? 0 : 1)

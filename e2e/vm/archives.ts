@@ -1,7 +1,7 @@
-/** A release of relays as the bucket has it: archives, their list and its signature by a key that is made for the test. */
+/** A release of relays as the bucket has it: archives, their list, and its signature by a key made for the test. */
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, sign } from 'node:crypto'
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { releaseList, sha256Of } from '@porttunneler/relay-vm/deploy/release-list'
 import { root } from '../harness/programs.ts'
@@ -10,9 +10,9 @@ const version = '0.1.0'
 
 /** Makes them in `folder`. @returns the metadata of VMs that fetch them below `url` */
 export function makeRelease(folder: string, url: string): Readonly<Record<string, string>> {
-  execFileSync('npm', ['run', '--silent', 'archive', '-w', 'relay-vm', '--', '--without-node'], { cwd: root })
+  const options = ['--without-node', '--out', folder]
+  execFileSync('npm', ['run', '--silent', 'archive', '-w', 'relay-vm', '--', ...options], { cwd: root })
   const [relay, node] = ['relay-vm.tar.gz', 'node-test.tar']
-  copyFileSync(join(root, 'relay-vm/dist', relay), join(folder, relay))
   // Not compressed: that takes longer than all the rest of the test.
   const runtime = dirname(dirname(process.execPath))
   execFileSync('tar', ['-cf', join(folder, node), '--transform', 's,^,node/,', '-C', runtime, 'bin/node'])

@@ -32,7 +32,11 @@ function spki(key: KeyObject | undefined): string {
   return key?.export({ type: 'spki', format: 'der' }).toString('base64') ?? ''
 }
 
-type Pinned = { readonly keys?: readonly (KeyObject | undefined)[]; readonly oldest?: string; readonly bundle?: string }
+type Pinned = {
+  readonly keys?: readonly (KeyObject | undefined)[]
+  readonly oldest?: string
+  readonly bundle?: string
+}
 
 /** What the script says when it refuses, or '' when it goes on. */
 function check({ keys = [first?.publicKey], oldest = '0.1.0', bundle = sha256Of(relay.bytes) }: Pinned = {}) {
@@ -45,7 +49,13 @@ function check({ keys = [first?.publicKey], oldest = '0.1.0', bundle = sha256Of(
     check_release`
   const env = {
     ...process.env,
-    ...{ folder, startUp, bundle_sha256: bundle, oldest_release: oldest, release_keys: keys.map(spki).join(' ') },
+    ...{
+      folder,
+      startUp,
+      bundle_sha256: bundle,
+      oldest_release: oldest,
+      release_keys: keys.map(spki).join(' '),
+    },
   }
   const { status, stderr } = spawnSync('bash', ['-c', script], { env, encoding: 'utf8' })
   expect(status).toBe(stderr === '' ? 0 : 1)

@@ -196,8 +196,11 @@ set_kernel() {
   cat >/etc/sysctl.d/60-porttunneler.conf <<EOF
 # Connections that wait at a stopping relay go to the others.
 net.ipv4.tcp_migrate_req = 1
+# A flood of SYNs from forged addresses takes no place of an honest one.
 net.ipv4.tcp_syncookies = 1
+# Handshakes that may be under way: all agents of a relay that went away come at once.
 net.ipv4.tcp_max_syn_backlog = 8192
+# Connections that may wait to be accepted, for the same moment.
 net.core.somaxconn = 8192
 # Outgoing connections do not use these ports, which belong to the relays.
 net.ipv4.ip_local_reserved_ports = $tcp_ports,$own_port-$own_last,$admin_port-$admin_last

@@ -92,3 +92,15 @@ test('start-up: VMs of one group with the same metadata have subscriptions and l
     names: ['*.eu.example.com', 'app.example.com'],
   })
 })
+
+test('start-up: each setting of the kernel says why, there and in the documents', () => {
+  const read = (path: string) => readFileSync(join(import.meta.dirname, path), 'utf8')
+  const script = read('start-up.sh').split('\n')
+  const set = script.flatMap((line, index) => {
+    const [, name] = /^([a-z_0-9.]+) = /.exec(line) ?? []
+    return name === undefined ? [] : [{ name, because: script[index - 1] }]
+  })
+  const rows = [...read('../../docs/relay.md').matchAll(/^\| `(net\.[a-z_0-9.]+)` \| .+ \| .+ \|$/gm)]
+  expect(set.map(({ name }) => name)).toEqual(rows.map(([, name]) => name))
+  for (const { name, because } of set) expect(because, name).toMatch(/^# /)
+})

@@ -1,0 +1,16 @@
+#!/bin/sh
+# A removed package leaves settings and data; a purged one leaves nothing.
+set -e
+
+if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
+  systemctl --system daemon-reload || true
+fi
+
+if [ "$1" = purge ]; then
+  # Debian's own tools for units may be gone by now.
+  if [ -x /usr/bin/deb-systemd-helper ]; then
+    deb-systemd-helper purge '@unit@' >/dev/null || true
+  fi
+  rm -rf '/var/lib/@user@' '/var/cache/@user@'
+  if getent passwd '@user@' >/dev/null; then userdel '@user@'; fi
+fi

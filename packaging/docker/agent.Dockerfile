@@ -1,0 +1,23 @@
+# The agent, ptun. The context is what tree.ts lays out; Node comes along, so the base needs glibc and nothing else. Name
+# it by its digest, as `npm run image -w packaging` wants it.
+ARG BASE
+FROM ${BASE}
+
+LABEL org.opencontainers.image.title="ptun" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.documentation="docs/install.md"
+
+COPY agent/ /usr/lib/ptun/
+RUN install -d -m 0700 -o 10001 -g 10001 /data
+
+USER 10001:10001
+WORKDIR /data
+VOLUME ["/data"]
+ENV HOME=/data XDG_STATE_HOME=/data/state XDG_CONFIG_HOME=/data/config
+
+# ptun handles its signals itself and has no children, so it needs no init in front of it.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["/usr/lib/ptun/node/bin/node", "/usr/lib/ptun/health/health.js"]
+ENTRYPOINT ["/usr/lib/ptun/node/bin/node", "/usr/lib/ptun/cli/ptun.js"]
+CMD ["start", "--config", "/etc/ptun/ptun.yaml"]
