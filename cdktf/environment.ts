@@ -70,7 +70,7 @@ export const environmentSchema = z
       url: z.url({ protocol: /^https$/ }),
       /** Relays run what one of these has signed. Two while one takes the place of the other. */
       keys: z.array(releaseKey).min(1).max(2),
-      /** Nothing older runs, signed or not. A release that closes a hole raises it, so it bounds how far one goes back. */
+      /** Nothing older runs, signed or not: raised when a release closes a hole, and a bound for going back. */
       oldest: z.string().regex(/^\d{1,4}\.\d{1,4}\.\d{1,4}$/, 'a version'),
     }),
     /** Pinned: an image that changes by itself would replace every VM at some later plan. */
