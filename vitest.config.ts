@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 const common = { environment: 'node', pool: 'forks' } as const
-const packages = '{shared,relay-vm,cli,standalone,functions,ptunctl,packaging,web,bench}'
+const packages = '{shared,relay-vm,cli,standalone,functions,ptunctl,packaging,web,bench,release}'
 /** Suites of platform implementations, models and fuzzers: seconds each, so not with every check. */
 const long = '**/*.{contract,model,fuzz}.test.ts'
 const installed = '**/{node_modules,dist}/**'

@@ -20,6 +20,16 @@ export type Alert = {
   readonly page: string
 }
 
+/** This part of the calls to the API is answered. In 28 days the rest is 40 minutes of nothing at all. */
+export const answeredGoal = 0.999
+
+/** Burn rates after Google's SRE workbook, chapter 5: 2 % of the month's budget in an hour, 5 % in six. */
+export const fastBurn = 14.4
+export const burns = [
+  { id: 'fast', rate: fastBurn, window: '3600s', severity: 'CRITICAL' },
+  { id: 'slow', rate: 6, window: '21600s', severity: 'WARNING' },
+] as const
+
 /** Requests of one function, whose service has its name in small letters. */
 export function requestsOf(name: string): string {
   return `resource.type="cloud_run_revision" resource.labels.service_name="${name.toLowerCase()}" metric.type="run.googleapis.com/request_count"`

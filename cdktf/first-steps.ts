@@ -7,9 +7,8 @@ import { basename, dirname } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import type { Environment } from './environment.ts'
-import { archivesBucket, sourcesBucket } from './names.ts'
+import { accounts, archivesBucket, emailOf, releaseSecrets, sourcesBucket, stateBucket } from './names.ts'
 import { readEnvironment } from './read-environment.ts'
-import { stateBucket } from './stacks/porttunneler-stack.ts'
 
 export type Step = {
   readonly title: string
@@ -108,7 +107,7 @@ function deliver(environment: Environment): readonly Step[] {
   const key = `--key=release --keyring=releases --location=${environment.region} --project=${id}`
   return [
     {
-      title: 'The key of releases (after the stack project)',
+      title: 'The key of releases (after the stack project, before identity)',
       note: 'It never leaves KMS. Put what the last command prints into the environment as release.keys.',
       commands: [
         `gcloud kms keyrings create releases --location=${environment.region} --project=${id}`,
@@ -152,8 +151,27 @@ function deliver(environment: Environment): readonly Step[] {
   ]
 }
 
+function releases({ name, project: id, projectNumber, repository }: Environment): readonly Step[] {
+  const keep = (secret: string, variable: string) =>
+    `gcloud secrets create ${secret} --project=${id} --replication-policy=automatic --data-file=- <<< "$${variable}"`
+  const pool = `projects/${projectNumber}/locations/global/workloadIdentityPools/release/providers/github`
+  return [
+    {
+      title: 'What releases need (after the stack identity)',
+      note: `Sign up as the account that tries tunnels, make it a key with the scope tunnels (ptun keys create), and set SMOKE_KEY to it. Give the environment ${name} of the repository at GitHub reviewers, and let it deploy from main alone.`,
+      commands: [
+        keep(releaseSecrets.smokeKey, 'SMOKE_KEY'),
+        keep(releaseSecrets.cloudflareToken, 'CLOUDFLARE_API_TOKEN'),
+        `gh api --method PUT repos/${repository}/environments/${name}`,
+        `gh variable set WORKLOAD_IDENTITY_PROVIDER --repo ${repository} --env ${name} --body ${pool}`,
+        `gh variable set RELEASE_ACCOUNT --repo ${repository} --env ${name} --body ${emailOf({ project: id } as Environment, accounts.release)}`,
+      ],
+    },
+  ]
+}
+
 export function firstSteps(environment: Environment): readonly Step[] {
-  return [...project(environment), ...signIn(environment), ...deliver(environment)]
+  return [...project(environment), ...signIn(environment), ...deliver(environment), ...releases(environment)]
 }
 
 if (import.meta.main) {

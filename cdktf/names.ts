@@ -2,6 +2,7 @@
  * Names that the stack shares with the programs. What the programs have a name for comes from them; the rest is made
  * here once, from the environment alone, so that one stack can refer to what another made without reading its state.
  */
+import { createHash } from 'node:crypto'
 import type { Cell, Environment } from './environment.ts'
 
 /** Accounts that programs run as. An account's name has 6 to 30 characters. */
@@ -67,12 +68,43 @@ export function subnetOf(region: string): string {
   return `relays-${region}`
 }
 
+/** Terraform's state is there; a first step makes it. */
+export function stateBucket({ project }: Environment): string {
+  return `${project}-terraform`
+}
+
 export function archivesBucket({ project }: Environment): string {
   return `${project}-archives`
 }
 
 export function sourcesBucket({ project }: Environment): string {
   return `${project}-functions`
+}
+
+/** The only one whose tokens Google takes. */
+export const releaseWorkflow = '.github/workflows/release.yml'
+
+/** In KMS, made by a first step; only releases and their operator may sign with it. */
+export const releaseKey = { ring: 'releases', name: 'release', version: 1 } as const
+
+export function releaseKeyPath({ project, region }: Environment): string {
+  return `projects/${project}/locations/${region}/keyRings/${releaseKey.ring}/cryptoKeys/${releaseKey.name}`
+}
+
+/** What a release reads besides the secrets of the stack. First steps make them, outside the state. */
+export const releaseSecrets = {
+  smokeKey: 'release-smoke-key',
+  cloudflareToken: 'release-cloudflare-token',
+} as const
+
+/** Names have the content's hash: otherwise a new release would not be noticed, and an old one would be gone. */
+export function functionsObject(sha256: string): string {
+  return `functions-${sha256}.zip`
+}
+
+/** @param list the text of the relays' SHA256SUMS */
+export function relaysFolder(list: string): string {
+  return `relays-${createHash('sha256').update(list).digest('hex')}`
 }
 
 /** Ports of a relay VM that the firewall opens, beside those of visitors. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { destroyed } from '../release/steps/stacks.ts'
 import { type Synthesised, terraformMissing, Workbench } from './offline/workbench.ts'
 import { type EnvironmentName, environments, readEnvironment } from './read-environment.ts'
 
@@ -96,6 +97,26 @@ describe.skipIf(missing !== undefined)(missing ?? 'with the real Terraform', () 
         subscription.ack_deadline_seconds = 20
       })
       expect(out).toContain('Plan: 0 to add, 1 to change, 0 to destroy.')
+    })
+
+    test('a release sees what the real plan would take away, and nothing else', async () => {
+      const lossesOf = async (change: (content: Synthesised) => void) => {
+        using _ = bench.edit('control', change)
+        await bench.terraform('control', ['plan', '-out=lossy'], secrets)
+        const shown = await bench.terraform('control', ['show', '-json', 'lossy'])
+        return destroyed(
+          (JSON.parse(shown) as { resource_changes: Parameters<typeof destroyed>[0] }).resource_changes,
+        )
+      }
+      const [first = ''] = Object.keys(bench.read('control').resource.google_pubsub_subscription ?? {})
+      expect(
+        await lossesOf((content) => delete content.resource.google_pubsub_subscription?.[first]),
+      ).toEqual([`google_pubsub_subscription.${first} (deleted)`])
+      expect(
+        await lossesOf((content) =>
+          Object.assign(one(content, 'google_pubsub_subscription'), { ack_deadline_seconds: 20 }),
+        ),
+      ).toEqual([])
     })
 
     test.each<[mistake: string, says: string, (content: Synthesised) => void]>([

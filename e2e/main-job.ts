@@ -14,6 +14,7 @@ import { describeNames } from './suites/names.ts'
 import { describeOtherPrograms } from './suites/other-programs.ts'
 import { describePool } from './suites/pool.ts'
 import { describeProxyProtocol } from './suites/proxy-protocol.ts'
+import { describeReleaseSmoke } from './suites/release-smoke.ts'
 import { describeSurvival } from './suites/survival.ts'
 import { describeTcp } from './suites/tcp.ts'
 import { describeTls } from './suites/tls.ts'
@@ -31,6 +32,7 @@ const suites = {
   accounts: describeAccounts,
   hostileApi: describeHostileApi,
   hostile: describeHostile,
+  releaseSmoke: describeReleaseSmoke,
   survival: describeSurvival,
 } as const
 export type SuiteName = keyof typeof suites

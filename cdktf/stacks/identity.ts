@@ -5,14 +5,18 @@
 import { IamWorkloadIdentityPool } from '@cdktf/provider-google/lib/iam-workload-identity-pool/index.js'
 import { IamWorkloadIdentityPoolProvider } from '@cdktf/provider-google/lib/iam-workload-identity-pool-provider/index.js'
 import { IdentityPlatformConfig } from '@cdktf/provider-google/lib/identity-platform-config/index.js'
+import { KmsCryptoKeyIamMember } from '@cdktf/provider-google/lib/kms-crypto-key-iam-member/index.js'
 import { ProjectIamMember } from '@cdktf/provider-google/lib/project-iam-member/index.js'
 import { ServiceAccount } from '@cdktf/provider-google/lib/service-account/index.js'
 import { ServiceAccountIamMember } from '@cdktf/provider-google/lib/service-account-iam-member/index.js'
 import type { Construct } from 'constructs'
-import { accounts } from '../names.ts'
+import { accounts, releaseKeyPath, releaseWorkflow } from '../names.ts'
 import { PorttunnelerStack, type StackOptions } from './porttunneler-stack.ts'
 
-/** What applying all stacks and moving traffic needs. No role of a whole project's owner or editor is among them. */
+/**
+ * What applying all stacks and moving traffic needs. No role of a whole project's owner or editor is among them, and
+ * none that gives rights to others: a change of rights is applied by a person (docs/release.md).
+ */
 const releaseRoles = [
   'roles/artifactregistry.reader',
   'roles/cloudfunctions.admin',
@@ -23,13 +27,17 @@ const releaseRoles = [
   'roles/eventarc.admin',
   'roles/firebasehosting.admin',
   'roles/firebaserules.admin',
+  // Terraform looks at every account, role and grant before it says that none changes.
+  'roles/iam.securityReviewer',
   'roles/iam.serviceAccountUser',
+  'roles/iam.workloadIdentityPoolViewer',
   'roles/identityplatform.admin',
   'roles/logging.configWriter',
   'roles/monitoring.admin',
   'roles/pubsub.admin',
   'roles/run.admin',
   'roles/secretmanager.admin',
+  'roles/serviceusage.serviceUsageConsumer',
   'roles/storage.admin',
 ]
 
@@ -51,9 +59,19 @@ export class IdentityStack extends PorttunnelerStack {
     this.#release()
   }
 
-  /** GitHub's own tokens, of this repository's main branch alone: there is no key that could be copied. */
+  /**
+   * GitHub's own tokens: there is no key that could be copied. They are taken from one workflow on the main branch of
+   * this repository, in the GitHub environment of this name, whose reviewers have approved the run.
+   */
   #release(): void {
-    const { project, projectNumber, repository } = this.environment
+    const { project, projectNumber, repository, name } = this.environment
+    const ref = 'refs/heads/main'
+    const condition = {
+      repository,
+      ref,
+      environment: name,
+      workflow_ref: `${repository}/${releaseWorkflow}@${ref}`,
+    }
     const pool = new IamWorkloadIdentityPool(this, 'pool', {
       workloadIdentityPoolId: 'release',
       displayName: 'Releases',
@@ -65,8 +83,11 @@ export class IdentityStack extends PorttunnelerStack {
         'google.subject': 'assertion.sub',
         'attribute.repository': 'assertion.repository',
         'attribute.ref': 'assertion.ref',
+        'attribute.environment': 'assertion.environment',
       },
-      attributeCondition: `assertion.repository == '${repository}' && assertion.ref == 'refs/heads/main'`,
+      attributeCondition: Object.entries(condition)
+        .map(([claim, value]) => `assertion.${claim} == '${value}'`)
+        .join(' && '),
       oidc: { issuerUri: 'https://token.actions.githubusercontent.com' },
     })
     const account = new ServiceAccount(this, 'release', {
@@ -77,6 +98,11 @@ export class IdentityStack extends PorttunnelerStack {
       serviceAccountId: account.name,
       role: 'roles/iam.workloadIdentityUser',
       member: `principalSet://iam.googleapis.com/projects/${projectNumber}/locations/global/workloadIdentityPools/release/attribute.repository/${repository}`,
+    })
+    new KmsCryptoKeyIamMember(this, 'release-signs', {
+      cryptoKeyId: releaseKeyPath(this.environment),
+      role: 'roles/cloudkms.signer',
+      member: `serviceAccount:${account.email}`,
     })
     for (const role of releaseRoles)
       new ProjectIamMember(this, `release-${role.split('/')[1]}`, {

@@ -8,12 +8,10 @@ import { MonitoringNotificationChannel } from '@cdktf/provider-google/lib/monito
 import { MonitoringSlo } from '@cdktf/provider-google/lib/monitoring-slo/index.js'
 import { MonitoringUptimeCheckConfig } from '@cdktf/provider-google/lib/monitoring-uptime-check-config/index.js'
 import type { Construct } from 'constructs'
-import { alerts, dashboard, requestsOf } from '../alerts.ts'
+import { alerts, answeredGoal, burns, dashboard, requestsOf } from '../alerts.ts'
 import { PorttunnelerStack, type StackOptions } from './porttunneler-stack.ts'
 
 const logDays = 30
-/** This part of the calls to the API is answered. In 28 days the rest is 40 minutes of nothing at all. */
-const goal = 0.999
 
 export class ObservabilityStack extends PorttunnelerStack {
   constructor(scope: Construct, options: StackOptions) {
@@ -69,14 +67,13 @@ export class ObservabilityStack extends PorttunnelerStack {
     })
   }
 
-  /** Burn rates after Google's SRE workbook, chapter 5: 2 % of the month's budget in an hour, 5 % in six. */
   #slo(channel: MonitoringNotificationChannel): void {
     const service = new MonitoringCustomService(this, 'api', { serviceId: 'api', displayName: 'API' })
     const slo = new MonitoringSlo(this, 'answered', {
       service: service.serviceId,
       sloId: 'answered',
       displayName: 'Calls that get an answer of ours',
-      goal,
+      goal: answeredGoal,
       rollingPeriodDays: 28,
       requestBasedSli: {
         goodTotalRatio: {
@@ -85,10 +82,6 @@ export class ObservabilityStack extends PorttunnelerStack {
         },
       },
     })
-    const burns = [
-      { id: 'fast', rate: 14.4, window: '3600s', severity: 'CRITICAL' },
-      { id: 'slow', rate: 6, window: '21600s', severity: 'WARNING' },
-    ]
     for (const { id, rate, window, severity } of burns)
       new MonitoringAlertPolicy(this, `burn-${id}`, {
         displayName: `API: its error budget goes ${rate} times too fast`,

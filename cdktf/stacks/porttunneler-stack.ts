@@ -3,6 +3,7 @@ import { GoogleProvider } from '@cdktf/provider-google/lib/provider/index.js'
 import { GcsBackend, LocalBackend, TerraformStack } from 'cdktf'
 import type { Construct } from 'constructs'
 import type { Environment } from '../environment.ts'
+import { stateBucket } from '../names.ts'
 
 export type StackOptions = {
   readonly environment: Environment
@@ -33,10 +34,6 @@ export abstract class PorttunnelerStack extends TerraformStack {
 /** The token is read from CLOUDFLARE_API_TOKEN, so that it is in no file. */
 export function useCloudflare(stack: PorttunnelerStack): void {
   new CloudflareProvider(stack, 'cloudflare', {})
-}
-
-export function stateBucket({ project }: Environment): string {
-  return `${project}-terraform`
 }
 
 /** Destroying it would lose what cannot be made again: data, keys, addresses that people have in their DNS. */

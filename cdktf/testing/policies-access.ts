@@ -76,13 +76,34 @@ export const accessPolicies: readonly Policy[] = [
     [(account) => (account.account_id = 'api')],
   ),
   each(
-    'releases come from our main branch alone',
+    'releases come from one workflow on our main branch, in an environment that somebody approves',
     ['google_iam_workload_identity_pool_provider'],
-    ({ attribute_condition, oidc }) =>
-      /assertion\.repository == '[^']+\/[^']+' && assertion\.ref == 'refs\/heads\/main'/.test(
-        String(attribute_condition),
-      ) && part({ oidc }, 'oidc').issuer_uri === 'https://token.actions.githubusercontent.com',
-    [(provider) => delete provider.attribute_condition],
+    ({ attribute_condition, oidc }) => {
+      const wanted = [
+        /^repository == '([\w.-]+\/[\w.-]+)'$/,
+        /^ref == 'refs\/heads\/main'$/,
+        /^environment == '(?:dev|staging|prod)'$/,
+        /^workflow_ref == '[\w.-]+\/[\w.-]+\/\.github\/workflows\/release\.yml@refs\/heads\/main'$/,
+      ]
+      const claims = String(attribute_condition).split(' && assertion.')
+      const [first = '', ...others] = claims
+      return (
+        claims.length === wanted.length &&
+        [first.replace('assertion.', ''), ...others].every((claim, index) => wanted[index]?.test(claim)) &&
+        part({ oidc }, 'oidc').issuer_uri === 'https://token.actions.githubusercontent.com'
+      )
+    },
+    [
+      (provider) => delete provider.attribute_condition,
+      (provider) =>
+        (provider.attribute_condition = String(provider.attribute_condition).replace(
+          / && assertion\.env[^&]*/,
+          '',
+        )),
+      (provider) =>
+        (provider.attribute_condition = String(provider.attribute_condition).replace(' && ', ' || ')),
+      (provider) => (part(provider, 'oidc').issuer_uri = 'https://gitlab.com'),
+    ],
   ),
   each(
     'secrets outlive a mistake, and no value of one is in the state',

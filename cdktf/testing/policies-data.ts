@@ -164,6 +164,15 @@ export const dataPolicies: readonly Policy[] = [
     ],
   ),
   each(
+    'no calls go to a new revision of a function before a release moves them',
+    ['google_cloudfunctions2_function'],
+    (made) => part(made, 'service_config').all_traffic_on_latest_revision === false,
+    [
+      (made) => (part(made, 'service_config').all_traffic_on_latest_revision = true),
+      (made) => delete part(made, 'service_config').all_traffic_on_latest_revision,
+    ],
+  ),
+  each(
     'triggers say whether they try again, and as whom they call',
     ['google_cloudfunctions2_function'],
     (made) =>

@@ -14,6 +14,7 @@ import { httpVisitorCodes } from './codes/http.ts'
 import { leaseCodes } from './codes/lease.ts'
 import { nameCodes } from './codes/names.ts'
 import { operatorCodes } from './codes/operator.ts'
+import { releaseCodes } from './codes/release.ts'
 import { standaloneCodes } from './codes/standalone.ts'
 import { upstreamCodes } from './codes/upstream.ts'
 import { visitorCodes } from './codes/visitor.ts'
@@ -49,6 +50,7 @@ export const codes = {
   ...standaloneCodes,
   ...cloudCodes,
   ...operatorCodes,
+  ...releaseCodes,
   ...cliCodes,
   ...upstreamCodes,
 } as const satisfies Record<string, ErrorEntry>

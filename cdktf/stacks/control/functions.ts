@@ -5,7 +5,7 @@ import { Cloudfunctions2Function } from '@cdktf/provider-google/lib/cloudfunctio
 import { Construct } from 'constructs'
 import { type Deployment, deployments } from '../../../functions/deployment.ts'
 import { functionVariables } from '../../function-variables.ts'
-import { accounts, functionAccounts, sourcesBucket } from '../../names.ts'
+import { accounts, functionAccounts, functionsObject, sourcesBucket } from '../../names.ts'
 import type { PorttunnelerStack } from '../porttunneler-stack.ts'
 import type { Accounts } from './accounts.ts'
 import type { Messages } from './messages.ts'
@@ -41,7 +41,8 @@ export class Functions extends Construct {
         maxInstanceCount: deployment.maxInstances,
         timeoutSeconds: deployment.timeoutSeconds,
         ingressSettings: 'ALLOW_ALL',
-        allTrafficOnLatestRevision: true,
+        // A release moves calls to a new revision bit by bit. With true, applying would move all of them at once.
+        allTrafficOnLatestRevision: false,
         serviceAccountEmail: this.#parts.accounts.byName.get(functionAccounts[name])?.email ?? '',
         environmentVariables: functionVariables(this.#stack.environment),
         secretEnvironmentVariables: this.#parts.secrets.of(name).map(({ key, secret, version }) => ({
@@ -65,8 +66,7 @@ export class Functions extends Construct {
       source: {
         storageSource: {
           bucket: sourcesBucket(this.#stack.environment),
-          // The name changes with the content: otherwise a new release would not be noticed.
-          object: `functions-${functionsArchiveSha256}.zip`,
+          object: functionsObject(functionsArchiveSha256),
         },
       },
     }

@@ -1,0 +1,92 @@
+/** Runs the commands of a real release as child processes. */
+import { spawn } from 'node:child_process'
+import process from 'node:process'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
+import { type Command, commandLine, type Run } from './command.ts'
+
+const minutesDefault = 5
+const outputBytesMax = 64 * 1024 * 1024
+/** So much of what a failed program wrote last is shown. */
+const lastWordsChars = 2_000
+/** After SIGTERM, so that Terraform can give back its lock. */
+const graceMs = 30_000
+
+export type Surroundings = {
+  readonly clock: Clock
+  /** Ends the command that runs, and lets none begin. */
+  readonly signal: AbortSignal
+  readonly cwd: string
+}
+
+/** @returns a port that spawns real programs, in `cwd` */
+export function spawning({ clock, signal, cwd }: Surroundings): Run {
+  return (command) => {
+    signal.throwIfAborted()
+    const { program, args, input = '', secrets = {}, minutes = minutesDefault } = command
+    const child = spawn(program, args, {
+      cwd,
+      // Without a terminal nobody could answer a question.
+      env: {
+        ...process.env,
+        CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
+        TF_INPUT: '0',
+        TF_IN_AUTOMATION: '1',
+        ...secrets,
+      },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    const out: Buffer[] = []
+    let outBytes = 0
+    let lastWords = ''
+    let stopped: string | undefined
+    let killing: Timer | undefined
+    const stop = (reason: string) => {
+      if (stopped !== undefined) return
+      stopped = reason
+      child.kill('SIGTERM')
+      killing = clock.after(graceMs, () => child.kill('SIGKILL'))
+    }
+    const onAbort = () => stop('it was interrupted')
+    const deadline = clock.after(minutes * 60_000, () => stop(`it took longer than ${minutes} min`))
+    signal.addEventListener('abort', onAbort, { once: true })
+    child.stdout.on('data', (chunk: Buffer) => {
+      outBytes += chunk.length
+      if (outBytes > outputBytesMax) stop('it printed too much')
+      else out.push(chunk)
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      lastWords = `${lastWords}${text}`.slice(-lastWordsChars)
+    })
+    // A program that reads no input may close it; what matters is how it ends.
+    child.stdin.on('error', () => undefined).end(input)
+    const { promise, resolve, reject } = Promise.withResolvers<string>()
+    child.once('error', (cause) => {
+      settle()
+      reject(failure(command, cause.message, '', cause))
+    })
+    child.once('close', (code, killedBy) => {
+      settle()
+      if (code === 0 && stopped === undefined) return resolve(Buffer.concat(out).toString('utf8'))
+      const reason = stopped ?? (killedBy ? `${killedBy} ended it` : `it ended with ${code}`)
+      reject(
+        failure(command, reason, lastWords || Buffer.concat(out).toString('utf8').slice(-lastWordsChars)),
+      )
+    })
+    function settle(): void {
+      deadline.clear()
+      killing?.clear()
+      signal.removeEventListener('abort', onAbort)
+    }
+    return promise
+  }
+}
+
+function failure(command: Command, reason: string, lastWords: string, cause?: unknown) {
+  const said = Object.values(command.secrets ?? {})
+    .filter((value) => value !== '')
+    .reduce((text, value) => text.replaceAll(value, '[secret]'), lastWords)
+    .trim()
+  const detail = `${commandLine(command)}: ${reason}${said === '' ? '' : `\n${said}`}`
+  return fail('release.command', detail, { fields: { lastWords: said }, cause })
+}
