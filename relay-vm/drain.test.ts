@@ -119,6 +119,23 @@ describe('drain', () => {
     await drained
   })
 
+  test('an agent that comes back to a relay that leaves opens no port there again', async () => {
+    const { relay, port, agent } = await startTalk({ graceMs: 600_000 })
+    const hurry = new AbortController()
+    const drained = relay.drain({ signal: hurry.signal })
+    await agent.heard('goAway')
+    const { session } = agent
+    for (const carrier of session.carriers) carrier.lose(fail('carrier.lost'))
+    session.probe()
+    // It says again what it has bound.
+    while (agent.events.filter(({ kind }) => kind === 'bound').length < 2)
+      await new Promise((resolve) => setImmediate(resolve))
+    const [error] = await once(connect(port, '127.0.0.1'), 'error')
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+    hurry.abort()
+    await drained
+  })
+
   test('usage that the control plane cannot take is kept and reported by the next process', async () => {
     const { relay } = await startTalk({ graceMs: 0 })
     control.isDown = true

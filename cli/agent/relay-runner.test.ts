@@ -103,3 +103,46 @@ test('runner: it tries fast after every restart of a relay, not only the first',
   expect(Math.max(...delays)).toBeLessThanOrEqual(200)
   runner.close('session.closed')
 })
+
+test('runner: a leaving relay is told what its successor has, also when it cannot be told at once', async () => {
+  const clock = new FakeClock()
+  const begun: { events: AgentSessionEvents; unbound: number[] }[] = []
+  const told: (readonly [word: string, bind: number])[] = []
+  const runner = new RelayRunner(
+    { instance: 'one', host: '127.0.0.1', port: 1, sni: 'one.test' },
+    {
+      clock,
+      random: () => 0.5,
+      dial: async (_address, { events }) => {
+        const unbound: number[] = []
+        begun.push({ events, unbound })
+        return { ...livingSession, unbind: (bind) => unbound.push(bind) }
+      },
+      tickets: () => new Map([1, 2].map((bind) => [bind, 'ticket'])),
+      onOpen: () => {
+        throw new Error('nobody comes')
+      },
+      onConnected: nothing,
+      onBound: (_instance, bind) => told.push(['bound', bind]),
+      onUnbound: (_instance, bind) => told.push(['unbound', bind]),
+      onNotice: nothing,
+      onLost: nothing,
+    },
+  )
+  runner.start()
+  await clock.advanceAsync(1_000)
+  const [old] = begun
+  old?.events.onGoAway('PT-3029', 30_000, 0)
+  await clock.advanceAsync(1_000)
+  const next = begun[1]
+  next?.events.onBound(1, 'tcp:c1:1')
+  old?.events.onDetached?.()
+  expect(told, 'the successor has the first').toEqual([
+    ['bound', 1],
+    ['unbound', 2],
+  ])
+  next?.events.onBound(2, 'tcp:c1:2')
+  await clock.advanceAsync(2_000)
+  expect(old?.unbound).toEqual([1, 2])
+  runner.close('session.closed')
+})

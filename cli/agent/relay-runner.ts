@@ -214,7 +214,8 @@ export class RelayRunner {
       },
       onNotice: (code, text) => this.#options.onNotice(this.instance, code, text),
       onDetached: () => {
-        if (isOutgoing()) this.#endOutgoing()
+        // It may come back through its successor; what it was told meanwhile, it says then.
+        if (isOutgoing()) this.#tellUnserved()
         if (!isCurrent()) return
         this.#isDetached = true
         this.#failure = fail('carrier.lost')
@@ -280,10 +281,14 @@ export class RelayRunner {
 
   /** The outgoing session takes no more visitors, whether or not the new one does. */
   #endOutgoing(): void {
-    const { serves = [], timers = [] } = this.#outgoing ?? {}
+    this.#tellUnserved()
+    for (const timer of this.#outgoing?.timers ?? []) timer.clear()
     this.#outgoing = undefined
-    for (const timer of timers) timer.clear()
-    for (const bind of serves) this.#options.onUnbound(this.instance, bind)
+  }
+
+  /** What only the outgoing session served is served by none. */
+  #tellUnserved(): void {
+    for (const bind of this.#outgoing?.serves ?? []) this.#options.onUnbound(this.instance, bind)
   }
 
   /** The current session takes no new visitors. */

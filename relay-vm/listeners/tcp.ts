@@ -33,13 +33,15 @@ export class TcpListeners {
   readonly #options: TcpOptions
   /** By port; the promise is there while the port is being opened. */
   readonly #servers = new Map<number, Promise<Server>>()
+  #isOver = false
 
   constructor(options: TcpOptions) {
     this.#options = options
   }
 
-  /** Listens on the port of `endpoint`, unless it is open already. @throws relay.bind_port */
+  /** Listens on the port of `endpoint`, unless it is open already, or all are closed. @throws relay.bind_port */
   async open(endpoint: string): Promise<void> {
+    if (this.#isOver) return
     const port = portOf(endpoint)
     const known = this.#servers.get(port)
     if (known !== undefined) {
@@ -68,7 +70,9 @@ export class TcpListeners {
     })
   }
 
+  /** For good: agents that come back to a relay that leaves bind again, and new visitors should not come here. */
   async closeAll(): Promise<void> {
+    this.#isOver = true
     const servers = [...this.#servers.values()]
     this.#servers.clear()
     await Promise.allSettled(servers.map(async (opening) => await closeWhenEmpty(await opening)))
