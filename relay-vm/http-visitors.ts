@@ -26,10 +26,9 @@ import { joinSibling } from './siblings.ts'
 import type { Visit } from './visit.ts'
 
 /**
- * A request that is on its way when the relay begins to leave still finds its connection: none is closed for being idle
- * before this time. Connections with a request in this time are closed by its answer and lose nothing.
+ * A request that is on its way when the relay begins to leave, or when an answer was late, still finds its connection:
+ * one that does nothing is closed after half a second. The next request on a connection is its last, and loses nothing.
  */
-const patienceMs = 500
 const leaveEveryMs = 50
 
 export class HttpVisitors {
@@ -131,10 +130,8 @@ export class HttpVisitors {
   /** Ends connections as soon as all requests on them are answered. New connections serve one request. */
   startLeaving(): void {
     const { clock } = this.#parts.mux
-    const startedMs = clock.monotonic()
     for (const connection of this.#connections) connection.startLeaving()
     this.#leaving ??= clock.every(leaveEveryMs, () => {
-      if (clock.monotonic() - startedMs < patienceMs) return
       for (const connection of this.#connections) connection.leaveIfDone()
     })
   }

@@ -6,6 +6,8 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { limits } from '../protocol/limits.ts'
 
 const steps = 4
+/** A visitor that was just answered, however late, may be sending its next request. */
+const pauseLooks = 10
 
 /**
  * Calls `onIdle` once `progress` has not changed for `limits.httpIdleMs` (up to a quarter more). It goes on until
@@ -28,6 +30,8 @@ export class VisitorTimers {
   #head: Timer | undefined
   #idle: Timer | undefined
   #end: Timer | undefined
+  /** Looks in a row that found nothing under way. */
+  #quietLooks = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -54,6 +58,12 @@ export class VisitorTimers {
 
   forgetProgress(): void {
     this.#idle?.clear()
+  }
+
+  /** Call it at regular looks. @returns whether nothing was under way at this look and nine before it */
+  hasPaused(isQuiet: boolean): boolean {
+    this.#quietLooks = isQuiet ? this.#quietLooks + 1 : 0
+    return this.#quietLooks >= pauseLooks
   }
 
   /** Waits for the visitor's end. */

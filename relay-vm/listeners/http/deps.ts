@@ -133,6 +133,6 @@ export type HttpConnection = {
   readonly isUnasked: boolean
   /** From now on the next request is the last, and the upstream is asked to close after it. */
   startLeaving(): void
-  /** Ends the connection when every request on it is answered in full. */
+  /** Call it at regular looks: ends the connection when nothing was under way on it at ten of them in a row. */
   leaveIfDone(): void
 }

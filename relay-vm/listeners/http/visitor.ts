@@ -75,8 +75,8 @@ class HttpVisitor implements ExchangeEvents, HttpConnection, EndingParts {
 
   leaveIfDone(): void {
     const isBetween = this.#state === 'scanning' && !this.#isInBody && this.scanner.pendingBytes === 0
-    if (!isBetween && this.#state !== 'last') return
-    if (this.#exchange?.isAnswered ?? true) this.#finish()
+    const isDone = (isBetween || this.#state === 'last') && (this.#exchange?.isAnswered ?? true)
+    if (this.timers.hasPaused(isDone) || (isDone && this.#state === 'last')) this.#finish()
   }
 
   onBytes(chunk: Buffer): void {
