@@ -104,6 +104,7 @@ async function soak(world: World): Promise<boolean> {
 
 async function breakThings(world: World, ledger: Ledger, share: () => number): Promise<void> {
   const mayRestart = () => share() < restartShare
+  let known = 0
   for (const fault of drawFaults(seed, { mayRestart, isAllRestarts: values.restarts === true })) {
     const leftMs = minutes * 60_000 * (1 - share())
     await sleep(systemClock, Math.max(0, Math.min(fault.pauseMs, leftMs)))
@@ -114,7 +115,9 @@ async function breakThings(world: World, ledger: Ledger, share: () => number): P
       ledger.fail(`no recovery from ${fault.name}: ${error}`)
       return
     }
-    if (ledger.failed > 0) say(`${stamp()} failures so far: ${ledger.failed}`)
+    if (ledger.failed > known) say(`${stamp()} failures so far: ${ledger.failed}`)
+    for (const failure of ledger.failures.slice(known)) say(`  ${failure}`)
+    known = ledger.failed
   }
 }
 
