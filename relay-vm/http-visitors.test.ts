@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer, request as httpRequest, type IncomingMessage } from 'node:http'
-import { connect as connectHttp2 } from 'node:http2'
+import { connect as connectHttp2, constants } from 'node:http2'
 import { type AgentOptions, request as httpsRequest } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 import { Duplex } from 'node:stream'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
+import { newId } from '@porttunneler/shared/base/ids'
 import type { Policy } from '@porttunneler/shared/protocol/endpoint'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { selfSignedIdentity } from './certificate.ts'
 import { account, makeTestControl, openPolicy, type TestControl } from './testing/test-control.ts'
 import { ownName, readAll, TestBench } from './testing/test-relay.ts'
@@ -214,6 +215,32 @@ describe('relay: http tunnels', () => {
     // This control plane says nothing of flags.
     expect(await spoken(undefined, both)).toBe('http/1.1')
     expect(await spoken(undefined, ['h2'])).toBe('refused')
+  })
+
+  test('a flag that is killed ends open connections of HTTP/2 with their next request', async () => {
+    const { ports, ca } = await startTunnel()
+    const createConnection = () =>
+      connectTls({ port: ports.tlsPort, host: '127.0.0.1', servername: host, ca, ALPNProtocols: ['h2'] })
+    const client = connectHttp2(`https://${host}`, { createConnection })
+    closers.push(() => client.destroy())
+    const told = once(client, 'goaway')
+    const ask = async () => {
+      const request = client.request({ ':authority': host, ':path': '/' }).resume()
+      const head = await once(request, 'response').catch(() => undefined)
+      return head?.[0][':status'] ?? request.rstCode
+    }
+    expect(await ask()).toBe(200)
+    control.flags = { 'visitor-http2': { percent: 100, in: [], out: [], killed: true } }
+    // An agent that leaves makes the relay report, and hear.
+    const agentId = newId('agt', 2)
+    const ticket = await control.ticket({ endpoint: 'host:other.tunnels.test', agent: agentId })
+    const other = await bench.dial(ports, { ticket, agentId })
+    await other.bind(1, ticket)
+    other.session.close('session.closed')
+    const { NGHTTP2_REFUSED_STREAM } = constants
+    await vi.waitFor(async () => expect(await ask()).toBe(NGHTTP2_REFUSED_STREAM), { timeout: 20_000 })
+    expect((await told)[0]).toBe(0)
+    expect((await getTls(ports.tlsPort, host, { ca })).status).toBe(200)
   })
 
   test('a rate of new visitors counts a connection of HTTP/2 once, however many requests run at a time', async () => {

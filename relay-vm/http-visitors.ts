@@ -67,7 +67,7 @@ export class HttpVisitors {
         parts.visitors.passOn(tls?.raw ?? socket)
         joinSibling(socket, sibling, { clock: parts.mux.clock, first, raw: tls?.raw })
       },
-      isElsewhere: (host) => this.#isElsewhere(host),
+      isHttp1Only: (host) => this.#isElsewhere(host) || this.#hasHttp2(host) === false,
       mayTakeBack: (address) => parts.visitors.mayTakeBack(address),
       memory: new HeldBodies(parts.mux.budget),
       ...(config.abuseUrl !== undefined && { abuseUrl: config.abuseUrl }),
@@ -194,14 +194,18 @@ export class HttpVisitors {
   /**
    * Whether visitors may speak HTTP/2 for this name: its tunnel is served here and nowhere else on this machine, since
    * other processes get visitors in HTTP/1.1, and so do the relay's own names. A visitor that speaks nothing else, as
-   * gRPC clients do, gets an answer that says to come again instead of a failed handshake. A feature flag can switch
-   * HTTP/2 off, for some accounts or for all: then nobody is offered it.
+   * gRPC clients do, gets an answer that says to come again instead of a failed handshake.
    */
   speaksHttp2(name: string, isOnly: boolean): boolean {
     if (this.#ownNames.has(name) || (!isOnly && (this.#leaving || this.#isElsewhere(name)))) return false
+    return this.#hasHttp2(name) === true
+  }
+
+  /** Whether the feature flag allows HTTP/2 for the name of an http tunnel; undefined for every other name. */
+  #hasHttp2(name: string): boolean | undefined {
     const { names, state } = this.#parts
     const claims = names.resolve(name)?.claims
-    if ((claims?.kind ?? names.offline(name)) !== 'http') return false
+    if ((claims?.kind ?? names.offline(name)) !== 'http') return undefined
     return isFlagOn('visitor-http2', state.flags, claims?.account)
   }
 

@@ -97,8 +97,11 @@ export type HttpVisitorDeps = {
   ): ErrorKey | Promise<Socket | undefined> | undefined
   /** Joins the visitor, from which `first` was read, to the socket that `welcome` found. */
   passOn?(visitor: HttpVisitorOptions, sibling: Socket, first: Buffer): void
-  /** Whether another process of this machine may serve `host` now: it speaks to visitors in HTTP/1.1. */
-  isElsewhere?(host: string): boolean
+  /**
+   * Whether visitors of `host` have to come by HTTP/1.1 now, and on another connection: another process of this machine
+   * may serve it, or a feature flag has taken HTTP/2 from it.
+   */
+  isHttp1Only?(host: string): boolean
   /** A visitor took back a request over HTTP/2. @returns false: its network did so too often */
   mayTakeBack?(address: string): boolean
   /** Memory of bodies that HTTP/2 has taken and nobody reads yet. */

@@ -118,7 +118,7 @@ export class Http2Request implements Asker, BodyReader, Seeker {
       this.onRefused(refusal)
       return
     }
-    if (deps.isElsewhere?.(host)) {
+    if (deps.isHttp1Only?.(host)) {
       this.#host.moveOn()
       this.#reset(NGHTTP2_REFUSED_STREAM)
       return

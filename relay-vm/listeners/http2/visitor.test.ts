@@ -235,7 +235,7 @@ describe('http/2 visitor: refusals', () => {
   })
 
   test('a host that another process serves: the visitor is sent away, and may repeat the request', async () => {
-    const rig = await startRig({ more: { isElsewhere: () => true } })
+    const rig = await startRig({ more: { isHttp1Only: () => true } })
     const client = rig.connect()
     const moved = await over(ask(client, { ':path': '/' }))
     expect(moved.code).toBe(constants.NGHTTP2_REFUSED_STREAM)
