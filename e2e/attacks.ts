@@ -83,6 +83,18 @@ export const attacks: readonly Attack[] = [
     test: 'asking for an account costs the same',
   },
   {
+    name: 'who waits for a place?',
+    tried: 'put a known and an unknown address on the waiting list of a beta, and compare the answers',
+    file: 'shared/api/invitation.test.ts',
+    test: 'the waiting list answers the same whether or not an address is known',
+  },
+  {
+    name: 'more accounts than an invite code has places',
+    tried: 'six people bring a code of two places at the same time, through two instances',
+    file: 'shared/testing/invites.contract.ts',
+    test: 'six people want two places at once',
+  },
+  {
     name: 'account at an address of somebody else',
     tried: 'register it, and sign in before its owner has seen the mail',
     file: 'standalone/platform/identity.local.registrations.test.ts',

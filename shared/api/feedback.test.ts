@@ -34,9 +34,8 @@ test('it is bounded in length and number, and goes with its account', async () =
   for (const json of [
     { text: '' },
     { text: 'x'.repeat(4_001) },
-    { text: 'x', attached: { 'Not a name': 'x' } },
+    { text: 'x', attached: { password: 'x' } },
     { text: 'x', attached: { ptun: 'x'.repeat(301) } },
-    { text: 'x', attached: Object.fromEntries(Array.from('abcdefghijk', (name) => [name, 'x'])) },
   ])
     expect((await send(json)).status, JSON.stringify(json).slice(0, 60)).toBe(400)
   for (let n = 0; n < 20; n++) expect((await send({ text: 'x' })).status).toBe(204)

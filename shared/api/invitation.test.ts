@@ -49,6 +49,24 @@ test('a stranger needs a code, and gets its plan; people who have an account not
   expect(JSON.stringify(await act('invites.show', { id }))).not.toContain(code)
 })
 
+test('the waiting list answers the same whether or not an address is known, and tells nobody who is on it', async () => {
+  const join = (email: string, from: string) =>
+    beta.call('POST', '/v1/wait-list', { json: { email }, headers: { 'x-test-from': from } })
+  const answers = ['new@example.com', 'new@example.com', 'ada@example.com'].map(async (email, n) => {
+    const answer = await join(email, `198.51.100.${n}`)
+    return [answer.status, await answer.text()]
+  })
+  expect(await Promise.all(answers)).toEqual([202, 202, 202].map((status) => [status, '']))
+  for (let n = 0; n < 10; n++) await join(`p${n}@example.com`, '192.0.2.7')
+  expect((await join('p@example.com', '192.0.2.7')).status).toBe(429)
+  expect(await ask('POST', '/v1/wait-list/confirm', { json: { token: 'none' } })).toMatchObject({
+    status: 400,
+    code: 'PT-1114',
+  })
+  const open = await t.call('POST', '/v1/wait-list', { json: { email: 'new@example.com' } })
+  expect(open.status).toBe(404)
+})
+
 test('nobody gets a mail without a code that has a place; asking takes none', async () => {
   const { code, id } = await act('invites.create', {})
   const email = 'carl@example.com'

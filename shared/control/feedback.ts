@@ -25,10 +25,21 @@ export const feedback = collection<FeedbackDoc>('feedback')
 export async function sendFeedback(
   control: Control,
   { account, actor }: Pick<Caller, 'account' | 'actor'>,
-  said: Pick<FeedbackDoc, 'text' | 'attached'>,
+  {
+    text,
+    attached,
+  }: { readonly text: string; readonly attached: Readonly<Record<string, string | undefined>> },
 ): Promise<void> {
   await countEvent(control, perAccount, { subject: account, key: 'api.rate' })
   const at = control.clock.now()
-  const document = { account, actor, ...said, at, ttl: new Date(at + keptMs) }
+  const facts = Object.entries(attached).flatMap(([fact, value]) => (value ? [[fact, value]] : []))
+  const document = {
+    account,
+    actor,
+    text,
+    attached: Object.fromEntries(facts),
+    at,
+    ttl: new Date(at + keptMs),
+  }
   await control.store.create(feedback.ref(newId('fbk', at)), document)
 }

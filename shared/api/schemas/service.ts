@@ -54,12 +54,18 @@ export const accountSchema = z.object({
 export type Account = z.infer<typeof accountSchema>
 export const accountUpdateSchema = z.strictObject({ name: z.string().trim().min(1).max(80) })
 
+const factSchema = z.string().max(300).optional()
 /** For the operator. Programs show what they attach before they send it. */
 export const feedbackSchema = z.strictObject({
   text: z.string().trim().min(1).max(4_000),
   attached: z
-    .record(z.string().regex(/^[a-z][a-zA-Z]{0,31}$/), z.string().max(300))
-    .refine((facts) => Object.keys(facts).length <= 10, 'at most ten facts')
+    .strictObject({
+      ptun: factSchema.describe('Its version'),
+      node: factSchema,
+      system: factSchema,
+      console: factSchema.describe('Its version'),
+      browser: factSchema,
+    })
     .default({})
     .describe('Facts about the program that sends it'),
 })

@@ -68,12 +68,14 @@ async function invite(control: Control, ref: Ref<WaitingDoc>, { plan, days, by }
   const nowMs = clock.now()
   const wish = { plan, days, places: 1, note: 'waiting list', by: by.actor }
   const until = nowMs + days * 24 * 3_600_000
-  const letter = await invitationWish(control, { to: entry.data.email, code, until })
+  const letter = mail.isAbsent
+    ? undefined
+    : await invitationWish(control, { to: entry.data.email, code, until })
   const asked: string[] = []
   const row = await store.transact(async (tx) => {
     const latest = await tx.get(ref)
     if (latest?.data.state !== 'waiting') return undefined
-    const ask = mail.isAbsent ? undefined : await look(tx, letter, nowMs)
+    const ask = letter && (await look(tx, letter, nowMs))
     const { invite: id, expiresAt } = writeInvite(tx, code, { wish, nowMs })
     // Who does not come by then may ask anew.
     tx.update(ref, { state: 'invited', at: nowMs, invite: id, ttl: new Date(expiresAt) })
