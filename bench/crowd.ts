@@ -2,11 +2,14 @@
  * Many agents in this process, each with an account and some tunnels of its own, and no visitors. They are the agents
  * of `ptun` (`RelayRunner`): they come back by themselves, with its pauses.
  */
-
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import type { TestControl } from '@porttunneler/relay-vm/testing/test-control'
 import { systemClock } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { Budget } from '@porttunneler/shared/mux/budget'
+import { connectTls } from '@porttunneler/shared/mux/connect-tls'
 import { dialRelay } from '@porttunneler/shared/mux/dial'
 import { Liveness } from '@porttunneler/shared/mux/liveness'
 import { Turn } from '@porttunneler/shared/mux/turn'
@@ -99,7 +102,8 @@ export class Crowd {
       {
         clock: systemClock,
         random: Math.random,
-        dial: (address, options) => dialRelay({ ...this.#mux, ...options, address, agent: agent.id }),
+        dial: (address, options) =>
+          dialRelay({ ...this.#mux, ...options, address, agent: agent.id, connect: connectFrom(index) }),
         tickets: () => agent.tickets,
         onOpen: () => {
           throw new Error('nobody visits')
@@ -140,6 +144,36 @@ export class Crowd {
       if (this.#bound.size < wait.count) continue
       this.#waiting.delete(wait)
       wait.resolve()
+    }
+  }
+}
+
+/**
+ * Dials at a time: more than a relay lets run, so that it has to refuse some. All agents at once would wait for this
+ * process, which they share and real ones do not, for longer than a dial may take.
+ */
+const dialsMax = 1_000
+let dials = 0
+const queue: (() => void)[] = []
+
+/** Dials from a loopback address and network of the agent's own, as agents elsewhere have. */
+function connectFrom(index: number): typeof connectTls {
+  const localAddress = `127.${1 + Math.floor(index / 250)}.${1 + (index % 250)}.1`
+  return async (address, options) => {
+    if (dials === dialsMax) await new Promise<void>((resolve) => queue.push(resolve))
+    else dials += 1
+    try {
+      const { host, port } = address
+      const socket = connect({ host, port, localAddress })
+      await once(socket, 'connect', { signal: options.signal }).catch((cause) => {
+        socket.destroy()
+        throw fail('relay.unreachable', undefined, { cause })
+      })
+      return await connectTls(address, { ...options, socket })
+    } finally {
+      const next = queue.shift()
+      if (next) next()
+      else dials -= 1
     }
   }
 }

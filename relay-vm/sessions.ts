@@ -73,7 +73,6 @@ const unboundMax = 2
 
 /** A check takes 0.1 ms: a tenth of a core at most, and all tunnels of a full relay at once after a restart. */
 const checkRate = { perMinute: 60_000, burst: 60_000 }
-
 /** An agent that is refused for reasons of the relay comes back after this time, not at once. */
 const retryAfterMs = 1_000
 /** An agent waits for its WELCOME for `helloDeadlineMs`, the round trip included. */
@@ -98,7 +97,7 @@ export class AgentSessions {
   constructor(options: SessionsOptions) {
     this.#options = options
     this.#shares = new AccountShares(options.mux, options.exempt)
-    this.#strangers = makePool<CarrierSource>('carriers', options.strangersMax)
+    this.#strangers = makePool<CarrierSource>('carriers', options.strangersMax, options.mux.clock)
     this.#pool = makePool<Session>('sessions', options.sessionsMax)
     this.#log = fairLog(options.log, options.mux.clock)
     this.#checks = new FairRates(options.mux.clock, { keysMax: 1 })
@@ -130,10 +129,12 @@ export class AgentSessions {
   /** Takes over an agent's connection; never rejects. */
   async accept(socket: CarrierSource, isHop = false): Promise<void> {
     const { log, mux, meters, origins } = this.#options
-    this.#strangers.add(socket, sourcePath(origins.of(socket).address), () => {
+    const turnAway = () => {
       meters.refused('session.limit')
       socket.destroy()
-    })
+    }
+    if (this.#strangers.add(socket, sourcePath(origins.of(socket).address), turnAway) !== undefined)
+      return turnAway()
     try {
       const accepted = await acceptAgent(socket, mux)
       await this.#greet(accepted, socket, isHop)

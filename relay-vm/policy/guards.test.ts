@@ -19,23 +19,29 @@ describe('handshakes', () => {
     Array.from({ length: count }, () => budget.begin(address, () => {})).filter(Boolean).length
 
   test('only a limited number runs at a time; one that ended makes room once, however often it reports that', () => {
-    const { budget } = make({ running: 2 })
+    const { budget, clock } = make({ running: 2 })
     const dropped: string[] = []
     const begin = (name: string) => budget.begin('192.0.2.1', () => dropped.push(name))
     const ends = [begin('first'), begin('second')]
     ends[1]?.()
     ends[1]?.()
-    for (const name of ['third', 'fourth']) begin(name)
+    expect([begin('third'), begin('too many')].map(Boolean)).toEqual([true, false])
+    expect([budget.running, dropped], 'those who began get done').toEqual([2, []])
+    clock.advance(3_000)
+    begin('fourth')
     expect(budget.running).toBe(2)
     expect(dropped, 'one that has not finished by now does not mean it').toEqual(['first'])
   })
 
   test('one network that holds all places yields to another', () => {
-    const { budget } = make({ running: 3 })
+    const { budget, clock } = make({ running: 3 })
     const dropped: string[] = []
     for (const name of ['a', 'b', 'c']) budget.begin('192.0.2.1', () => dropped.push(name))
     budget.begin('198.51.100.1', () => dropped.push('guest'))
     for (const name of ['d', 'e']) budget.begin('192.0.2.2', () => dropped.push(name))
+    expect(dropped).toEqual(['a', 'b'])
+    clock.advance(3_000)
+    budget.begin('192.0.2.2', () => dropped.push('f'))
     expect(dropped).toEqual(['a', 'b', 'd'])
   })
 

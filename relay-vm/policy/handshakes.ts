@@ -35,7 +35,7 @@ export class HandshakeBudget {
     this.#limits = limits
     this.#all = new FairRates(clock, { keysMax: 1 })
     this.#sources = new FairRates(clock, { keysMax })
-    this.#running = makePool(whose, limits.running)
+    this.#running = makePool(whose, limits.running, clock)
   }
 
   get running(): number {

@@ -26,7 +26,7 @@ function pathOf(share: readonly Holder[], name: string, n: number): string[] {
 describe('pools of the relay', () => {
   test.each(Object.entries(pools))('%s: a tenant that holds it all yields to another', (name, row) => {
     const limit = 100
-    const pool = makePool<string>(name as PoolName, limit)
+    const pool = makePool<string>(name as PoolName, limit, new FakeClock())
     const dropped: string[] = []
     const turns: number[] = []
     const add = (tenant: string, n: number) => {
@@ -51,7 +51,7 @@ describe('pools of the relay', () => {
   })
 
   test.each(Object.entries(pools))('%s: alone, a tenant has all of it', (name, row) => {
-    const pool = makePool<number>(name as PoolName, 50)
+    const pool = makePool<number>(name as PoolName, 50, new FakeClock())
     let lost = 0
     for (let n = 0; n < 50; n++)
       if (pool.add(n, pathOf(row.share, 'one', n), () => lost++) !== undefined) lost++

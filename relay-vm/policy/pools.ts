@@ -3,6 +3,7 @@
  * member of the largest holder yields, and the code that is then counted or sent. A pool is made only from its row here
  * (pools.test.ts checks them all); docs/relay.md shows the same table.
  */
+import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { FairPool, type Yields } from '@porttunneler/shared/base/fair-pool'
 
@@ -19,9 +20,17 @@ export type PoolRow = {
    * `waits`: its answer comes later than others'.
    */
   readonly yields: Yields | 'refused' | 'waits' | 'most held'
+  /** See `FairPoolOptions`, ms. */
+  readonly patienceMs?: number
   /** The code that is sent or counted; events and log lines have a counter of their own. */
   readonly code: ErrorKey | 'ptun_events_dropped_total' | 'ptun_usage_dropped_total' | 'linesLeftOut'
 }
+
+/**
+ * A handshake on a slow line is over by then. Thousands of agents come at once after a crash, and with less patience a
+ * relay would end the handshakes that it has nearly done.
+ */
+const handshakePatienceMs = 3_000
 
 /** Things that are held: each holder occupies a place until it is done. */
 export const pools = {
@@ -51,6 +60,7 @@ export const pools = {
     limit: 'handshakes.running (512)',
     share: ['source'],
     yields: 'oldest',
+    patienceMs: handshakePatienceMs,
     code: 'tls.budget',
   },
   agentHandshakes: {
@@ -58,6 +68,7 @@ export const pools = {
     limit: 'handshakes.running (512)',
     share: ['source'],
     yields: 'oldest',
+    patienceMs: handshakePatienceMs,
     code: 'tls.budget',
   },
   carriers: {
@@ -65,6 +76,7 @@ export const pools = {
     limit: 'strangersMax (2,000)',
     share: ['source'],
     yields: 'oldest',
+    patienceMs: handshakePatienceMs,
     code: 'session.limit',
   },
   sessions: {
@@ -219,7 +231,13 @@ export const certificateLimits = { wishes: 10_000, contexts: 2_000 } as const
 
 export type PoolName = keyof typeof pools
 
-/** The only way to make a pool of the relay. */
-export function makePool<Member>(name: PoolName, limit: number): FairPool<Member> {
-  return new FairPool<Member>({ limit, yields: pools[name].yields })
+/**
+ * The only way to make a pool of the relay.
+ * @param clock for one that has patience
+ */
+export function makePool<Member>(name: PoolName, limit: number, clock?: Clock): FairPool<Member> {
+  const { yields, patienceMs: ms }: PoolRow & { yields: (typeof pools)[PoolName]['yields'] } = pools[name]
+  if (ms === undefined) return new FairPool<Member>({ limit, yields })
+  if (!clock) throw new Error(`The pool of ${name} needs a clock.`)
+  return new FairPool<Member>({ limit, yields, patience: { clock, ms } })
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { seededRandom } from '../testing/wire-pair.ts'
 import { FairPool, type Yields } from './fair-pool.ts'
 
@@ -31,6 +32,32 @@ describe('a fair pool', () => {
     add('a4', ['a'])
     add('c1', ['c'])
     expect(dropped).toEqual(['a1', 'a2', 'a3'])
+  })
+
+  test('a patient pool ends none that has just begun for an equal, so that in a rush those who began get done', () => {
+    const clock = new FakeClock()
+    const pool = new FairPool<number>({ limit: 8, yields: 'oldest', patience: { clock, ms: 3_000 } })
+    const begun = new Map<number, number>()
+    let done = 0
+    // A hundred a tick want in, each from an address of its own. The pool does four at a time, which takes two ticks.
+    for (let tick = 0; tick < 20; tick++) {
+      for (const [member] of [...begun].filter(([, began]) => began < tick - 1).slice(0, 4)) {
+        begun.delete(member)
+        pool.remove(member)
+        done += 1
+      }
+      for (let member = tick * 100; member < tick * 100 + 100; member++) {
+        const isIn = pool.add(member, [`${member}`], () => begun.delete(member)) === undefined
+        if (isIn) begun.set(member, tick)
+      }
+      clock.advance(100)
+    }
+    expect(done, 'as many as it can do').toBe(18 * 4)
+    clock.advance(3_000)
+    expect(
+      pool.add(-1, ['late'], () => {}),
+      'those who never get done make way',
+    ).toBeUndefined()
   })
 
   test('shares are per level: a greedy address takes nothing from others, nor does a greedy network', () => {

@@ -5,6 +5,8 @@
  * own members, or is refused. So shares matter only when the pool is full, and nobody can shut out anybody else.
  */
 
+import type { Clock } from './clock.ts'
+
 /** Which member of the largest holder yields. newest: early members stay. oldest: honest members are done by then. */
 export type Yields = 'newest' | 'oldest'
 
@@ -12,6 +14,11 @@ export type FairPoolOptions = {
   /** Maximum number of members. */
   readonly limit: number
   readonly yields: Yields
+  /**
+   * Where the oldest yields: for this long, in ms, it yields only to holders that have less, not to an equal. For work
+   * that takes a while: in a rush each newcomer would otherwise end one that is nearly done, and none would be.
+   */
+  readonly patience?: { readonly clock: Clock; readonly ms: number }
 }
 
 /** It is not worth sweeping fewer idle children than this. */
@@ -47,6 +54,8 @@ type Entry<Member> = {
   readonly member: Member
   readonly holder: Holder<Member>
   readonly drop: Drop
+  /** When it came; 0 where nobody asks. */
+  readonly atMs: number
 }
 
 type Holder<Member> = {
@@ -162,17 +171,25 @@ export class FairPool<Member> {
 
   /** Finds the member that yields to a newcomer on `path`, below the holder at `depth`. */
   #whoYields(path: readonly string[], depth: number): Entry<Member> | undefined {
-    const { yields } = this.#options
     let holder = this.#root
     for (const key of path.slice(0, depth)) holder = holder.children?.get(key) as Holder<Member>
     for (const key of path.slice(depth)) {
       const own = holder.children?.get(key)
       // With one more than the newcomer's count, the two would change places again and again.
       if (holder.largest > (own?.count ?? 0) + 1) return this.#pick(holder)
-      if (!own) return yields === 'oldest' ? this.#pick(holder) : undefined
+      if (!own) return this.#pickForEqual(holder)
       holder = own
     }
-    return yields === 'oldest' ? this.#pick(holder) : undefined
+    return this.#pickForEqual(holder)
+  }
+
+  /** Who yields to a newcomer that has as much as the largest below `from`, or belongs to it. */
+  #pickForEqual(from: Holder<Member>): Entry<Member> | undefined {
+    const { yields, patience } = this.#options
+    if (yields !== 'oldest') return undefined
+    const entry = this.#pick(from)
+    const isYoung = entry && patience && patience.clock.monotonic() - entry.atMs < patience.ms
+    return isYoung ? undefined : entry
   }
 
   /** Picks a member of the largest holder below `from`. */
@@ -203,7 +220,8 @@ export class FairPool<Member> {
 
   #enter(member: Member, path: readonly string[], drop: Drop): void {
     const holder = this.#holderOf(path)
-    const entry: Entry<Member> = { member, holder, drop, before: undefined, after: undefined }
+    const atMs = this.#options.patience?.clock.monotonic() ?? 0
+    const entry: Entry<Member> = { member, holder, drop, atMs, before: undefined, after: undefined }
     this.#entries.set(member, entry)
     holder.members ??= new Line()
     holder.members.append(entry)
