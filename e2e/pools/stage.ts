@@ -1,9 +1,11 @@
 /** A relay with small limits, the tenant that is served, and the connections of the one that fills a pool. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
+import { encodeHop } from '../../relay-vm/hop-header.ts'
 import { makeTestControl, openPolicy, type TestControl } from '../../relay-vm/testing/test-control.ts'
 import { agentSni, freePort, type TestAgent, TestBench } from '../../relay-vm/testing/test-relay.ts'
 import { within } from '../harness/events.ts'
@@ -43,19 +45,27 @@ export class Stage {
     this.upstreamPort = made.upstreamPort
   }
 
-  /** @param policy of the guest's tunnels */
+  /** @param policy of the guest's tunnels; `hasSiblings`: other processes may hand visitors over, at `hopPath` */
   static async open({
     limits = {},
     policy = {},
+    hasSiblings = false,
     ...changes
   }: {
     limits?: Record<string, unknown>
     policy?: Partial<typeof openPolicy>
+    hasSiblings?: boolean
     [key: string]: unknown
   } = {}): Promise<Stage> {
     const control = await makeTestControl()
     const bench = await TestBench.make(control)
-    const { ports } = await bench.startRelay({ limits: { ...wide, ...limits }, ...changes })
+    const any = { host, port: 0 }
+    const listen = { tls: any, http: any, tcpHost: host, siblings: join(bench.dataDir, 'siblings') }
+    const { ports } = await bench.startRelay({
+      limits: { ...wide, ...limits },
+      ...(hasSiblings && { listen }),
+      ...changes,
+    })
     const upstreamPort = await bench.startUpstream((socket) => {
       socket.on('data', (bytes: Buffer) => {
         if (bytes.toString('latin1').startsWith('GET')) socket.end(answer)
@@ -107,6 +117,43 @@ export class Stage {
       await whenEither(socket, 'data', 'close')
     })
     await within(Promise.all(connected), `${count} connections of the greedy tenant`)
+  }
+
+  get hopPath(): string {
+    return join(this.bench.dataDir, 'siblings', 'r1.sock')
+  }
+
+  /** Other processes of the machine that say nothing. */
+  async holdHops(count: number): Promise<void> {
+    const connected = Array.from({ length: count }, async () => {
+      const socket = connect(this.hopPath)
+      this.#held.add(socket)
+      socket
+        .on('error', () => undefined)
+        .once('close', () => {
+          this.turnedAway += 1
+          this.#held.delete(socket)
+        })
+      socket.resume()
+      await whenEither(socket, 'connect', 'close')
+    })
+    await within(Promise.all(connected), `${count} processes that say nothing`)
+  }
+
+  /** A visitor of the guest's tcp tunnel, whom another process hands over, gets four bytes back. */
+  async pingByHop(): Promise<void> {
+    const socket = connect(this.hopPath)
+    try {
+      const taken = readBytes(socket, 1)
+      const origin = { address: guestAddress, port: 5_000, localPort: 80 }
+      socket.write(encodeHop({ kind: 'raw', endpoint: `tcp:c1:${this.echoPort}`, origin }))
+      await within(taken, 'the consent')
+      const echoed = readBytes(socket, 4)
+      socket.write('ping')
+      await within(echoed, 'the echo')
+    } finally {
+      socket.destroy()
+    }
   }
 
   /** TLS connections of agents that say nothing. */

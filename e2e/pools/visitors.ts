@@ -1,16 +1,15 @@
 /** Pools and rates of visitors, filled by their connections. */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { silentLog } from '@porttunneler/shared/base/log'
-import { encodeHop, type Hop } from '../../relay-vm/hop-header.ts'
+import type { Hop } from '../../relay-vm/hop-header.ts'
 import { Admission } from '../../relay-vm/policy/admission.ts'
 import { Siblings } from '../../relay-vm/siblings.ts'
 import { account, openPolicy } from '../../relay-vm/testing/test-control.ts'
 import { within } from '../harness/events.ts'
-import { readBytes } from '../harness/sockets.ts'
 import type { FullPool, PoolCase } from './case.ts'
 import { clientHello, greedyAddress, guestHost, type Stage } from './stage.ts'
 import { staged } from './staged.ts'
@@ -82,7 +81,15 @@ export const visitorCases = {
     },
   ),
   asks: { open: openAsks },
-  hops: { open: openHops },
+  hops: staged(
+    { hasSiblings: true },
+    {
+      code: 'visitor.silent',
+      count: 1_100,
+      ask: (stage, count) => stage.holdHops(count),
+      serve: (stage) => stage.pingByHop(),
+    },
+  ),
   'rate accept': staged(
     { limits: { source: { perMinute: 30_000, burst: 200 } } },
     {
@@ -150,15 +157,13 @@ const hopOf = (address: string, endpoint: string): Hop => ({
 const guestHop = hopOf('203.0.113.7', 'tcp:c1:7')
 const greedyHop = hopOf(greedyAddress, 'tcp:c1:666')
 
-async function openSiblings(instance: string) {
-  const folder = await mkdtemp(join(tmpdir(), 'ptun-pools-'))
-  const siblings = new Siblings({ folder, instance, clock: systemClock, log: silentLog })
-  return { folder, siblings, remove: () => rm(folder, { recursive: true }) }
-}
-
-/** Beside a process that answers questions about the guest's endpoint alone. */
+/**
+ * Beside a process that answers questions about the guest's endpoint alone. A question ends after a second: whether 600
+ * visitors of a relay ask within that time depends on the machine.
+ */
 async function openAsks(): Promise<FullPool> {
-  const { folder, siblings, remove } = await openSiblings('r1')
+  const folder = await mkdtemp(join(tmpdir(), 'ptun-pools-'))
+  const siblings = new Siblings({ folder, instance: 'r1', clock: systemClock, log: silentLog })
   const open = new Set<Socket>()
   const server = createServer((socket) => {
     open.add(socket)
@@ -191,43 +196,7 @@ async function openAsks(): Promise<FullPool> {
     close: async () => {
       server.close()
       for (const socket of open) socket.destroy()
-      await remove()
-    },
-  }
-}
-
-async function openHops(): Promise<FullPool> {
-  const { folder, siblings, remove } = await openSiblings('r1')
-  await siblings.listen()
-  siblings.serve({ accepts: () => true, serve: (socket) => void socket.pipe(socket) })
-  const path = join(folder, 'r1.sock')
-  const open = new Set<Socket>()
-  let dropped = 0
-  const hold = () => {
-    const socket = connect(path).on('error', () => undefined)
-    open.add(socket)
-    socket.resume().once('close', () => {
-      dropped += 1
-      open.delete(socket)
-    })
-  }
-  return {
-    fill: () => {
-      for (let n = 0; n < 1_100; n++) hold()
-    },
-    isFull: () => dropped > 0,
-    again: hold,
-    serve: async () => {
-      const socket = connect(path)
-      const taken = readBytes(socket, 1)
-      socket.write(encodeHop(guestHop))
-      await within(taken, 'the consent')
-      socket.destroy()
-    },
-    close: async () => {
-      siblings.close()
-      for (const socket of open) socket.destroy()
-      await remove()
+      await rm(folder, { recursive: true })
     },
   }
 }

@@ -37,6 +37,10 @@ const pingEveryMs = 15_000
 const sipBytes = 32 * 1024
 const sips = 60
 
+/** A request and the end of its kept connection crossed. One that waits longer is cut. */
+class Crossed extends Error {}
+const crossedMs = 1_000
+
 export class Load {
   readonly #doors: Doors
   readonly #random: () => number
@@ -129,11 +133,26 @@ export class Load {
     return uploadBytes
   }
 
+  /** Every client asks again where a kept connection ends just as it sends its request (RFC 9112, section 9.3.1). */
   async #web(): Promise<number> {
+    try {
+      return await this.#ask()
+    } catch (error) {
+      if (!(error instanceof Crossed)) throw error
+      return await this.#ask()
+    }
+  }
+
+  async #ask(): Promise<number> {
     const { host, port, name } = this.#doors.web
+    const startMs = systemClock.monotonic()
     const asked = new Promise<IncomingMessage>((resolve, reject) => {
-      request({ host, port, headers: { host: name }, agent: this.#pool }, resolve)
-        .once('error', reject)
+      const asking = request({ host, port, headers: { host: name }, agent: this.#pool }, resolve)
+      asking
+        .once('error', (error) => {
+          const isCrossed = asking.reusedSocket && systemClock.monotonic() - startMs < crossedMs
+          reject(isCrossed ? new Crossed(String(error), { cause: error }) : error)
+        })
         .end()
     })
     const answer = await within(asked, 'a web page')
