@@ -9,7 +9,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import { z } from 'zod'
+import { changelog, control, copyright, overrides } from './deb-files.ts'
 import { type Deb, debs } from './debs.ts'
 import { version as ours, settle } from './tree.ts'
 
@@ -52,16 +54,14 @@ async function makeDeb(deb: Deb, { out, version, quick }: Options): Promise<stri
       write(folder, `usr/bin/${name}`, ['#!/bin/sh', ...lines, ''].join('\n'), 0o755)
     for (const [place, file] of Object.entries(deb.settings)) write(folder, place, readFileSync(file, 'utf8'))
     write(folder, `usr/share/doc/${deb.name}/copyright`, copyright(deb))
+    write(folder, `usr/share/doc/${deb.name}/changelog.gz`, gzipSync(changelog(deb, version), { level: 9 }))
+    write(folder, `usr/share/lintian/overrides/${deb.name}`, overrides(deb))
     const installedKib = Math.ceil(bytesOf(folder) / 1024)
     write(folder, 'DEBIAN/control', control(deb, { version, architecture, installedKib }))
-    write(
-      folder,
-      'DEBIAN/conffiles',
-      Object.keys(deb.settings)
-        .map((place) => `/${place}\n`)
-        .join(''),
-    )
-    write(folder, 'DEBIAN/md5sums', sums(folder, Object.keys(deb.settings)))
+    const settings = Object.keys(deb.settings)
+    if (settings.length > 0)
+      write(folder, 'DEBIAN/conffiles', settings.map((place) => `/${place}\n`).join(''))
+    write(folder, 'DEBIAN/md5sums', sums(folder, settings))
     for (const script of scripts) write(folder, `DEBIAN/${script}`, scriptOf(deb, script), 0o755)
     settle(folder)
     const file = join(out, `${deb.name}_${version}_${architecture}.deb`)
@@ -77,46 +77,10 @@ async function makeDeb(deb: Deb, { out, version, quick }: Options): Promise<stri
   }
 }
 
-function write(folder: string, place: string, text: string, mode = 0o644): void {
+function write(folder: string, place: string, text: string | Uint8Array, mode = 0o644): void {
   const file = join(folder, place)
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, text, { mode })
-}
-
-type Facts = { readonly version: string; readonly architecture: string; readonly installedKib: number }
-
-function control(
-  { name, summary, description }: Deb,
-  { version, architecture, installedKib }: Facts,
-): string {
-  return [
-    `Package: ${name}`,
-    `Version: ${version}`,
-    `Architecture: ${architecture}`,
-    'Maintainer: PortTunneler <security@localhost>',
-    `Installed-Size: ${installedKib}`,
-    'Pre-Depends: init-system-helpers (>= 1.54~)',
-    // What Node's own binary is linked with, and what the scripts call.
-    'Depends: libc6 (>= 2.28), libstdc++6, passwd',
-    'Section: net',
-    'Priority: optional',
-    `Description: ${summary}`,
-    ...description.map((line) => ` ${line}`),
-    '',
-  ].join('\n')
-}
-
-function copyright({ home }: Deb): string {
-  return [
-    'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/',
-    '',
-    'Files: *',
-    'Copyright: the authors of PortTunneler',
-    'License: Apache-2.0',
-    ' The text is in /usr/share/common-licenses/Apache-2.0. What is bundled has the',
-    ` notices in third-party.txt of the folders below /${home}, Node in node/LICENSE.`,
-    '',
-  ].join('\n')
 }
 
 function scriptOf({ name, user, unit, upgrade }: Deb, script: (typeof scripts)[number]): string {

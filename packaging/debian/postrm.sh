@@ -8,7 +8,7 @@ fi
 
 if [ "$1" = purge ]; then
   # Debian's own tools for units may be gone by now.
-  if [ -x /usr/bin/deb-systemd-helper ]; then
+  if command -v deb-systemd-helper >/dev/null; then
     deb-systemd-helper purge '@unit@' >/dev/null || true
   fi
   rm -rf '/var/lib/@user@' '/var/cache/@user@'
