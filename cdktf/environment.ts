@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { planNames } from '../shared/control/plans.ts'
+import { mailFromSchema } from '../shared/mail/settings.ts'
 import { networkListSchema } from '../shared/protocol/endpoint.ts'
 
 const host = z
@@ -82,6 +83,8 @@ export const environmentSchema = z
     firebaseApiKey: z.string().regex(/^AIza[\w-]{35}$/, 'a browser key'),
     acmeEmail: z.email(),
     alertEmail: z.email(),
+    /** The sender of mails; the server that takes them is a secret. */
+    mailFrom: mailFromSchema,
     /** The GitHub repository whose main branch may release: `owner/name`. */
     repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/),
     /** A higher number writes the secrets that are given with the next apply as new versions. */

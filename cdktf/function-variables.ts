@@ -21,6 +21,8 @@ export function functionVariables(environment: Environment): { readonly [name: s
     PORTTUNNELER_ACME_EMAIL: environment.acmeEmail,
     // The functions with the token maintain the zones; the others tell people and relays what follows from it.
     PORTTUNNELER_DNS: 'cloudflare',
+    // The functions with the secret send mails.
+    PORTTUNNELER_MAIL_FROM: environment.mailFrom,
     FIREBASE_API_KEY: environment.firebaseApiKey,
     // Else each start of an SDK would first look whether it is on Google's machines.
     METADATA_SERVER_DETECTION: 'assume-present',

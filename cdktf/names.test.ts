@@ -58,6 +58,7 @@ test.each(Object.keys(deployments))('%s: starts with the variables that the stac
   const values: Record<string, string> = {
     STRIPE_WEBHOOK_SECRET: 'whsec_x',
     PORTTUNNELER_CLOUDFLARE_TOKEN: 'x'.repeat(40),
+    PORTTUNNELER_MAIL_SMTP: 'smtps://user:x@mail.example.com',
   }
   const settings = readSettings({
     ...variables,
@@ -72,6 +73,7 @@ test.each(Object.keys(deployments))('%s: starts with the variables that the stac
   )
   expect(settings.acme?.email).toBe(environment.acmeEmail)
   expect(settings.stripeSecret !== undefined).toBe(name === 'stripeWebhook')
+  expect(settings.mail !== undefined).toBe(['onJobs', 'onSchedule'].includes(name))
   expect(settings.cloudflareToken !== undefined).toBe(['onJobs', 'onSchedule'].includes(name))
 })
 

@@ -21,7 +21,7 @@ const planSchema = z.object({
 })
 const namesShown = 4
 /** Secrets are asked for by variables; for this plan any text will do. */
-const noSecrets = { stripe_webhook_secret: 'none', cloudflare_token: 'none' }
+const noSecrets = { stripe_webhook_secret: 'none', cloudflare_token: 'none', mail_smtp: 'none' }
 const keys = [
   'name',
   'account_id',

@@ -9,6 +9,7 @@ import { type EnvironmentName, environments, readEnvironment } from './read-envi
 const secrets = {
   stripe_webhook_secret: 'whsec_of-the-stacks-test',
   cloudflare_token: 'token-of-the-stacks-test-0123456789abcdef',
+  mail_smtp: 'smtps://user:of-the-stacks-test@mail.example.com',
 }
 const deploy = join(import.meta.dirname, '../relay-vm/deploy')
 const missing = terraformMissing()

@@ -31,6 +31,8 @@ export type Context = {
   readonly random: () => number
   /** --server as written. */
   readonly server?: string
+  /** --account as written, or PTUN_ACCOUNT. */
+  readonly account?: string
   /** One JSON object on each line, and nothing else. */
   readonly isJson: boolean
   readonly isVerbose: boolean
@@ -86,7 +88,7 @@ export type Connection = { readonly client: Client; readonly server: string; rea
 /** A client that acts as the signed-in user. @throws login.*, cli.server */
 export async function connectApi(context: Context): Promise<Connection> {
   const server = await serverOf(context)
-  const credential = await readCredential(context.env, server)
+  const credential = await readCredential(context.env, server, context.account)
   return { client: await clientFor(context, server, credential), server, credential }
 }
 

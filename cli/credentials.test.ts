@@ -10,6 +10,7 @@ import {
   readCredential,
   type StoredCredential,
   storeCredential,
+  storedFor,
 } from './credentials.ts'
 
 const server = 'https://api.test'
@@ -29,6 +30,48 @@ describe('credentials', () => {
     expect(await readCredential(env, server)).toMatchObject({ account: 'acc_1', from: 'file' })
     expect((await readCredential(env, server)).key.reveal()).toBe(key)
     expect(await currentServer(env)).toBe('https://other.test')
+  })
+
+  test('each account has its key, the latest sign-in counts, and --account names another by id or name', async () => {
+    const lab = {
+      ...stored,
+      key: `pts_${'b'.repeat(43)}`,
+      keyId: 'key_2',
+      account: 'acc_2',
+      accountName: 'Lab',
+    }
+    expect(await storeCredential(env, server, stored)).toBeUndefined()
+    expect(await storeCredential(env, server, lab), 'another account replaces nothing').toBeUndefined()
+    expect(await readCredential(env, server)).toMatchObject({ account: 'acc_2' })
+    for (const name of ['acc_1', 'One'])
+      expect(await readCredential(env, server, name)).toMatchObject({ account: 'acc_1', keyId: 'key_1' })
+    await expect(readCredential(env, server, 'Two')).rejects.toMatchObject({
+      key: 'login.account',
+      detail: expect.stringContaining('Lab (acc_2), One (acc_1)'),
+    })
+    expect(await storeCredential(env, server, { ...stored, keyId: 'key_3' })).toMatchObject({
+      keyId: 'key_1',
+    })
+    expect((await storedFor(env, server)).map(({ keyId }) => keyId)).toEqual(['key_3', 'key_2'])
+    await storeCredential(env, server, { ...stored, account: 'acc_3' })
+    await expect(readCredential(env, server, 'One')).rejects.toMatchObject({ key: 'login.account' })
+  })
+
+  test('forgetting one account leaves the others, and the next latest counts', async () => {
+    await storeCredential(env, server, stored)
+    await storeCredential(env, server, { ...stored, account: 'acc_2', keyId: 'key_2' })
+    expect(await forgetCredential(env, server)).toMatchObject({ keyId: 'key_2' })
+    expect(await readCredential(env, server)).toMatchObject({ account: 'acc_1' })
+    expect(await currentServer(env)).toBe(server)
+    await storeCredential(env, server, { ...stored, account: 'acc_2', keyId: 'key_2' })
+    expect(await forgetCredential(env, server, 'acc_1')).toMatchObject({ keyId: 'key_1' })
+    expect((await storedFor(env, server)).map(({ account }) => account)).toEqual(['acc_2'])
+    await expect(forgetCredential(env, server, 'acc_1')).rejects.toMatchObject({ key: 'login.account' })
+  })
+
+  test('a key of the environment belongs to one account', async () => {
+    const given = { ...env, PTUN_KEY: `pts_${'b'.repeat(43)}` }
+    await expect(readCredential(given, server, 'One')).rejects.toMatchObject({ key: 'login.account' })
   })
 
   test('only its user can read the file, even if it replaces one with a wider mode', async () => {

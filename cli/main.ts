@@ -40,7 +40,11 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function contextOf({ server, json = false, verbose = false }: Globals, { stdout, stderr, env }: Io): Context {
+function contextOf(
+  { server, account: named, json = false, verbose = false }: Globals,
+  { stdout, stderr, env }: Io,
+): Context {
+  const account = named ?? env.PTUN_ACCOUNT
   return {
     env,
     stdout,
@@ -50,6 +54,7 @@ function contextOf({ server, json = false, verbose = false }: Globals, { stdout,
     isJson: json,
     isVerbose: verbose,
     ...(server !== undefined && { server }),
+    ...(account && { account }),
   }
 }
 

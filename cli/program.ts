@@ -9,7 +9,12 @@ import { policyOptions, requestOptions } from './request-flags.ts'
 import { version } from './version.ts'
 
 /** Options of every command, as commander parses them. */
-export type Globals = { readonly server?: string; readonly json?: boolean; readonly verbose?: boolean }
+export type Globals = {
+  readonly server?: string
+  readonly account?: string
+  readonly json?: boolean
+  readonly verbose?: boolean
+}
 
 /** What a verb does with its arguments and options; resolves to the exit code. */
 export type Run = (globals: Globals, work: (context: Context) => Promise<number>) => Promise<void>
@@ -21,6 +26,7 @@ export function buildProgram(run: Run): Command {
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
     .option('--server <url>', 'PortTunneler server (or PTUN_SERVER)')
+    .option('--account <account>', 'which of your accounts, by id or name (or PTUN_ACCOUNT)')
     .option('--json', 'one JSON object a line instead of text')
     .option('--verbose', 'also tell single connections, and single ports of a range')
     .addHelpText('after', '\nFirst steps:\n  ptun login\n  ptun http 3000\n')
@@ -290,7 +296,7 @@ function addKept(program: Command, run: Run): void {
       .argument(argument, `as ptun ${list} list shows it`)
       .option('--tunnel <name>', 'only this tunnel gets it, at once')
       .option('--any-tunnel', 'any tunnel of the account may have it again')
-      .option('--account <id>', 'another account of yours keeps it from now on')
+      .option('--to-account <id>', 'another account of yours keeps it from now on')
       .action((text: string, to, command: Command) =>
         run(command.optsWithGlobals(), async (context) => {
           const kept = await load()

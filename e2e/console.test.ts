@@ -11,7 +11,7 @@ import { visit } from './harness/http.ts'
 import { runProgram, startProgram } from './harness/programs.ts'
 import { callApi, type Service, visitorAddress } from './harness/service.ts'
 import { dial } from './harness/sockets.ts'
-import { startStandaloneService } from './harness/standalone.ts'
+import { password, startStandaloneService } from './harness/standalone.ts'
 import { type HttpUpstream, startEcho, startHttp } from './harness/upstreams.ts'
 import { describeWith } from './requirements.ts'
 import { copyCertificateRecord } from './suites/certificate-record.ts'
@@ -292,6 +292,39 @@ describeWith(['chromium'], 'console', () => {
       await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click()
       await ports.getByText('None yet.').waitFor()
     }))
+
+  test('an invited person joins in a second browser, sees the team’s tunnels, and switches back to their own', async () => {
+    const bob = { email: 'bob@example.com', password }
+    const { people } = service
+    if (!people?.mailTo) throw new Error('no mails here')
+    await people.signUp(bob.email)
+    await inTab(async (tab) => {
+      const { page } = tab
+      await signIn(tab, service.api, service.account)
+      await page.getByRole('button', { name: 'Account menu' }).click()
+      await page.getByRole('link', { name: 'Members' }).click()
+      await page.getByRole('button', { name: 'Invite' }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Email').fill(bob.email)
+      await dialog.getByRole('button', { name: 'Send the invitation' }).click()
+      await page.getByRole('list', { name: 'Invitations' }).getByText(bob.email).waitFor()
+      await tab.screenshot('members')
+    })
+    const mail = await people.mailTo(bob.email, 'Invitation')
+    const link = new URL(/https?:\/\/\S+\/join\S+/.exec(mail)?.[0] ?? '')
+    await inTab(async (tab) => {
+      const { page } = tab
+      await page.goto(`${service.api}${link.pathname}${link.search}`)
+      await page.getByLabel('Email').fill(bob.email)
+      await page.getByLabel('Password').fill(bob.password)
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.getByRole('button', { name: 'Join' }).click()
+      await page.getByRole('row').filter({ hasText: 'shop' }).first().waitFor({ timeout: 30_000 })
+      await page.getByRole('button', { name: 'Account menu' }).click()
+      await page.getByRole('list', { name: 'Accounts' }).getByRole('button', { name: 'bob' }).click()
+      await page.getByText('Your first tunnel takes two commands').waitFor({ timeout: 30_000 })
+    })
+  })
 
   // Last, for its visitors are counted.
   test('a domain is added, its record copied, what is wrong with it told, and led to a tunnel once it is there', () =>

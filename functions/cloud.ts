@@ -8,7 +8,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { acmeIssuers } from '@porttunneler/shared/control/certificates/issuers'
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
-import type { OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
+import type { Mail, OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import {
   type EnrolledRelayIdentity,
@@ -68,7 +68,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     bus,
     identity,
     relayIdentity: relayIdentities(enrolment, settings, rest),
-    mail: noMail,
+    mail: mailOf(settings),
     certificates: certificatesOf(settings),
     inquiries: openInquiryDesk({ resolvers, trustResolvers, clock }),
     dns: openZones(settings, clock),
@@ -86,6 +86,17 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     close: async () => {
       await bus.close()
       await store.close()
+    },
+  }
+}
+
+/** Few functions send mails, so its code is loaded with the first one. */
+function mailOf({ mail, hasMail }: Settings): Mail {
+  if (!mail) return hasMail ? { send: noMail.send } : noMail
+  return {
+    async send(message) {
+      const { openSmtpMail } = await import('@porttunneler/shared/mail/smtp')
+      await openSmtpMail(mail, clock).send(message)
     },
   }
 }

@@ -39,12 +39,17 @@ test('settings: set ones count, and a secret does not show', () => {
     PORTTUNNELER_RELAY_GROUPS: JSON.stringify([group]),
     PORTTUNNELER_REGISTRATION: 'false',
     STRIPE_WEBHOOK_SECRET: 'whsec_1',
+    PORTTUNNELER_MAIL_SMTP: 'smtps://user:mail-secret@mail.example.com',
+    PORTTUNNELER_MAIL_FROM: 'Tunnels <no-reply@example.com>',
     FIREBASE_PROVIDERS: '',
   })
   expect(settings.relayGroups).toEqual([group])
   expect(settings.control.registration).toBe('closed')
   expect(settings.control.firebase?.providers).toEqual([])
   expect(settings.stripeSecret?.reveal()).toBe('whsec_1')
+  expect(settings.mail?.from).toBe('Tunnels <no-reply@example.com>')
+  expect(settings.mail?.smtp.reveal()).toContain('mail-secret')
+  expect(JSON.stringify(settings)).not.toContain('mail-secret')
   expect(settings.acme).toBeUndefined()
   const acme = readSettings({ ...real, PORTTUNNELER_ACME_EMAIL: 'ada@example.com' }).acme
   expect(acme).toMatchObject({ email: 'ada@example.com', issuers: [{ name: 'letsencrypt' }] })
@@ -56,6 +61,8 @@ test.each([
   [{ PORTTUNNELER_URL: 'http://tunnels.example.com' }, 'PORTTUNNELER_URL'],
   [{ PORTTUNNELER_KMS_KEY: 'signing' }, 'PORTTUNNELER_KMS_KEY'],
   [{ PORTTUNNELER_PLAN: 'gold' }, 'PORTTUNNELER_PLAN'],
+  [{ PORTTUNNELER_MAIL_SMTP: 'smtp://mail.example.com' }, 'PORTTUNNELER_MAIL_FROM'],
+  [{ PORTTUNNELER_MAIL_SMTP: 'http://mail.example.com' }, 'PORTTUNNELER_MAIL_SMTP'],
   [{ PORTTUNNELER_RELAY_GROUPS: '[{' }, 'PORTTUNNELER_RELAY_GROUPS'],
   [{ PORTTUNNELER_RELAY_GROUPS: '[{"cell":"a"}]' }, 'PORTTUNNELER_RELAY_GROUPS'],
   [{ STRIPE_WEBHOOK_SECRET: 'sk_live' }, 'STRIPE_WEBHOOK_SECRET'],

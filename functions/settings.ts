@@ -14,6 +14,7 @@ import type { Settings as ControlSettings } from '@porttunneler/shared/control/c
 import { planNames } from '@porttunneler/shared/control/plans'
 import { registrationSchema } from '@porttunneler/shared/control/registration'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
+import { mailFromSchema, type SmtpSettings, smtpSchema } from '@porttunneler/shared/mail/settings'
 import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { z } from 'zod'
 import manifest from './package.json' with { type: 'json' }
@@ -64,6 +65,8 @@ const variables = z.object({
     .pipe(z.array(z.enum(['google.com', 'github.com']))),
   PORTTUNNELER_DNS: z.enum(['none', 'cloudflare']).default('none'),
   PORTTUNNELER_CLOUDFLARE_TOKEN: z.string().min(20).max(200).optional(),
+  PORTTUNNELER_MAIL_SMTP: smtpSchema.optional(),
+  PORTTUNNELER_MAIL_FROM: mailFromSchema.optional(),
   STRIPE_WEBHOOK_SECRET: z.string().startsWith('whsec_').optional(),
   PORTTUNNELER_EMULATED_GOOGLE: url.optional(),
 })
@@ -86,6 +89,10 @@ export type Settings = {
   /** Orders certificates; absent: none are. */
   readonly acme?: { readonly email: string; readonly issuers: readonly IssuerSettings[] }
   readonly stripeSecret?: Secret
+  /** Where mails are handed in; absent: none can be sent from here. */
+  readonly mail?: SmtpSettings
+  /** Whether some function sends mails, if not this one. */
+  readonly hasMail: boolean
   /** Replaces the metadata server, KMS and Compute Engine, where emulators replace the rest. */
   readonly emulatedGoogle?: string
 }
@@ -110,6 +117,10 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     email: rest.PORTTUNNELER_ACME_EMAIL,
     issuers: rest.PORTTUNNELER_ACME_ISSUERS,
   }
+  const { PORTTUNNELER_MAIL_SMTP: smtp, PORTTUNNELER_MAIL_FROM: from } = rest
+  if (smtp && from === undefined)
+    throw fail('cloud.environment', 'PORTTUNNELER_MAIL_FROM: is needed beside PORTTUNNELER_MAIL_SMTP')
+  const mail = smtp && from !== undefined && { smtp, from }
   return {
     environment,
     control: {
@@ -137,6 +148,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       cloudflareToken: new Secret(rest.PORTTUNNELER_CLOUDFLARE_TOKEN),
     }),
     ...(acme && { acme }),
+    ...(mail && { mail }),
+    hasMail: from !== undefined,
     ...(rest.STRIPE_WEBHOOK_SECRET && { stripeSecret: new Secret(rest.STRIPE_WEBHOOK_SECRET) }),
     ...(emulatedGoogle !== undefined && { emulatedGoogle }),
   }

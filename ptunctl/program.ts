@@ -40,6 +40,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addRelays(groupOf('enrolment', 'one-time keys for new relays'), groupOf('relays', 'relay processes'))
   addAccounts(groupOf('accounts', 'customers: look up, suspend, change the plan'))
   addPeople(groupOf('people', 'those who sign in'), groupOf('members', 'who belongs to an account'))
+  addMails(groupOf('mails', 'addresses that mails go to'))
   addJobs(groupOf('jobs', 'what happens later'))
   addCertificates(groupOf('certificates', 'what browsers trust the names of this service by'))
   addAudit(groupOf('audit', 'who did what, and proof that nobody has changed it since'))
@@ -151,6 +152,19 @@ function addPeople(people: Verb, members: Verb): void {
   role(member(members('members.add', 'add', 'add a person who has signed in before')))
   member(members('members.remove', 'remove', 'end a membership, and the keys that hang on it'))
   role(member(members('members.role', 'role', 'change the role of a member')))
+}
+
+function addMails(verb: Verb): void {
+  const address = (command: Command) => command.argument('<address>')
+  address(verb('mails.show', 'show', 'whether an address takes mail, and what its reader turned off'))
+  address(
+    verb(
+      'mails.bounced',
+      'bounced',
+      'mails to it came back: send it no more that its reader did not ask for',
+    ),
+  )
+  address(verb('mails.allow', 'allow', 'send it mails again'))
 }
 
 function addJobs(verb: Verb): void {

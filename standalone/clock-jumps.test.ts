@@ -14,7 +14,7 @@ import { claimLeases, renewLeases } from '@porttunneler/shared/control/claims'
 import { authorizeDevice, decideDevice, pollDevice } from '@porttunneler/shared/control/devices'
 import { jobs } from '@porttunneler/shared/control/documents'
 import { look } from '@porttunneler/shared/control/jobs/jobs'
-import { mailWish } from '@porttunneler/shared/control/mails'
+import { mailWish } from '@porttunneler/shared/control/mail/sending'
 import { syncRelay } from '@porttunneler/shared/control/relays'
 import { releaseLeases } from '@porttunneler/shared/control/releases'
 import { addName, removeName } from '@porttunneler/shared/control/tunnel-names'
@@ -222,7 +222,7 @@ const rows: readonly Row[] = [
     withinMs: 70 * minute,
     act: async (stage) => {
       const { control } = stage.t
-      const letter = { to: 'a@example.com', subject: 'x', text: 'y' }
+      const letter = { to: 'a@example.com', template: 'account-link', data: { link: 'https://x/' } } as const
       const until = control.clock.now() + 2 * year
       const wish = await mailWish(control.vault, letter, { account: '', until })
       await control.store.transact(async (tx) => (await look(tx, wish, control.clock.now()))())

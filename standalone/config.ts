@@ -13,11 +13,11 @@ import { relayConfigSchema } from '@porttunneler/relay-vm/config'
 import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
 import { cellDomainMax } from '@porttunneler/shared/base/labels'
-import { Secret } from '@porttunneler/shared/base/secret'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { planNames } from '@porttunneler/shared/control/plans'
 import { registrationSchema } from '@porttunneler/shared/control/registration'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
+import { mailFromSchema, smtpSchema } from '@porttunneler/shared/mail/settings'
 import { trustedProxyListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
@@ -122,14 +122,8 @@ const shapeSchema = z.strictObject({
   /** The mail server. Default: each mail becomes a file in the data folder. */
   mail: z
     .strictObject({
-      smtp: z
-        .url({ protocol: /^smtps?$/ })
-        .transform((url) => new Secret(url))
-        .optional(),
-      from: z
-        .string()
-        .regex(/^[^<>\r\n]*<?[^@<>\s]+@[^@<>\s]+>?$/, 'an address, or: Name <address>')
-        .optional(),
+      smtp: smtpSchema.optional(),
+      from: mailFromSchema.optional(),
     })
     .prefault({}),
   /** Whether strangers may make accounts. Default: only while only this machine can reach the server. */

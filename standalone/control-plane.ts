@@ -16,6 +16,7 @@ import type { Office } from '@porttunneler/shared/control/operator/act'
 import type { OnBackgroundError, Subscription } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { admitStranger } from '@porttunneler/shared/control/registration'
+import { hasInvitation } from '@porttunneler/shared/control/team/open-invitations'
 import { addressReader, httpsReader } from './addresses.ts'
 import { type DomainOptions, openDomain } from './domain.ts'
 import { demoKey, ensureFirstAccount, type FirstAccount } from './first-account.ts'
@@ -55,7 +56,7 @@ export type ControlPlane = {
 
 /** @throws store.read_only, store.corrupt, store.newer, store.full */
 export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { clock, log, registration } = options
+  const { clock, log } = options
   const proxies = new TrustedProxies(options.proxies)
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
   const domain = openDomain(options, onBackgroundError)
@@ -72,8 +73,8 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
         identity,
         addressOf,
         isHttps: httpsReader(proxies),
-        isOpen: registration !== 'closed',
         admit: (code) => admitStranger(control, code),
+        isInvited: (asked) => hasInvitation(control, asked),
       }),
     ],
   })

@@ -5,8 +5,8 @@
  */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
-import { escapeHtml } from '@porttunneler/shared/api/error-pages'
 import type { Clock } from '@porttunneler/shared/base/clock'
+import { escapeHtml } from '@porttunneler/shared/base/html'
 
 export type DemoUpstream = {
   readonly httpPort: number

@@ -16,13 +16,14 @@ import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { type DeskOptions, openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { openLookUps } from '@porttunneler/shared/dns/look-ups'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
+import type { SmtpSettings } from '@porttunneler/shared/mail/settings'
+import { openSmtpMail } from '@porttunneler/shared/mail/smtp'
 import type { DataFolder } from './data-folder.ts'
 import { type Authority, localCertificates } from './local-authority.ts'
 import { openLocalBus } from './platform/bus.local.ts'
 import { localIdentity } from './platform/identity.local.ts'
 import { openFileKeyVault } from './platform/key-vault.file.ts'
 import { openLogMail } from './platform/mail.log.ts'
-import { openSmtpMail, type SmtpSettings } from './platform/mail.smtp.ts'
 import { openSqliteStore } from './platform/store.sqlite.ts'
 
 export type DomainOptions = {
@@ -49,8 +50,9 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
   const { folder, clock, random, log } = options
   const store = openSqliteStore(folder.file('store.db'), { queries: queryTable, clock, random })
   const vault = openFileKeyVault(folder.file('master.key'))
-  const smtp = options.smtp && openSmtpMail(options.smtp)
-  const mail = smtp ?? openLogMail({ folder: folder.file('mail'), clock, log })
+  const mail = options.smtp
+    ? openSmtpMail(options.smtp, clock)
+    : openLogMail({ folder: folder.file('mail'), clock, log })
   const bus = openLocalBus({ clock, random, onBackgroundError })
   const settings = settingsOf(options)
   const page = (name: string, token: string) =>
@@ -88,7 +90,6 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     identity,
     relayIdentity,
     close: async () => {
-      smtp?.close()
       await bus.close()
       await store.close()
     },

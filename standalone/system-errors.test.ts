@@ -6,6 +6,7 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
+import { openSmtpMail } from '@porttunneler/shared/mail/smtp'
 import {
   expectCure,
   failureOf,
@@ -21,7 +22,6 @@ import { openDataFolder } from './data-folder.ts'
 import { runOnFolder } from './office.ts'
 import { openFileKeyVault } from './platform/key-vault.file.ts'
 import { openLogMail } from './platform/mail.log.ts'
-import { openSmtpMail } from './platform/mail.smtp.ts'
 import { storeFailure } from './platform/store.sqlite.database.ts'
 import { relayFailure } from './relay.ts'
 import { readWebFiles } from './web-files.ts'

@@ -20,6 +20,9 @@ const domains = async () => (await import('./pages/domains.tsx')).DomainsPage
 const names = async () => (await import('./pages/names.tsx')).NamesPage
 const invitation = async () => (await import('./pages/invitation.tsx')).InvitationPage
 const waitList = async () => (await import('./pages/wait-list.tsx')).WaitListPage
+const members = async () => (await import('./pages/members.tsx')).MembersPage
+const mails = async () => (await import('./pages/mails.tsx')).MailsPage
+const join = async () => (await import('./pages/join.tsx')).JoinPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 export function App() {
@@ -32,7 +35,7 @@ function SignedIn() {
   const search = useSearch()
   const [path] = useLocation()
   const hasNoAccount = failureIn(useMe())?.problem.code === 'PT-1015'
-  if (hasNoAccount && path !== '/wait-list') return narrow(<LazyPage load={invitation} />)
+  if (hasNoAccount && path !== '/wait-list' && path !== '/join') return narrow(<LazyPage load={invitation} />)
   const toNext = () => <Redirect to={nextAfterSignIn(search)} replace />
   return (
     <Switch>
@@ -42,6 +45,7 @@ function SignedIn() {
       <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
       <Route path="/device">{narrow(<LazyPage load={device} />)}</Route>
       <Route path="/wait-list">{narrow(<LazyPage load={waitList} />)}</Route>
+      <Route path="/join">{narrow(<LazyPage load={join} />)}</Route>
       <Route>
         <Shell>
           <Switch>
@@ -57,6 +61,12 @@ function SignedIn() {
             </Route>
             <Route path="/domains">
               <LazyPage load={domains} />
+            </Route>
+            <Route path="/members">
+              <LazyPage load={members} />
+            </Route>
+            <Route path="/mails">
+              <LazyPage load={mails} />
             </Route>
             <Route path="/account">
               <LazyPage load={account} />

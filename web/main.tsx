@@ -2,6 +2,7 @@
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { QueryClientProvider } from '@tanstack/react-query'
 import { render } from 'preact'
+import { AccountChoice } from './api/account-choice.ts'
 import { makeCalls } from './api/calls.ts'
 import { makeRefresh } from './api/firebase-refresh.ts'
 import { LiveFeed } from './api/live.ts'
@@ -16,9 +17,14 @@ import './style.css'
 
 const clock = systemClock
 const fetch = globalThis.fetch.bind(globalThis)
-const calls = makeCalls(makeRequests(() => session, fetch))
+const storage = keptStorage(() => localStorage)
+const choice = new AccountChoice(
+  keptStorage(() => sessionStorage),
+  storage,
+)
+const calls = makeCalls(makeRequests(() => session, fetch, choice))
 const session = new Session({
-  storage: keptStorage(),
+  storage,
   clock,
   refresh: makeRefresh(calls, fetch),
   exclusively,
@@ -35,14 +41,24 @@ window.addEventListener('storage', (event) => session.onStorage(event.key))
 // What one person read must not be there when the next one signs in.
 session.subscribe(() => {
   if (session.isSignedIn) return
+  choice.forget()
   live.forget()
   queries.clear()
 })
+/** Loads the console anew, so that nothing stays that was read of the account before. */
+const switchAccount = (id: string) => {
+  choice.choose(id)
+  location.assign('/')
+}
+const leaveAccount = () => {
+  choice.forget()
+  location.assign('/')
+}
 
 const root = document.getElementById('app')
 if (root) {
   render(
-    <ServicesContext.Provider value={{ calls, session, live, clock }}>
+    <ServicesContext.Provider value={{ calls, session, live, clock, switchAccount, leaveAccount }}>
       <QueryClientProvider client={queries}>
         <App />
       </QueryClientProvider>

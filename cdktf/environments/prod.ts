@@ -41,6 +41,7 @@ export const prod: EnvironmentInput = {
   functionsArchiveSha256: '0'.repeat(64),
   firebaseApiKey: `AIza${'0'.repeat(35)}`,
   acmeEmail: 'hostmaster@oguzhanb.com',
+  mailFrom: 'PortTunneler <no-reply@oguzhanb.com>',
   alertEmail: 'oncall@oguzhanb.com',
   repository: 'oguzhanb/porttunneler',
 }

@@ -146,6 +146,17 @@ describe('an agent that cannot keep anything', () => {
 })
 
 describe('agent id', () => {
+  test('two people who share the user of a system have an id each, and the first keeps the one of before', async () => {
+    const state = join(folder, 'shared')
+    const before = await readAgentId(state, nowMs)
+    const ada = await readAgentId(state, nowMs, 'usr_ada')
+    const bob = await readAgentId(state, nowMs, 'usr_bob')
+    expect([ada === before, bob === ada]).toEqual([true, false])
+    expect(await readAgentId(state, nowMs, 'usr_bob')).toBe(bob)
+    expect(await readAgentId(state, nowMs, 'usr_ada')).toBe(ada)
+    expect(await readAgentId(state, nowMs), 'PTUN_KEY does not say whose it is').toBe(ada)
+  })
+
   test('one that found no room is kept as soon as there is some, and told once', async () => {
     const state = join(folder, 'no-room')
     await writeFile(state, 'a file stands in the way')

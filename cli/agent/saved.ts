@@ -32,7 +32,12 @@ const savedSchema = z.object({
 })
 type Saved = z.infer<typeof savedSchema>
 
-const agentSchema = z.object({ agent: z.string().regex(/^agt_[0-9a-z]{26}$/) })
+const agentSchema = z.object({
+  agent: z.string().regex(/^agt_[0-9a-z]{26}$/),
+  /** Whose it is; releases up to 0.1 did not say. */
+  member: z.string().optional(),
+})
+type AgentFile = z.infer<typeof agentSchema>
 
 /** Files of leases that nobody used for this long are removed. */
 const keptMs = 30 * 86_400_000
@@ -50,12 +55,15 @@ export type AgentState = {
   readonly failure?: PortTunnelerError
 }
 
-/** An agent without a writable folder still works, as a different one each time. */
-export async function openState(env: Environment, nowMs: number): Promise<AgentState> {
+/**
+ * An agent without a writable folder still works, as a different one each time.
+ * @param member the person who signed in, if that is known
+ */
+export async function openState(env: Environment, nowMs: number, member?: string): Promise<AgentState> {
   let folder: string | undefined
   try {
     folder = stateFolder(env)
-    return { folder, agent: await readAgentId(folder, nowMs) }
+    return { folder, agent: await readAgentId(folder, nowMs, member) }
   } catch (error) {
     if (!isFailure(error, 'cli.folder')) throw error
     return { agent: newId('agt', nowMs), failure: error, ...(folder !== undefined && { folder }) }
@@ -63,27 +71,41 @@ export async function openState(env: Environment, nowMs: number): Promise<AgentS
 }
 
 /**
- * The id of this user on this machine, made at the first run.
+ * The id of this user on this machine, made at the first run. Two people who share the user of a system have an id
+ * each: with one, each would take the other's tunnels over without being asked.
  * @throws cli.folder
  */
-export async function readAgentId(folder: string, nowMs: number): Promise<string> {
+export async function readAgentId(folder: string, nowMs: number, member?: string): Promise<string> {
   const path = join(folder, 'agent.json')
   // Also at later runs: an older release may have made it with a wider mode.
   await makePrivateFolder(folder)
   const known = await readAgentFile(path)
-  if (known) return known
+  const isMine = member === undefined || known?.member === undefined || known.member === member
+  if (known && !isMine) return makeAgentId(join(folder, `agent-${digest(member)}.json`), nowMs, member)
+  if (!known) return makeAgentId(path, nowMs, member)
+  const { agent } = known
+  // From now on it is theirs alone.
+  if (member !== known.member && member !== undefined)
+    await writePrivateFile(path, textOfAgent({ agent, member }))
+  return agent
+}
+
+async function makeAgentId(path: string, nowMs: number, member: string | undefined): Promise<string> {
+  const known = await readAgentFile(path)
+  if (known) return known.agent
   const agent = newId('agt', nowMs)
+  const text = textOfAgent({ agent, ...(member !== undefined && { member }) })
   try {
     // 'wx': when two first runs meet, the second one reads what the first one wrote.
-    await writeFile(path, textOfAgent(agent), { mode: 0o600, flag: 'wx' })
+    await writeFile(path, text, { mode: 0o600, flag: 'wx' })
     return agent
   } catch (cause) {
     const isThere = errnoOf(cause) === 'EEXIST'
     const winner = isThere ? await readAgentFile(path) : undefined
-    if (winner) return winner
+    if (winner) return winner.agent
     if (isThere) {
       // An earlier run had no room for what it began to write.
-      await writePrivateFile(path, textOfAgent(agent))
+      await writePrivateFile(path, text)
       return agent
     }
     throw fail('cli.folder', `${path} cannot be written${sayFileError(cause)}.`, {
@@ -92,13 +114,13 @@ export async function readAgentId(folder: string, nowMs: number): Promise<string
   }
 }
 
-function textOfAgent(agent: string): string {
-  return `${JSON.stringify({ agent })}\n`
+function textOfAgent(file: AgentFile): string {
+  return `${JSON.stringify(file)}\n`
 }
 
-async function readAgentFile(path: string): Promise<string | undefined> {
+async function readAgentFile(path: string): Promise<AgentFile | undefined> {
   const text = await readFile(path, 'utf8').catch(() => '')
-  return agentSchema.safeParse(parse(text)).data?.agent
+  return agentSchema.safeParse(parse(text)).data
 }
 
 export type SavedLeasesOptions = {
@@ -134,7 +156,7 @@ export class SavedLeases {
     const { unkeptAgent } = options
     if (folder === undefined || unkeptAgent === undefined) return
     this.#isLost = true
-    this.#unsaved.set(join(folder, 'agent.json'), textOfAgent(unkeptAgent))
+    this.#unsaved.set(join(folder, 'agent.json'), textOfAgent({ agent: unkeptAgent }))
     this.#tryAgain()
   }
 

@@ -14,7 +14,7 @@ type Page<T> = { readonly items: readonly T[]; readonly next?: string | undefine
 export type MoveOptions = {
   readonly tunnel?: string
   readonly anyTunnel?: boolean
-  readonly account?: string
+  readonly toAccount?: string
 }
 
 /** What differs between names and ports. */
@@ -164,10 +164,11 @@ export async function releaseKept<T extends Kept>(
 export async function moveKept<T extends Kept>(
   context: Context,
   noun: Noun<T>,
-  { text, to: { tunnel, anyTunnel = false, account } }: { readonly text: string; readonly to: MoveOptions },
+  { text, to }: { readonly text: string; readonly to: MoveOptions },
 ): Promise<number> {
+  const { tunnel, anyTunnel = false, toAccount: account } = to
   if ([tunnel !== undefined, anyTunnel, account !== undefined].filter(Boolean).length !== 1)
-    throw fail('cli.usage', 'Say where to: --tunnel <name>, --any-tunnel, or --account <id>.')
+    throw fail('cli.usage', 'Say where to: --tunnel <name>, --any-tunnel, or --to-account <id>.')
   const { client } = await connectApi(context)
   const kept = await find(client, noun, text)
   const what = noun.sayOf(kept)

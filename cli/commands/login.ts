@@ -6,7 +6,7 @@ import { hostname } from 'node:os'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { type Context, clientFor, say, serverOf, tell } from '../context.ts'
-import { type Credential, readCredential, type StoredCredential, storeCredential } from '../credentials.ts'
+import { type StoredCredential, storeCredential, storedFor } from '../credentials.ts'
 import { formatDate } from '../output/format.ts'
 import { obtainKey } from './device-flow.ts'
 
@@ -19,7 +19,8 @@ export type LoginOptions = {
 /** @throws login.denied, login.expired, login.unsafe, server.* */
 export async function login(context: Context, { browser, admin = false }: LoginOptions): Promise<number> {
   const server = await serverOf(context)
-  const before = await storedBefore(context, server)
+  // An unusable file is reported before the browser opens, not after the approval.
+  await storedFor(context.env, server)
   const client = await clientFor(context, server)
   const device = `${hostname()} (${process.platform})`.slice(0, 80)
   const scope = admin ? 'read tunnels admin' : 'read tunnels'
@@ -31,9 +32,10 @@ export async function login(context: Context, { browser, admin = false }: LoginO
     keyId: token.key_id,
     account: me.account,
     accountName: me.accountName,
+    ...(me.member !== undefined && { member: me.member }),
     savedAt: context.clock.now(),
   }
-  await storeCredential(context.env, server, stored)
+  const before = await storeCredential(context.env, server, stored)
   if (before) await revokeOld(context, server, before)
   say(context, `Signed in to ${server} as ${me.email ?? me.accountName}.`)
   const limits = limitsOf(context, token)
@@ -51,21 +53,10 @@ function limitsOf({ clock }: Context, { expires_in: seconds }: { readonly expire
   return `The key of this device ends on ${formatDate(clock.now() + seconds * 1_000)}; ptun login makes a new one.`
 }
 
-/** Read first: an unusable file must be reported before the browser opens, not after the approval. */
-async function storedBefore(context: Context, server: string): Promise<Credential | undefined> {
-  const { PTUN_KEY: _, ...env } = context.env
-  try {
-    return await readCredential(env, server)
-  } catch (error) {
-    if (isFailure(error, 'login.missing')) return undefined
-    throw error
-  }
-}
-
 /** The key that the new one replaces. If it cannot be revoked it stays in the list, and the user is told. */
-async function revokeOld(context: Context, server: string, credential: Credential): Promise<void> {
-  const { keyId } = credential
+async function revokeOld(context: Context, server: string, { key, keyId }: StoredCredential): Promise<void> {
   if (!keyId) return
+  const credential = { key: new Secret(key), from: 'file' } as const
   try {
     await (await clientFor(context, server, credential)).revokeKey(keyId)
   } catch (error) {

@@ -7,7 +7,7 @@ import { forgetCredential } from '../credentials.ts'
 /** @throws login.unsafe, login.damaged, cli.server, cli.folder */
 export async function logout(context: Context): Promise<number> {
   const server = await serverOf(context)
-  const stored = await forgetCredential(context.env, server)
+  const stored = await forgetCredential(context.env, server, context.account)
   if (!stored) {
     say(context, `You were not signed in to ${server}.`)
     tell(context, { event: 'logout.done', server, revoked: false })

@@ -53,9 +53,9 @@ export async function serve(
 ): Promise<number> {
   const { env, clock, random } = context
   const connection = await connectApi(context)
-  const { server } = connection
+  const { server, credential } = connection
   const account = accountOf(connection)
-  const { agent, folder, failure: stateFailure } = await openState(env, clock.now())
+  const { agent, folder, failure: stateFailure } = await openState(env, clock.now(), credential.member)
   const runtime = folderOrNone(() => runtimeFolder(env))
   const running = await readRunning(runtime, connection, clock)
   if (!takeover) refuseDoubles(running, wanted)

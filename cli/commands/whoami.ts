@@ -2,7 +2,7 @@
 
 import type { Me } from '@porttunneler/shared/api/schemas/accounts'
 import { type Context, connectApi, say, tell } from '../context.ts'
-import { credentialsPath } from '../credentials.ts'
+import { credentialsPath, storedFor } from '../credentials.ts'
 import { formatTable } from '../output/format.ts'
 
 /** @throws login.*, server.*, and the API's errors */
@@ -10,6 +10,8 @@ export async function whoami(context: Context): Promise<number> {
   const { client, server, credential } = await connectApi(context)
   const me = await client.me()
   const source = credential.from === 'file' ? credentialsPath(context.env) : 'PTUN_KEY'
+  const others = (await storedFor(context.env, server)).filter(({ account }) => account !== me.account)
+  const nameOf = ({ accountName, account }: (typeof others)[number]) => `${accountName} (${account})`
   const rows = [
     ['Account', `${me.accountName} (${me.account})`],
     ...(me.email ? [['User', me.email]] : []),
@@ -18,6 +20,7 @@ export async function whoami(context: Context): Promise<number> {
     ['Plan', `${me.plan}: ${me.limits.tunnelsOnline} tunnels online, keeps ${keeps(me.limits)}`],
     ['Server', server],
     ['Key from', source],
+    ...(others.length > 0 ? [['Also', others.map(nameOf).join(', ')]] : []),
   ]
   say(context, ...formatTable(rows))
   tell(context, { event: 'me', server, source, ...me })

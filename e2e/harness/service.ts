@@ -29,6 +29,8 @@ export type People = {
    * @returns a token of theirs
    */
   signUp(email: string, code?: string): Promise<string>
+  /** Waits for a mail with this in its subject. @returns its text; undefined where mails go elsewhere */
+  readonly mailTo?: (email: string, subject: string) => Promise<string>
   /** @returns what `ptunctl` prints */
   operator(...words: string[]): Promise<unknown>
 }

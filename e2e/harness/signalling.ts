@@ -161,7 +161,13 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
   const principals = new Principals(control)
   const addressOf = () => host
   const mounts = [
-    signInRoutes({ identity, addressOf, isHttps: () => false, isOpen: true, admit: async () => {} }),
+    signInRoutes({
+      identity,
+      addressOf,
+      isHttps: () => false,
+      admit: async () => {},
+      isInvited: async () => false,
+    }),
   ]
   const api = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, rates: noRates })
   const listening = await listen((asked, env) => api.fetch(asked, env), { host, port: 0, clock })

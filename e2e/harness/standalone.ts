@@ -123,6 +123,7 @@ export async function startStandaloneService({ env, yaml }: ServiceSettings = {}
     },
     people: {
       signUp: (email, code) => joinByMail({ program, folder, file }, { email, password, code }),
+      mailTo: (email, subject) => mailTo(folder, { email, subject }),
       operator: async (...words) => {
         const args = ['ptunctl/ptunctl.js', '--data', folder, '--json', ...words]
         return JSON.parse((await runProgram('node', args)).stdout)
@@ -175,12 +176,25 @@ export async function joinByMail(
       signal: AbortSignal.timeout(20_000),
     })
   await post('register', { email, code })
-  const mails = join(folder, 'mail')
-  const token = await eventually('the mail with the link', async () => {
-    const texts = readdirSync(mails).map((name) => readFileSync(join(mails, name), 'utf8'))
-    const letter = texts.find((text) => text.includes(`To: ${JSON.stringify(email)}`))
-    return /token=(\S+)/.exec(letter ?? '')?.[1]
-  })
+  const letter = await mailTo(folder, { email, subject: 'Your PortTunneler account' })
+  const token = /token=(\S+)/.exec(letter)?.[1]
   const answer = await post('register/confirm', { token, password })
   return tokensSchema.parse(await answer.json()).accessToken
+}
+
+/** Waits for the mail, which is a file. @returns its text */
+function mailTo(
+  folder: string,
+  { email, subject }: { readonly email: string; readonly subject: string },
+): Promise<string> {
+  const mails = join(folder, 'mail')
+  return eventually(`a mail to ${email}: ${subject}`, async () => {
+    const names = readdirSync(mails, { encoding: 'utf8' }).filter((name) => name.endsWith('.txt'))
+    const texts = names.map((name) => readFileSync(join(mails, name), 'utf8'))
+    return texts.find((text) => {
+      const [, to, about = ''] = /^To: (.*)\nSubject: (.*)$/m.exec(text) ?? []
+      // An empty rest: it is still being written.
+      return to === JSON.stringify(email) && about.includes(subject) && text.endsWith('\n')
+    })
+  })
 }

@@ -5,7 +5,7 @@
 import { posix } from 'node:path'
 import { isTest, type Source, type Violation, violation } from './sources.ts'
 
-const sharedLayers = ['base', 'protocol', 'http', 'mux', 'api', 'control', 'dns', 'testing'] as const
+const sharedLayers = ['base', 'protocol', 'http', 'mux', 'api', 'control', 'dns', 'mail', 'testing'] as const
 type Layer =
   | (typeof sharedLayers)[number]
   | 'service'
@@ -22,7 +22,7 @@ type Layer =
 const contract = /^shared\/api\/(schemas\/|client|problem\b)/
 
 const dataPlane: readonly Layer[] = ['base', 'protocol', 'http', 'mux', 'api']
-const controlPlane: readonly Layer[] = ['base', 'protocol', 'api', 'control', 'dns', 'service']
+const controlPlane: readonly Layer[] = ['base', 'protocol', 'api', 'control', 'dns', 'mail', 'service']
 
 /** Every layer may import itself. Tests of a layer may also import `testing`. */
 const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
@@ -33,8 +33,9 @@ const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
   api: ['base', 'protocol'],
   control: ['base', 'protocol', 'api'],
   dns: ['base', 'control'],
+  mail: ['base', 'control'],
   service: ['base', 'protocol', 'api', 'control'],
-  testing: ['base', 'protocol', 'http', 'mux', 'api', 'control', 'dns', 'service'],
+  testing: ['base', 'protocol', 'http', 'mux', 'api', 'control', 'dns', 'mail', 'service'],
   cli: dataPlane,
   'relay-vm': dataPlane,
   functions: controlPlane,
@@ -64,6 +65,7 @@ const sharedPackages = [
   'ulid',
   'tldts',
   'dns-packet',
+  'nodemailer',
   'vitest',
   'fast-check',
 ]
@@ -114,8 +116,9 @@ export function isEntryPoint(path: string): boolean {
   return /(^|\/)main\.tsx?$/.test(path) || /^functions\/[^/]+\.ts$/.test(path) || /^bench\//.test(path)
 }
 
+/** `shared/mail` speaks SMTP for both shells. */
 function isPlatform(path: string): boolean {
-  return path.includes('/platform/')
+  return path.includes('/platform/') || path.startsWith('shared/mail/')
 }
 
 /** Real parts instead of mocks: rules are tested on the store of one machine, and the client on the API itself. */

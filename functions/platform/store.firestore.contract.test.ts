@@ -15,6 +15,7 @@ import { describeReservations } from '@porttunneler/shared/testing/reservations.
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
+import { describeTeam } from '@porttunneler/shared/testing/team.contract'
 import { describeUsage } from '@porttunneler/shared/testing/usage.contract'
 import { describeWildcards } from '@porttunneler/shared/testing/wildcards.contract'
 import { describeWrongClock } from '@porttunneler/shared/testing/wrong-clock.contract'
@@ -44,6 +45,7 @@ withEmulators(({ firestore }) => {
   describeWildcards('firestore', make)
   describeNames('firestore', make)
   describeReservations('firestore', make)
+  describeTeam('firestore', make)
   describeClaims('firestore', make)
   describeCertificates('firestore', make)
   describeAgentCertificates('firestore', make)

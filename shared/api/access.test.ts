@@ -13,6 +13,7 @@ import { createKey } from '../control/keys.ts'
 import { addMember, createService } from '../control/members.ts'
 import { queries } from '../control/query-table.ts'
 import { reserveName, reservePort } from '../control/reserving.ts'
+import { invite } from '../control/team/invitations.ts'
 import type { Role, Scope } from './schemas/access.ts'
 
 const agent = newId('agt', 1)
@@ -44,6 +45,11 @@ const rows: readonly Row[] = [
   ['POST /v1/members', 'oa', { name: 'ci', role: 'developer' }],
   ['PATCH /v1/members/{member}', 'oa', { role: 'viewer' }],
   ['DELETE /v1/members/{member}', 'oa'],
+  // A service owns no account; callers with the right are told so.
+  ['POST /v1/members/{member}/ownership', 'o', undefined, 403],
+  ['GET /v1/invitations', 'oaA'],
+  ['POST /v1/invitations', 'oa', { email: 'new@example.com', role: 'viewer' }],
+  ['DELETE /v1/invitations/{invitation}', 'oa'],
   ['GET /v1/keys', 'oadA'],
   ['POST /v1/keys', 'oad', { name: 'ci', scopes: ['read'] }],
   ['DELETE /v1/keys/{key}', 'oaA'],
@@ -85,6 +91,10 @@ const rows: readonly Row[] = [
 ]
 /** A person may always call these, whatever their roles. */
 const ofPeople = ['GET /v1/accounts']
+/** The same; these need an invitation, and say that there is none. */
+const withInvitation = ['POST /v1/invitations/read', 'POST /v1/invitations/accept']
+/** For operators in person; others are told so. */
+const ofOperators = ['GET /v1/mails', 'GET /v1/mails/{mail}']
 const withoutCaller = [
   'GET /v1/health',
   'GET /v1/config',
@@ -93,6 +103,8 @@ const withoutCaller = [
   'POST /v1/accounts',
   'POST /v1/wait-list',
   'POST /v1/wait-list/confirm',
+  'GET /v1/mails/off/{token}',
+  'POST /v1/mails/off/{token}',
   'POST /v1/device/authorize',
   'POST /v1/device/token',
   'POST /v1/relays/enrol',
@@ -137,6 +149,7 @@ async function makeWorld() {
   await reserveName(control, owner, { name: 'db' })
   await reservePort(control, owner, { port: 20_010 })
   await addDomain(control, owner, { host: 'app.example.com' })
+  const invitation = await invite(control, owner, { email: 'guest@example.com', role: 'viewer' })
   // What people's memberships were before is forgotten.
   t.clock.advance(31_000)
   return {
@@ -151,6 +164,8 @@ async function makeWorld() {
       '{tunnel}': tunnel,
       '{key}': victim.key.id,
       '{member}': other.id,
+      '{invitation}': invitation.id,
+      '{mail}': '2026-01-01T00-00-00.000Z-01234567',
       '{userCode}': 'BCDF-GHJK',
     },
     viewer,
@@ -206,7 +221,13 @@ describe('access: every route by everybody', () => {
       const described = Object.entries(paths).flatMap(([path, operations]) =>
         Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
       )
-      const known = [...rows.map(([route]) => route), ...ofPeople, ...withoutCaller]
+      const known = [
+        ...rows.map(([route]) => route),
+        ...ofPeople,
+        ...withInvitation,
+        ...ofOperators,
+        ...withoutCaller,
+      ]
       expect(described.filter((route) => !route.includes('/v1/auth/')).toSorted()).toEqual(known.toSorted())
     }))
 
@@ -257,6 +278,29 @@ describe('access: every route by everybody', () => {
       for (const [who, token] of Object.entries(w.tokens)) {
         const { status } = await ask(w, [route, ''], { token })
         expect([who, status]).toEqual([who, everybody.includes(who) ? 200 : 403])
+      }
+      expect(await ask(w, [route, ''], {})).toMatchObject({ status: 401 })
+    }),
+  )
+
+  test.each(withInvitation)('%s: every person, and no key', (route) =>
+    inWorld(async (w) => {
+      for (const [who, token] of Object.entries(w.tokens)) {
+        const asked = await ask(w, [route, '', { token: 'none' }], { token })
+        expect([who, asked]).toEqual([
+          who,
+          everybody.includes(who) ? { status: 404, code: 'PT-1116' } : { status: 403, code: 'PT-1107' },
+        ])
+      }
+      expect(await ask(w, [route, '', { token: 'none' }], {})).toMatchObject({ status: 401 })
+    }),
+  )
+
+  test.each(ofOperators)('%s: nobody but operators, however high their role', (route) =>
+    inWorld(async (w) => {
+      for (const [who, token] of Object.entries(w.tokens)) {
+        const { code } = await ask(w, [route, ''], { token })
+        expect([who, code]).toEqual([who, everybody.includes(who) ? 'PT-1101' : 'PT-1107'])
       }
       expect(await ask(w, [route, ''], {})).toMatchObject({ status: 401 })
     }),

@@ -20,8 +20,10 @@ import { certificateRoutes } from './routes/certificates.ts'
 import { deviceRoutes, oauthProblem } from './routes/device.ts'
 import { domainRoutes } from './routes/domains.ts'
 import { feedbackRoutes } from './routes/feedback.ts'
+import { invitationRoutes } from './routes/invitations.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { leaseRoutes } from './routes/leases.ts'
+import { mailRoutes } from './routes/mails.ts'
 import { memberRoutes } from './routes/members.ts'
 import { relayRoutes } from './routes/relays.ts'
 import { nameRoutesOf, portRoutesOf } from './routes/reservations.ts'
@@ -68,7 +70,9 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     memberRoutes(deps),
     waitListRoutes(deps),
     feedbackRoutes(deps),
-    accountRoutes(),
+    invitationRoutes(deps),
+    mailRoutes(deps),
+    accountRoutes(deps),
     auditRoutes(deps, cursors),
     keyRoutes(cursors),
     tunnelRoutes(cursors),

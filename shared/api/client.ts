@@ -6,6 +6,7 @@
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { reservationCalls } from './client-reservations.ts'
+import { teamCalls } from './client-team.ts'
 import * as accounts from './schemas/accounts.ts'
 import * as audit from './schemas/audit.ts'
 import * as certificates from './schemas/certificates.ts'
@@ -32,6 +33,7 @@ export function makeClient(options: ClientOptions) {
   return {
     ...serviceCalls(options),
     ...accountCalls(options),
+    ...teamCalls(options),
     ...auditCalls(options),
     ...signInCalls(options),
     ...deviceCalls(options),
@@ -98,28 +100,9 @@ function accountCalls(options: ClientOptions) {
     /** The answer has the secret, only this once. */
     createKey: (json: In<typeof accounts.keyCreateSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/keys', answer: accounts.keyCreatedSchema, json }, o),
-    /** The signed-in person's accounts: values for the header PortTunneler-Account. */
-    accounts: (o?: CallOptions) =>
-      call(options, { method: 'GET', path: '/v1/accounts', answer: accounts.accountChoicesSchema }, o),
     /** With an invite code, for a person without an account. */
     createAccount: (json: In<typeof accounts.accountCreateSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/accounts', answer: accounts.accountChoicesSchema, json }, o),
-    members: (o?: CallOptions) =>
-      call(options, { method: 'GET', path: '/v1/members', answer: accounts.membersSchema }, o),
-    createServiceMember: (json: In<typeof accounts.serviceCreateSchema>, o?: CallOptions) =>
-      call(options, { method: 'POST', path: '/v1/members', answer: accounts.memberSchema, json }, o),
-    changeMember: (member: string, json: In<typeof accounts.memberUpdateSchema>, o?: CallOptions) =>
-      call(
-        options,
-        { method: 'PATCH', path: `/v1/members/${encodeURIComponent(member)}`, answer: nothing, json },
-        o,
-      ),
-    removeMember: (member: string, o?: CallOptions) =>
-      call(
-        options,
-        { method: 'DELETE', path: `/v1/members/${encodeURIComponent(member)}`, answer: nothing },
-        o,
-      ),
     revokeKey: (key: string, o?: CallOptions) =>
       call(options, { method: 'DELETE', path: `/v1/keys/${encodeURIComponent(key)}`, answer: nothing }, o),
     usage: (query: In<typeof service.usageQuerySchema> = {}, o?: CallOptions) => {

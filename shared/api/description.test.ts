@@ -97,6 +97,8 @@ const things: Readonly<Record<string, (() => Promise<string>) | undefined>> = {
     return headers.get('location') ?? ''
   },
   '/v1/keys/{key}': async () => `/v1/keys/${(await make('/v1/keys', { name: 'x', scopes: ['read'] })).id}`,
+  '/v1/invitations/{invitation}': async () =>
+    `/v1/invitations/${(await make('/v1/invitations', { email: 'bob@example.com', role: 'viewer' })).id}`,
   '/v1/members/{member}': async () => `/v1/members/${t.owner.member}`,
   '/v1/account': async () => '/v1/account',
 }

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { codes, type ErrorEntry, keyOfCode, type PortTunnelerError } from '../base/errors.ts'
+import { escapeHtml } from '../base/html.ts'
 
 const style = `
   :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
@@ -47,6 +48,11 @@ export function refusalPage({ code, detail, entry }: PortTunnelerError): Respons
   })
 }
 
+/** A page about this very request: never kept by a cache. @param body HTML */
+export function plainPage(title: string, body: string): Response {
+  return new Response(page(title, body), { headers: { ...headers, 'cache-control': 'no-store' } })
+}
+
 /** The page of one code, or undefined when there is no such code. */
 function errorPage(code: string, detail?: string): string | undefined {
   const key = keyOfCode(code)
@@ -75,10 +81,4 @@ function page(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>${escapeHtml(title)} - PortTunneler</title>
 <style>${style}</style></head><body>${body}</body></html>`
-}
-
-/** Text as HTML text or as a quoted attribute. */
-export function escapeHtml(text: string): string {
-  const names: Record<string, string> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": '#39' }
-  return text.replace(/[&<>"']/g, (character) => `&${names[character]};`)
 }

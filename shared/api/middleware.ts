@@ -37,13 +37,14 @@ export const identifyRequest: Middleware = async (c, next) => {
   await next()
 }
 
-/** API answers are never pages, never shown in frames, and not cached unless a route says so. */
+/** API answers are never shown in frames, load nothing, and are not cached; few are pages, and say so themselves. */
 export const secureAnswers: Middleware = async (c, next) => {
   await next()
   const { headers } = c.res
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store')
   headers.set('x-content-type-options', 'nosniff')
-  headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
+  if (!headers.has('content-security-policy'))
+    headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
   headers.set('referrer-policy', 'no-referrer')
 }
 

@@ -16,6 +16,7 @@ import { nameCodes } from './codes/names.ts'
 import { operatorCodes } from './codes/operator.ts'
 import { releaseCodes } from './codes/release.ts'
 import { standaloneCodes } from './codes/standalone.ts'
+import { teamCodes } from './codes/team.ts'
 import { upstreamCodes } from './codes/upstream.ts'
 import { visitorCodes } from './codes/visitor.ts'
 import { wireCodes } from './codes/wire.ts'
@@ -39,6 +40,7 @@ export type ErrorEntry = {
 export const codes = {
   ...apiCodes,
   ...accountCodes,
+  ...teamCodes,
   ...leaseCodes,
   ...nameCodes,
   ...domainCodes,

@@ -26,6 +26,8 @@ import { queries } from './query-table.ts'
 import { freshQuota } from './quota.ts'
 import { quotas } from './quota-documents.ts'
 import { isAhead } from './stored-times.ts'
+import { lookToTellTeam } from './team/letters.ts'
+import { isInvited } from './team/open-invitations.ts'
 import { findWaiting } from './wait-list.ts'
 
 /** A person and every account that they are a member of, oldest membership first. */
@@ -100,9 +102,11 @@ async function createAccount(
   { plan, invite }: NewAccount,
 ): Promise<Memberships> {
   const { registration, defaultPlan } = control.settings
-  // Local sign-in refuses strangers itself; at Firebase anybody can sign up.
-  if (control.identity.kind === 'firebase' && registration === 'closed') throw fail('auth.closed')
-  if (registration === 'beta' && plan === undefined && invite === undefined) throw fail('auth.invite')
+  const mayMake =
+    registration === 'open' || plan !== undefined || (registration === 'beta' && invite !== undefined)
+  // A guest gets no account: the invitation leads into another's.
+  const isGuest = !mayMake && claims.emailVerified && (await isInvited(control, claims.email))
+  if (!mayMake && !isGuest) throw fail(registration === 'closed' ? 'auth.closed' : 'auth.invite')
   const nowMs = control.clock.now()
   const account = newId('acc', nowMs)
   const { email, emailVerified, subject } = claims
@@ -128,6 +132,7 @@ async function createAccount(
         validSince: 0,
         providers: [provider],
       })
+    if (isGuest) return { user, members: [] }
     const begin = { createdAt: nowMs, periodAnchor: nowMs }
     const fresh = { status: 'active', statusVersion: 1, overrides: {}, ...begin } as const
     const details = { plan: plan ?? place?.plan ?? defaultPlan, ...(place && { invite: place.invite }) }
@@ -258,6 +263,8 @@ export async function setAccountStatus(
     if (!before) throw fail('api.not_found')
     if (before.data.status === 'closed') throw fail('account.closed')
     const asks = status === 'closed' ? [await look(tx, wish, nowMs), await look(tx, later, nowMs)] : []
+    if (status === 'suspended')
+      asks.push(await lookToTellTeam(tx, { event: 'suspended', account, user: '' }, nowMs))
     const version = before.data.statusVersion + 1
     const closed = status === 'closed' ? { closedAt: nowMs } : {}
     tx.set(before.ref, { ...before.data, status, statusVersion: version, ...closed })

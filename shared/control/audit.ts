@@ -30,6 +30,8 @@ export type AuditAction =
   | 'key.revoked'
   | 'device.approved'
   | 'device.denied'
+  | 'member.invited'
+  | 'member.uninvited'
   | 'member.added'
   | 'member.changed'
   | 'member.removed'

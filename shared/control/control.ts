@@ -5,6 +5,7 @@ import { RelaySecrets } from './certificates/relay-secrets.ts'
 import { ClaimLanes } from './claim-lane.ts'
 import { Flags } from './flags.ts'
 import { FreeEndpoints } from './free-endpoints.ts'
+import { OffLinks } from './mail/off-links.ts'
 import type { PlanName } from './plans.ts'
 import type { Platform, Store } from './platform.ts'
 import { ProxyNetworks } from './proxy-networks.ts'
@@ -48,6 +49,7 @@ export type Control = Platform & {
   readonly relaySecrets: RelaySecrets
   readonly proxyNetworks: ProxyNetworks
   readonly flags: Flags
+  readonly offLinks: OffLinks
 }
 
 /** What an account's calls get: everything, but only that account's part of the store. */
@@ -89,5 +91,6 @@ export function makeControl(
     relaySecrets: new RelaySecrets({ store, vault }),
     proxyNetworks: new ProxyNetworks({ store, clock }),
     flags: new Flags({ store, clock, log }),
+    offLinks: new OffLinks({ store, vault }),
   }
 }

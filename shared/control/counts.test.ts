@@ -15,6 +15,8 @@ import { countLate } from './books/late.ts'
 import { EndedSignIns } from './ended-sign-ins.ts'
 import { roundsMs, Worker } from './jobs/worker.ts'
 import { createKey } from './keys.ts'
+import { notifyPeople } from './mail/notices.ts'
+import { sendMails } from './mail/sending.ts'
 import { syncRelay } from './relays.ts'
 
 /** Assumptions about users; the rest follows from the code. Rates are per tunnel and hour. */
@@ -64,6 +66,7 @@ const app = makeApi({
   enrolment: t.relayIdentity,
 })
 const rollUps = new Worker({ control, kinds: [countUsageJob(control), countLate(control)], atOnce: 4 })
+const mailer = new Worker({ control, kinds: [notifyPeople(control), sendMails(control)], atOnce: 4 })
 /** The cost of a roll-up that finds nothing. */
 let idle = { reads: 0, writes: 0 }
 const people: Agent[] = []
@@ -165,6 +168,8 @@ beforeAll(async () => {
     await claim(agent)
     people.push(agent)
   }
+  // Mails about new keys, which are no cost of an hour.
+  for (let round = 0; round < 2; round++) await mailer.round(60_000)
 })
 afterAll(() => t.close())
 

@@ -13,8 +13,10 @@ import { type Caller, requirePerson, roleOf } from './caller.ts'
 import type { Control } from './control.ts'
 import { withCounts } from './counting.ts'
 import { type DeviceCodeDoc, deviceCodes, members } from './documents.ts'
+import { kick } from './jobs/kick.ts'
 import { deviceKeyMs } from './key-expiry.ts'
 import { type CreatedKey, countsFrom, readKeyRoom, withKeyRoom, writeKey } from './keys.ts'
+import { lookToNotify } from './mail/notices.ts'
 import { limitsOf } from './plans.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -162,7 +164,9 @@ export type PollResult = { readonly created: CreatedKey } | { readonly error: Po
 export async function pollDevice(control: Control, deviceCode: string, from: string): Promise<PollResult> {
   const ref = deviceCodes.ref(hashSecret(deviceCode))
   const nowMs = control.clock.now()
+  let jobs: readonly string[] = []
   const poll = async (tx: Transaction): Promise<PollResult> => {
+    jobs = []
     const found = await tx.get(ref)
     if (!found || found.data.state === 'used') return { error: 'invalid_grant' }
     const { data } = found
@@ -190,14 +194,20 @@ export async function pollDevice(control: Control, deviceCode: string, from: str
         const owner = { account, member: user, actor: user, from, limits: limitsOf(owned) }
         // Check again: others may have been approved earlier and have taken the last place since.
         const quota = await readKeyRoom(tx, owner)
+        const told = { event: 'key', user, name: data.device || 'ptun', from } as const
+        const tell = await lookToNotify(tx, told, { account, nowMs })
         tx.set(ref, { ...data, state: 'used' })
         const input = { name: data.device || 'ptun', scopes: granted }
         const options = { input, quota, nowMs: countsFrom(member.data, nowMs), lifeMs: deviceKeyMs }
-        return { created: writeKey(tx, owner, options) }
+        const created = writeKey(tx, owner, options)
+        jobs = [tell()]
+        return { created }
       }
       default:
         throw new Error('a used code was polled')
     }
   }
-  return withCounts(control, () => control.store.transact(poll))
+  const result = await withCounts(control, () => control.store.transact(poll))
+  await kick(control, jobs)
+  return result
 }

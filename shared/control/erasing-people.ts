@@ -8,6 +8,7 @@ import { fail } from '../base/errors.ts'
 import type { Control } from './control.ts'
 import { identities, type MemberDoc, operators, users } from './documents.ts'
 import type { RunningJob } from './jobs/jobs.ts'
+import { addressRef } from './mail/addresses.ts'
 import type { Doc, Forgotten, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 import { erasedIdentity } from './tombstones.ts'
@@ -49,6 +50,7 @@ async function erasePerson(
   await job.advance(rest, async (tx) => {
     tx.delete(users.ref(person.id))
     tx.delete(waitingRef(person.email))
+    tx.delete(addressRef(person.email))
     for (const subject of person.subjects) tx.set(identities.ref(subject), erasedIdentity(nowMs))
   })
 }

@@ -71,6 +71,7 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
   await eraseAll(control, job, { query: queries.allKeysOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.certificatesOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.feedbackOfAccount, ...plain })
+  await eraseAll(control, job, { query: queries.invitationsOfAccount, ...plain })
   await eraseMembers(control, job)
   if (!(await eraseAudit(control, job))) return job.pause(job.progress, clock.now() + sealWaitMs)
   await job.finish(async (tx) => {

@@ -13,6 +13,7 @@ import { withCounts } from './counting.ts'
 import { type KeyDoc, keys, type MemberDoc, members } from './documents.ts'
 import { kick } from './jobs/kick.ts'
 import { writeKeyExpiry } from './key-expiry.ts'
+import { lookToNotify } from './mail/notices.ts'
 import type { Page, QueryOptions, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { doubtQuota, lookToTake, type Quota, readQuota, writeQuota } from './quota.ts'
@@ -40,9 +41,9 @@ export async function createKey(
   input: NewKey,
   alsoWrite?: (tx: Transaction, key: Key) => void,
 ): Promise<CreatedKey> {
-  const { account, member: self } = caller
+  const { account, member: self, user, from } = caller
   const member = input.member ?? self
-  return withKeyRoom(control, caller, async (tx) => {
+  const [created, job] = await withKeyRoom(control, caller, async (tx) => {
     const found = await tx.get(members.ref(`${account}:${member}`))
     if (!found || (member !== self && found.data.name === undefined)) throw fail('api.not_found')
     if (member !== self) requirePermission(caller, 'keys.manage')
@@ -50,8 +51,13 @@ export async function createKey(
     requireUseful(input.scopes, permissionsOf(roleOf(found.data)))
     const quota = await readKeyRoom(tx, caller)
     const nowMs = countsFrom(found.data, control.clock.now())
-    return writeKey(tx, { ...caller, member }, { input, quota, nowMs, alsoWrite })
+    const told = { event: 'key', user: user?.id ?? '', name: input.name, from } as const
+    const tell = user && (await lookToNotify(tx, told, { account, nowMs }))
+    const made = writeKey(tx, { ...caller, member }, { input, quota, nowMs, alsoWrite })
+    return [made, tell?.()] as const
   })
+  if (job !== undefined) await kick(control, [job])
+  return created
 }
 
 /**

@@ -12,9 +12,12 @@ import type { AccountControl, Control } from './control.ts'
 import { withCounts } from './counting.ts'
 import { accounts, type MemberDoc, members, users } from './documents.ts'
 import { kick } from './jobs/kick.ts'
+import { addressRef, hasBounced } from './mail/addresses.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { lookToTake, type Quota, readQuota, writeQuota } from './quota.ts'
+import { invitationRef } from './team/invitation-documents.ts'
+import { lookToTellTeam } from './team/letters.ts'
 import { lookToUnserve, memberOf } from './unserve.ts'
 
 /** One page of a query, and far more than a team that shares one account of tunnels. */
@@ -27,7 +30,20 @@ export async function listMembers(control: Control, account: string): Promise<re
     limit: membersMax,
   })
   const people = await control.store.getAll(items.map(({ data }) => users.ref(data.user)))
-  return items.map(({ data }, index) => describeMember(data, people[index]?.data.email))
+  const emails = people.map((person) => person?.data.email)
+  const addresses = await control.store.getAll(
+    items.map(({ data }, index) => addressRef(emails[index] ?? data.user)),
+  )
+  const nowMs = control.clock.now()
+  return items.map(({ data }, index) => ({
+    ...describeMember(data, emails[index]),
+    ...(hasBounced(addresses[index]?.data, nowMs) && { mailRefused: true }),
+  }))
+}
+
+/** The address of a person; '' for a service. Needs the whole `control`, too. */
+export async function emailOf({ store }: Pick<Control, 'store'>, user: string): Promise<string> {
+  return (await store.get(users.ref(user)))?.data.email ?? ''
 }
 
 /** @throws member.limit */
@@ -60,10 +76,12 @@ export async function changeRole(
   { member: id, role }: { readonly member: string; readonly role: Role },
 ): Promise<void> {
   const nowMs = control.clock.now()
-  const job = await control.store.transact(async (tx) => {
-    const { found, others } = await readOne(tx, caller.account, id)
+  const { account } = caller
+  const jobs = await control.store.transact(async (tx) => {
+    const { found, others } = await readOne(tx, account, id)
     const before = roleOf(found.data)
-    const unserve = await lookToUnserve(tx, memberOf(caller.account, id), nowMs)
+    const unserve = await lookToUnserve(tx, memberOf(account, id), nowMs)
+    const tell = await lookToTellTeam(tx, { event: 'owner', account, user: id }, nowMs)
     requireAssign(caller, before)
     requireAssign(caller, role)
     if (found.data.name !== undefined && role === 'owner')
@@ -72,29 +90,92 @@ export async function changeRole(
     tx.set(found.ref, { ...found.data, role })
     const details = { from: before, to: role }
     writeAudit(tx, { ...entryOf(caller, id), action: 'member.changed', details }, nowMs)
-    return permissionsOf(role).has('tunnels.serve') ? undefined : unserve()
+    const asked = permissionsOf(role).has('tunnels.serve') ? [] : [unserve()]
+    return role === 'owner' && before !== 'owner' ? [...asked, tell()] : asked
   })
-  if (job !== undefined) await kick(control, [job])
+  await kick(control, jobs)
+}
+
+/**
+ * Makes another person an owner and the caller an admin, in one step: so nobody forgets the second half, and the
+ * account is never without an owner.
+ * @throws api.not_found, auth.scope
+ */
+export async function handOver(control: AccountControl, caller: Caller, id: string): Promise<void> {
+  requirePermission(caller, 'owners.manage')
+  const nowMs = control.clock.now()
+  const { account, member: own } = caller
+  if (id === own) throw fail('auth.scope', 'You are the owner already.')
+  const jobs = await control.store.transact(async (tx) => {
+    const { found } = await readOne(tx, account, id)
+    const mine = await tx.get(members.ref(`${account}:${own}`))
+    const tell = await lookToTellTeam(tx, { event: 'owner', account, user: id }, nowMs)
+    if (found.data.name !== undefined) throw fail('auth.scope', 'A service owns no account.')
+    if (found.data.status === 'disabled') throw fail('auth.scope', 'A disabled member owns no account.')
+    // They may have lost the right since they signed in.
+    if (!mine || roleOf(mine.data) !== 'owner') throw fail('auth.scope')
+    tx.set(found.ref, { ...found.data, role: 'owner' })
+    tx.set(mine.ref, { ...mine.data, role: 'admin' })
+    for (const [target, from, to] of [
+      [id, roleOf(found.data), 'owner'],
+      [own, 'owner', 'admin'],
+    ] as const)
+      writeAudit(tx, { ...entryOf(caller, target), action: 'member.changed', details: { from, to } }, nowMs)
+    return [tell()]
+  })
+  await kick(control, jobs)
 }
 
 /**
  * Ends the membership, all its keys, and what their agents serve. Everybody may leave.
  * @throws api.not_found, auth.scope, member.last_owner
  */
-export async function removeMember(control: AccountControl, caller: Caller, id: string): Promise<void> {
+export async function removeMember(
+  control: AccountControl,
+  caller: Caller,
+  { id, email }: { readonly id: string; readonly email: string },
+): Promise<void> {
   const nowMs = control.clock.now()
-  const job = await control.store.transact(async (tx) => {
-    const { found, others } = await readOne(tx, caller.account, id)
-    const take = await lookToTake(tx, caller.account)
-    const unserve = await lookToUnserve(tx, memberOf(caller.account, id), nowMs)
-    if (id !== caller.user?.id) requireAssign(caller, roleOf(found.data))
+  const { account } = caller
+  const jobs = await control.store.transact(async (tx) => {
+    const { found, others } = await readOne(tx, account, id)
+    const take = await lookToTake(tx, account)
+    const unserve = await lookToUnserve(tx, memberOf(account, id), nowMs)
+    const tell = await lookToTellTeam(tx, { event: 'removed', account, user: id }, nowMs)
+    const isOwn = id === caller.user?.id
+    if (!isOwn) requireAssign(caller, roleOf(found.data))
     if (roleOf(found.data) === 'owner') requireOwner(others)
     tx.delete(found.ref)
+    // An earlier one would let them in again.
+    if (email !== '') tx.delete(invitationRef(account, email))
     writeAudit(tx, { ...entryOf(caller, id), action: 'member.removed' }, nowMs)
     take({ members: -1 })
-    return unserve()
+    return isOwn || found.data.name !== undefined ? [unserve()] : [unserve(), tell()]
   })
-  await kick(control, [job])
+  await kick(control, jobs)
+}
+
+/**
+ * Makes a person a member.
+ * @param prepare reads in the transaction; its `write` runs in the same one and returns jobs to kick
+ * @returns those jobs. @throws member.exists, member.limit
+ */
+export async function joinAccount(
+  control: AccountControl,
+  prepare: (
+    tx: Transaction,
+  ) => Promise<{ readonly member: MemberDoc; readonly write: () => readonly string[] }>,
+): Promise<readonly string[]> {
+  let asked: readonly string[] = []
+  await withRoom(control, async (tx, quota) => {
+    const { member, write } = await prepare(tx)
+    const ref = members.ref(`${member.account}:${member.user}`)
+    if (await tx.get(ref)) throw fail('member.exists')
+    writeQuota(tx, quota, { members: 1 })
+    tx.create(ref, member)
+    asked = write()
+  })
+  return asked
 }
 
 /** Adds a person who is already known. @throws store.exists for a member, member.limit */

@@ -192,17 +192,40 @@ export interface RelayIdentity {
 
 // --- Mail ---------------------------------------------------------------------------------------------------------
 
+export type MailMessage = {
+  readonly to: string
+  readonly subject: string
+  readonly text: string
+  readonly html?: string
+  /** Stays the same when a mail is sent again; becomes its Message-ID. */
+  readonly id: string
+  /** A POST to it turns mails of this kind off (RFC 8058); a browser gets a page. */
+  readonly offUrl?: string
+}
+
 export interface Mail {
   /** There is no mail service here: `send` always fails. */
   readonly isAbsent?: true
-  /** Resolves when another system has the mail and will not lose it. @throws mail.failed */
-  send(message: {
-    readonly to: string
-    readonly subject: string
-    readonly text: string
-    /** Stays the same when a mail is sent again; becomes its Message-ID. */
-    readonly id: string
-  }): Promise<void>
+  /**
+   * Resolves when another system has the mail and will not lose it.
+   * @throws mail.failed; mail.refused when nobody has the address, with `fields.reply`
+   */
+  send(message: MailMessage): Promise<void>
+  /** Where mails go nowhere: how the operator reads them. */
+  readonly kept?: KeptMails
+}
+
+export type KeptMail = {
+  readonly id: string
+  readonly at: number
+  readonly to: string
+  readonly subject: string
+}
+
+export interface KeptMails {
+  /** The newest first. */
+  list(limit: number): Promise<readonly KeptMail[]>
+  read(id: string): Promise<(KeptMail & Pick<MailMessage, 'text' | 'html'>) | undefined>
 }
 
 // --- Keys at rest -------------------------------------------------------------------------------------------------

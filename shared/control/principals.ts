@@ -26,6 +26,8 @@ import type { IdentityClaims, Ref } from './platform.ts'
 
 const peopleCacheMs = 30_000
 const peopleMax = 10_000
+/** An account that somebody is not a member of is looked up anew, but not more often than this. */
+const joinedMs = 2_000
 
 type Known = {
   readonly id: string
@@ -53,7 +55,13 @@ export class Principals {
    */
   async authenticate(bearer: string, from: string, account = ''): Promise<Caller> {
     if (bearer.startsWith('pts_')) return this.#byKey(bearer, { from, account })
-    const { person, members: of } = await this.signIn(bearer, from)
+    let { person, members: of } = await this.signIn(bearer, from)
+    const isUnknown = account !== '' && !of.some((member) => member.account === account)
+    // They may have joined it a moment ago, through another process.
+    if (isUnknown && this.#dropOlder(person.id, joinedMs))
+      ({ person, members: of } = await this.signIn(bearer, from))
+    if (of.length === 0 && account === '')
+      throw fail(this.#control.settings.registration === 'beta' ? 'auth.invite' : 'auth.closed')
     const member = chooseMember(of, account)
     if (member.status === 'disabled') throw fail('auth.disabled')
     return personCaller(await this.#account(member.account), { person, member, from })
@@ -82,6 +90,19 @@ export class Principals {
     await ensureAccount(this.#control, claims, { invite })
     this.#people.delete(claims.subject)
     return this.signIn(token, from)
+  }
+
+  /** Their memberships have changed: what this process knew of them is read again. */
+  forget(user: string): void {
+    this.#dropOlder(user, 0)
+  }
+
+  /** @returns whether anything was dropped */
+  #dropOlder(user: string, ageMs: number): boolean {
+    const until = this.#control.clock.monotonic() - ageMs
+    const old = [...this.#people].filter(([, { id, readAt }]) => id === user && readAt <= until)
+    for (const [subject] of old) this.#people.delete(subject)
+    return old.length > 0
   }
 
   async #byKey(secret: string, { from, account: named }: { from: string; account: string }): Promise<Caller> {

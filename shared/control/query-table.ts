@@ -7,6 +7,7 @@ import { feedback } from './feedback.ts'
 import { invites } from './invites.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
+import { invitations } from './team/invitation-documents.ts'
 import * as usage from './usage-documents.ts'
 import { waitList } from './wait-list.ts'
 
@@ -39,6 +40,14 @@ export const queries = {
   membersOfAccount: declareQuery('membersOfAccount', documents.members, {
     equals: ['account'],
     order: 'since',
+  }),
+  invitationsOfAccount: declareQuery('invitationsOfAccount', invitations, {
+    equals: ['account'],
+    order: 'createdAt',
+  }),
+  invitationsByAddress: declareQuery('invitationsByAddress', invitations, {
+    equals: ['email'],
+    order: 'expiresAt',
   }),
   keysOfAccount: declareQuery('keysOfAccount', documents.keys, {
     equals: ['account', 'revokedAt'],

@@ -15,7 +15,7 @@ export type RateLimit = { readonly scope: string; readonly max: number; readonly
  * @throws the given code, with `retryAfterMs`, when the window is used up
  */
 export async function countEvent(
-  control: Control,
+  control: Pick<Control, 'store' | 'clock'>,
   { scope, max, windowMs }: RateLimit,
   { subject, key }: { subject: string; key: ErrorKey },
 ): Promise<() => Promise<void>> {

@@ -94,7 +94,7 @@ describe('unserve', () => {
     await claim(key, [db])
     await claim(bob, [{ name: 'web', kind: 'tcp' }], desktop)
     expect(await counted()).toMatchObject({ members: 2, keys: 1, online: 2 })
-    await removeMember(t.of(ada), ada, bob.member)
+    await removeMember(t.of(ada), ada, { id: bob.member, email: 'bob@example.com' })
     await t.runJobs()
     expect(await states()).toEqual(['db offline 0', 'web offline 0'])
     expect(await counted()).toMatchObject({ members: 1, keys: 0, online: 0 })

@@ -11,7 +11,7 @@ import { Secret } from '../base/secret.ts'
 import type { Control } from './control.ts'
 import { type JobKind, look, type RunningJob, type Wish } from './jobs/jobs.ts'
 import { kick } from './jobs/kick.ts'
-import { mailWish } from './mails.ts'
+import { leaveMails, mailWish } from './mail/sending.ts'
 import { globalCollection } from './names.ts'
 import type { Ref, Transaction } from './platform.ts'
 import { countEvent } from './rates.ts'
@@ -90,7 +90,7 @@ async function take(control: Control, job: RunningJob): Promise<void> {
   }
   const secret = newSecret('ptw')
   const link = `${settings.consoleUrl}/wait-list?token=${ref.id}.${secret}`
-  const letter = { to: email, subject: 'Your place on the waiting list', text: proofText(link) }
+  const letter = { to: email, template: 'wait-list-proof', data: { link } } as const
   const wish = await mailWish(vault, letter, { account: '', until: nowMs + askedMs })
   const asked: string[] = []
   await job.finish(async (tx) => {
@@ -145,35 +145,12 @@ export function sendInvitations(control: Control): JobKind {
   return { name: 'waitlist.letter', attemptsMax: 12, run: (job) => sendInvitation(control, job) }
 }
 
-async function sendInvitation({ vault, mail, settings, clock }: Control, job: RunningJob): Promise<void> {
+async function sendInvitation(control: Control, job: RunningJob): Promise<void> {
+  const { vault, settings, clock } = control
   const { to, code, until } = letterBodySchema.parse(job.body)
   if (until <= clock.now()) return
   const link = `${settings.consoleUrl}/register?code=${(await vault.unwrap(code)).reveal()}`
   const day = new Date(until).toISOString().slice(0, 10)
-  await mail.send({
-    to,
-    subject: 'Your invitation to PortTunneler',
-    text: inviteText(link, day),
-    id: job.key,
-  })
-}
-
-function proofText(link: string): string {
-  return `Somebody, hopefully you, put this address on the waiting list of PortTunneler.
-
-Open this link within seven days to confirm it:
-
-${link}
-
-If it was not you, there is nothing to do: without the link the address is forgotten.`
-}
-
-function inviteText(link: string, day: string): string {
-  return `You asked for a place in the beta of PortTunneler, and here it is.
-
-Open this link before ${day} (UTC) to make your account:
-
-${link}
-
-The link is for one account. If you no longer want one, there is nothing to do.`
+  const letter = { to, template: 'wait-list-invite', data: { link, day } } as const
+  await leaveMails(control, job, { letters: [letter], until })
 }

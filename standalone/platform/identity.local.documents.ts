@@ -3,6 +3,7 @@
  * usable form: passwords are scrypt hashes, tokens SHA-256, signing keys wrapped.
  */
 import { hashSecret } from '@porttunneler/shared/base/ids'
+import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
 import { globalCollection } from '@porttunneler/shared/control/names'
 
 /** Id: SHA-256 of the normalised address; its creation is the unique claim. */
@@ -65,11 +66,6 @@ export const resets = globalCollection<ResetDoc>('passwordResets')
 export const devices = globalCollection<DeviceDoc>('knownDevices')
 export const failures = globalCollection<FailuresDoc>('signInFailures')
 export const keyRings = globalCollection<KeyRingDoc>('keyRings')
-
-/** Addresses differ in case and Unicode form only by accident. */
-export function normaliseEmail(email: string): string {
-  return email.trim().normalize('NFC').toLowerCase()
-}
 
 export function emailRef(email: string) {
   return emails.ref(hashSecret(normaliseEmail(email)))

@@ -49,11 +49,8 @@ async function link(): Promise<string> {
   t.clock.advance(60_000)
   await t.runJobs()
   await t.runJobs()
-  return (
-    /token=(\S+)/.exec(t.mails.at(-1)?.text ?? '')?.[1] ??
-    /#(\S+)/.exec(t.mails.at(-1)?.text ?? '')?.[1] ??
-    ''
-  )
+  const mail = t.mails.findLast(({ subject }) => subject.startsWith('Set a new'))
+  return /#(\S+)/.exec(mail?.text ?? '')?.[1] ?? ''
 }
 
 const statuses = async (secrets: readonly { readonly secret: string }[]) => {

@@ -10,9 +10,10 @@ import { sourceOf } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
+import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
 import type { Ref, Store } from '@porttunneler/shared/control/platform'
 import { isStillOn } from '@porttunneler/shared/control/stored-times'
-import { type FailuresDoc, failures, normaliseEmail } from './identity.local.documents.ts'
+import { type FailuresDoc, failures } from './identity.local.documents.ts'
 
 /** `free` attempts without a wait, then `waitMs` doubling up to `waitMsMax`; forgotten after `quietMs` of quiet. */
 type Limit = {

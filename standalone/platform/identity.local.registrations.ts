@@ -8,9 +8,10 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret, newId, newSecret } from '@porttunneler/shared/base/ids'
 import { identities, type UserDoc, users } from '@porttunneler/shared/control/documents'
 import { type JobKind, look, type RunningJob } from '@porttunneler/shared/control/jobs/jobs'
-import { mailWish } from '@porttunneler/shared/control/mails'
+import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
+import { mailWish } from '@porttunneler/shared/control/mail/sending'
 import type { KeyVault, Store, Write } from '@porttunneler/shared/control/platform'
-import { emailRef, normaliseEmail, passwords, resets } from './identity.local.documents.ts'
+import { emailRef, passwords, resets } from './identity.local.documents.ts'
 import type { Guard } from './identity.local.guard.ts'
 import { askByMail, isOpen, type MailRequest, mailRequestSchema, resetMs } from './identity.local.resets.ts'
 
@@ -84,10 +85,10 @@ export class Registrations {
     if (owner && owner.status !== 'active') return
     const token = newSecret('ptw')
     const until = clock.now() + resetMs
-    const mail = owner
-      ? { subject: 'You have a PortTunneler account', text: knownLetter(signInUrl) }
-      : { subject: 'Your PortTunneler account', text: newLetter(registerUrl(token)) }
-    const wish = await mailWish(vault, { to: owner?.email ?? email, ...mail }, { account: '', until })
+    const letter = owner
+      ? ({ to: owner.email, template: 'account-known', data: { link: signInUrl } } as const)
+      : ({ to: email, template: 'account-link', data: { link: registerUrl(token) } } as const)
+    const wish = await mailWish(vault, letter, { account: '', until })
     const asked: string[] = []
     await job.finish(async (tx) => {
       const ask = await look(tx, wish, clock.now())
@@ -122,24 +123,4 @@ export function userWrites(
     { op: 'create', ref: identities.ref(`local:${user}`), data: { user } },
     { op: 'create', ref: passwords.ref(user), data: { hash, generation: 1 } },
   ]
-}
-
-function newLetter(link: string): string {
-  return `Somebody, hopefully you, asked for a PortTunneler account for this address.
-
-Open this link within an hour to choose a password; that makes the account:
-
-${link}
-
-If it was not you, there is nothing to do: without the link no account is made.`
-}
-
-function knownLetter(signInUrl: string): string {
-  return `Somebody, hopefully you, asked for a PortTunneler account for this address, which has one already.
-
-Sign in here, or ask there for a new password if you have forgotten yours:
-
-${signInUrl}
-
-If it was not you, there is nothing to do: your account stays as it is.`
 }

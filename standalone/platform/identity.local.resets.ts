@@ -10,11 +10,13 @@ import { signInWrites } from '@porttunneler/shared/control/audit/sign-ins'
 import { users } from '@porttunneler/shared/control/documents'
 import { lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
 import { type JobKind, look, type RunningJob } from '@porttunneler/shared/control/jobs/jobs'
-import { mailWish } from '@porttunneler/shared/control/mails'
-import type { KeyVault, Store } from '@porttunneler/shared/control/platform'
+import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
+import { lookToNotify } from '@porttunneler/shared/control/mail/notices'
+import { mailWish } from '@porttunneler/shared/control/mail/sending'
+import type { KeyVault, Store, Transaction } from '@porttunneler/shared/control/platform'
 import { isStillOn } from '@porttunneler/shared/control/stored-times'
 import { z } from 'zod'
-import { emailRef, normaliseEmail, passwords, resets } from './identity.local.documents.ts'
+import { emailRef, passwords, resets } from './identity.local.documents.ts'
 import type { Guard } from './identity.local.guard.ts'
 import type { SignInSource } from './identity.local.types.ts'
 
@@ -89,7 +91,7 @@ export class Resets {
    * Uses up the token and sets the password. The first use of a link proves the mailbox: everything made before, keys
    * above all, may belong to somebody else who registered the address, so it ends. On later uses it ends only if the
    * person asks.
-   * @returns the jobs to kick, none when the keys stay @throws auth.reset
+   * @returns the jobs to kick, and whether the keys end @throws auth.reset
    */
   async redeem(
     token: string,
@@ -98,7 +100,7 @@ export class Resets {
       endKeys,
       caller,
     }: { readonly hash: string; readonly endKeys: boolean; readonly caller: SignInSource },
-  ): Promise<{ readonly validSince: number; readonly jobs: readonly string[] }> {
+  ): Promise<{ readonly validSince: number; readonly jobs: readonly string[]; readonly keysEnd: boolean }> {
     const { store, clock } = this.#options
     const { from, userAgent } = caller
     const ref = resets.ref(hashSecret(token))
@@ -117,12 +119,13 @@ export class Resets {
       const ask = mustEnd
         ? await lookToEndKeys(tx, { user: reset.user, sinceMs: validSince }, now)
         : undefined
+      const tell = await lookToTellOfPassword(tx, { user: reset.user, from }, now)
       tx.delete(ref)
       tx.set(passwords.ref(reset.user), { hash, generation: reset.generation + 1 })
       // The holder of the link can read the mailbox.
       tx.update(users.ref(reset.user), { emailVerified: true, validSince })
       for (const { ref: entry, data } of told) tx.create(entry, data)
-      return { validSince, jobs: ask ? [ask()] : [] }
+      return { validSince, jobs: ask ? [tell(), ask()] : [tell()], keysEnd: mustEnd }
     })
   }
 
@@ -144,12 +147,9 @@ export class Resets {
     const token = newSecret('ptw')
     const { generation } = password.data
     const until = clock.now() + resetMs
-    const mail = {
-      to: known.data.email,
-      subject: 'Set a new PortTunneler password',
-      text: letter(resetUrl(token), known.data.emailVerified),
-    }
-    const wish = await mailWish(vault, mail, { account: '', until })
+    const { email: to, emailVerified: isProven } = known.data
+    const data = { link: resetUrl(token), isProven }
+    const wish = await mailWish(vault, { to, template: 'password-reset', data }, { account: '', until })
     const event = { action: 'auth.reset_requested', user, from, userAgent } as const
     const told = await signInWrites(store, event, clock.now())
     const asked: string[] = []
@@ -163,18 +163,11 @@ export class Resets {
   }
 }
 
-const firstProof = `
-Nobody has confirmed this address before. So the link also ends every API key that was made in its name until now, and
-takes the tunnels of those keys offline: whoever made them may not have been you.
-`
-
-function letter(link: string, isProven: boolean): string {
-  const first = isProven ? '' : firstProof
-  return `Somebody, hopefully you, asked to set a new password for this address at PortTunneler.
-
-Open this link within an hour to choose one:
-
-${link}
-${first}
-If it was not you, there is nothing to do: your password stays as it is.`
+/** Reads, so call it before the first write; the returned function writes, and returns the job to kick. */
+export function lookToTellOfPassword(
+  tx: Transaction,
+  who: { readonly user: string; readonly from: string },
+  nowMs: number,
+): Promise<() => string> {
+  return lookToNotify(tx, { event: 'password', ...who }, { account: '', nowMs })
 }

@@ -18,7 +18,13 @@ function makeApp({ isOpen = true } = {}) {
   }
   app.route(
     '/',
-    signInRoutes({ identity: setUp.identity, isOpen, admit, addressOf, isHttps: () => true }).mount(() => []),
+    signInRoutes({
+      identity: setUp.identity,
+      admit,
+      isInvited: async ({ email, token }) => email === 'bob@example.com' && token === 'right',
+      addressOf,
+      isHttps: () => true,
+    }).mount(() => []),
   )
   app.onError((error, c) => {
     if (!isFailure(error)) throw error
@@ -72,9 +78,20 @@ describe('sign-in routes', () => {
   test('with registration closed nobody can register, and registered people can sign in', async () => {
     const { post, identity } = makeApp({ isOpen: false })
     expect((await post('register', { email: ada.email })).status).toBe(403)
-    expect((await post('register/confirm', { token: 'x', password: ada.password })).status).toBe(403)
+    expect((await post('register', { email: ada.email, invitation: 'right' })).status).toBe(403)
+    expect((await post('register', { email: 'bob@example.com', invitation: 'wrong' })).status).toBe(403)
+    expect((await post('register/confirm', { token: 'x', password: ada.password })).status).toBe(400)
     await identity.register(ada, { from: '' })
     expect((await post('login', ada)).status).toBe(200)
+  })
+
+  test('with registration closed an invited person makes an account by a link to their address', async () => {
+    const { post, work, mails } = makeApp({ isOpen: false })
+    expect((await post('register', { email: 'bob@example.com', invitation: 'right' })).status).toBe(202)
+    await work()
+    expect(mails).toMatchObject([{ to: 'bob@example.com' }])
+    const token = /#(\S+)/.exec(mails[0]?.text ?? '')?.[1]
+    expect((await post('register/confirm', { token, password: ada.password })).status).toBe(200)
   })
 
   test('the source is what the server says it is', async () => {

@@ -32,19 +32,14 @@ export type SignInRoutesOptions = {
   readonly addressOf: (context: Context) => string
   /** Whether the browser used HTTPS, as far as the server can tell. */
   readonly isHttps: (context: Context) => boolean
-  /** Whether strangers may make accounts. */
-  readonly isOpen: boolean
   /** Throws unless a stranger with this invite code, or none, may ask for an account. */
   readonly admit: (code: string | undefined) => Promise<void>
+  /** Whether somebody may ask all the same, because they were invited into an account. */
+  readonly isInvited: (asked: { readonly email: string; readonly token: string }) => Promise<boolean>
 }
 
-export function signInRoutes({
-  identity,
-  addressOf,
-  isHttps,
-  isOpen,
-  admit,
-}: SignInRoutesOptions): RouteGroup {
+export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
+  const { identity, addressOf, isHttps, admit, isInvited } = options
   const group = new RouteGroup()
   const comesFrom = (c: Context): SignInSource => ({
     from: addressOf(c),
@@ -58,15 +53,15 @@ export function signInRoutes({
     return c.json(tokens, 200)
   }
   group.add(routes.register, async (c) => {
-    const { email, code } = c.req.valid('json')
-    await admit(code)
+    const { email, code, invitation: token } = c.req.valid('json')
+    if (token === undefined || !(await isInvited({ email, token }))) await admit(code)
     await identity.requestAccount(email, comesFrom(c))
     return c.body(null, 202)
   })
-  group.add(routes.registerConfirm, async (c) => {
-    if (!isOpen) throw fail('auth.closed')
-    return answer(c, await identity.confirmAccount(c.req.valid('json'), comesFrom(c)))
-  })
+  // The token shows that somebody might ask for it, at most an hour ago.
+  group.add(routes.registerConfirm, async (c) =>
+    answer(c, await identity.confirmAccount(c.req.valid('json'), comesFrom(c))),
+  )
   group.add(routes.login, async (c) => answer(c, await identity.login(c.req.valid('json'), comesFrom(c))))
   group.add(routes.refresh, async (c) =>
     answer(c, { tokens: await identity.refresh(c.req.valid('json').refreshToken, comesFrom(c)) }),

@@ -17,16 +17,17 @@ import { type UserDoc, users } from '@porttunneler/shared/control/documents'
 import { listKeysOf, lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
 import { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
+import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
 import type { IdentityClaims, Ref, Store } from '@porttunneler/shared/control/platform'
 import type { z } from 'zod'
 import { Devices } from './identity.local.devices.ts'
-import { emailRef, normaliseEmail, type PasswordDoc, passwords } from './identity.local.documents.ts'
+import { emailRef, type PasswordDoc, passwords } from './identity.local.documents.ts'
 import { type Attempt, Guard } from './identity.local.guard.ts'
 import { AccessKeys, claimsSchema, type PublicKeys } from './identity.local.keys.ts'
 import { type Place, placeOf } from './identity.local.line.ts'
 import { Passwords } from './identity.local.passwords.ts'
 import { Registrations, userWrites } from './identity.local.registrations.ts'
-import { Resets } from './identity.local.resets.ts'
+import { lookToTellOfPassword, Resets } from './identity.local.resets.ts'
 import { newSessionName, type Session, type SessionName, Sessions } from './identity.local.sessions.ts'
 import type {
   Credentials,
@@ -182,10 +183,11 @@ class LocalSignIn implements LocalIdentity {
       if (!doc || before?.generation !== generation) throw fail('auth.credentials')
       const since = Math.max(now, doc.validSince) + 1
       const ask = endKeys ? await lookToEndKeys(tx, { user, sinceMs: since }, now) : undefined
+      const tell = await lookToTellOfPassword(tx, { user, from: caller.from }, now)
       tx.update(users.ref(user), { validSince: since })
       tx.set(passwords.ref(user), { hash, generation: generation + 1 })
       for (const { ref, data } of told) tx.create(ref, data)
-      return [since, ask ? [ask()] : []]
+      return [since, ask ? [tell(), ask()] : [tell()]]
     })
     this.#ended.noteAll(user, authTime)
     await this.#kick(jobs)
@@ -204,7 +206,7 @@ class LocalSignIn implements LocalIdentity {
     const done = await this.#resets.redeem(token, { hash, endKeys, caller })
     this.#ended.noteAll(user, done.validSince)
     await this.#kick(done.jobs)
-    const keys = await this.#keysLeft(user, done.jobs.length > 0)
+    const keys = await this.#keysLeft(user, done.keysEnd)
     return { device: await this.#devices.make(user, done.validSince), keys }
   }
 

@@ -44,6 +44,32 @@ test('mail: strangers who request mails cannot fill the disk: the oldest are del
   expect(left.every((name) => name.startsWith('3000'))).toBe(true)
 })
 
+test('mail: what waits is listed and read, the newest first; another file is none, whatever its name', async () => {
+  const folder = join(root, 'kept')
+  const clock = new FakeClock()
+  const mail = openLogMail({ folder, clock, log: silentLog })
+  expect(await mail.kept?.list(10)).toEqual([])
+  const message = {
+    to: 'ada@example.com',
+    subject: 'a "b"\nc',
+    text: 'one\n\ntwo',
+    html: '<p>one</p>',
+    id: '1',
+  }
+  await mail.send(message)
+  clock.advance(1_000)
+  await mail.send({ ...message, subject: 'second' })
+  writeFileSync(join(folder, 'secret.txt'), 'To: "x"')
+  const list = (await mail.kept?.list(10)) ?? []
+  expect(list.map(({ subject }) => subject)).toEqual(['second', 'a "b"\nc'])
+  const { id = '', at } = list[1] ?? {}
+  expect(at).toBe(clock.now() - 1_000)
+  const { to, subject, html } = message
+  expect(await mail.kept?.read(id)).toEqual({ id, at, to, subject, text: 'one\n\ntwo\n', html })
+  for (const wrong of ['secret', '../kept/secret', `${id}/../${id}`, '', id.replace('-', '/')])
+    expect(await mail.kept?.read(wrong)).toBeUndefined()
+})
+
 test('mail: an unwritable folder fails with a code', async () => {
   writeFileSync(join(root, 'file'), '')
   const mail = openLogMail({ folder: join(root, 'file', 'mail'), clock: new FakeClock(), log: silentLog })

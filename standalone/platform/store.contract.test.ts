@@ -17,6 +17,7 @@ import { describeReservations } from '@porttunneler/shared/testing/reservations.
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
+import { describeTeam } from '@porttunneler/shared/testing/team.contract'
 import { describeUsage } from '@porttunneler/shared/testing/usage.contract'
 import { describeWildcards } from '@porttunneler/shared/testing/wildcards.contract'
 import { describeWrongClock } from '@porttunneler/shared/testing/wrong-clock.contract'
@@ -43,6 +44,7 @@ describeDomains('sqlite in memory', inMemory)
 describeWildcards('sqlite in memory', inMemory)
 describeNames('sqlite in memory', inMemory)
 describeReservations('sqlite in memory', inMemory)
+describeTeam('sqlite in memory', inMemory)
 describeClaims('sqlite in memory', inMemory)
 describeClaims('sqlite in a file', inFile)
 describeUsage('sqlite in memory', inMemory)

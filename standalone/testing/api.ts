@@ -6,6 +6,7 @@ import type { Control } from '@porttunneler/shared/control/control'
 import { createKey } from '@porttunneler/shared/control/keys'
 import type { Principals } from '@porttunneler/shared/control/principals'
 import { admitStranger } from '@porttunneler/shared/control/registration'
+import { hasInvitation } from '@porttunneler/shared/control/team/open-invitations'
 import { signInRoutes } from '../platform/identity.local.routes.ts'
 import { makeTestControl } from './control.ts'
 
@@ -31,7 +32,8 @@ export async function makeTestApi(
   /** The API of this control plane, or of another one over the same store. */
   const over = (control: Control, principals: Principals) => {
     const admit = (code: string | undefined) => admitStranger(control, code)
-    const mounts = [signInRoutes({ identity, addressOf, isHttps: () => true, isOpen: true, admit })]
+    const isInvited = (asked: Parameters<typeof hasInvitation>[1]) => hasInvitation(control, asked)
+    const mounts = [signInRoutes({ identity, addressOf, isHttps: () => true, admit, isInvited })]
     const app = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, ...changes })
     const call = async (method: string, path: string, asked: Call = {}) =>
       app.request(`https://tunnel.example.com${path}`, { method, ...requestOf(asked) })

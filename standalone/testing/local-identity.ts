@@ -3,7 +3,8 @@ import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import type { Control } from '@porttunneler/shared/control/control'
 import { Worker } from '@porttunneler/shared/control/jobs/worker'
-import { sendMails } from '@porttunneler/shared/control/mails'
+import { OffLinks } from '@porttunneler/shared/control/mail/off-links'
+import { sendMails } from '@porttunneler/shared/control/mail/sending'
 import type { KeyVault, Mail } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
@@ -40,7 +41,11 @@ export function makeLocalIdentity({
   }
   const identity = localIdentity(options)
   const { vault } = options
-  const parts = { store, vault, mail, clock: options.clock, random: Math.random, log: silentLog }
+  const url = options.issuer
+  const settings = { issuer: url, consoleUrl: url } as Control['settings']
+  const offLinks = new OffLinks({ store, vault })
+  const around = { clock: options.clock, random: Math.random, log: silentLog }
+  const parts = { store, vault, mail, settings, offLinks, ...around }
   const kinds = [sendMails(parts), ...identity.jobs]
   const worker = new Worker({ control: parts as unknown as Control, kinds, atOnce: 4 })
   return {

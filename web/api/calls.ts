@@ -4,6 +4,7 @@
  * weighs more than the whole console (docs/decisions/0012-console-size.md).
  */
 import type { Client } from '@porttunneler/shared/api/client'
+import type { Role } from '@porttunneler/shared/api/schemas/access'
 import type { Requests } from './requests.ts'
 
 type AnswerOf<Name extends keyof Client> = Awaited<ReturnType<Client[Name]>>
@@ -19,6 +20,7 @@ export function makeCalls(request: Requests) {
   return {
     ...signInCalls(request),
     ...accountCalls(request),
+    ...teamCalls(request),
     ...tunnelCalls(request),
     ...domainCalls(request),
     ...keptCalls(request),
@@ -65,6 +67,29 @@ function accountCalls(request: Requests) {
     device: (userCode: string, signal?: AbortSignal) =>
       request<DevicePending>('GET', `/v1/device/${encodeURIComponent(userCode)}`, { signal }),
     decideDevice: (body: BodyOf<'decideDevice'>) => request<void>('POST', '/v1/device/decision', { body }),
+  }
+}
+
+function teamCalls(request: Requests) {
+  const memberAt = (id: string) => `/v1/members/${encodeURIComponent(id)}`
+  return {
+    accounts: (signal?: AbortSignal) => request<AnswerOf<'accounts'>>('GET', '/v1/accounts', { signal }),
+    members: (signal?: AbortSignal) => request<AnswerOf<'members'>>('GET', '/v1/members', { signal }),
+    changeMember: (id: string, body: { role: Role }) => request<void>('PATCH', memberAt(id), { body }),
+    removeMember: (id: string) => request<void>('DELETE', memberAt(id)),
+    handOver: (id: string) => request<void>('POST', `${memberAt(id)}/ownership`),
+    invitations: (signal?: AbortSignal) =>
+      request<AnswerOf<'invitations'>>('GET', '/v1/invitations', { signal }),
+    invite: (body: BodyOf<'invite'>) => request<AnswerOf<'invite'>>('POST', '/v1/invitations', { body }),
+    revokeInvitation: (id: string) => request<void>('DELETE', `/v1/invitations/${encodeURIComponent(id)}`),
+    readInvitation: (token: string) =>
+      request<AnswerOf<'readInvitation'>>('POST', '/v1/invitations/read', { body: { token } }),
+    /** For operators. */
+    keptMails: (signal?: AbortSignal) => request<AnswerOf<'keptMails'>>('GET', '/v1/mails', { signal }),
+    keptMail: (id: string, signal?: AbortSignal) =>
+      request<AnswerOf<'keptMail'>>('GET', `/v1/mails/${encodeURIComponent(id)}`, { signal }),
+    acceptInvitation: (token: string) =>
+      request<AnswerOf<'acceptInvitation'>>('POST', '/v1/invitations/accept', { body: { token } }),
   }
 }
 

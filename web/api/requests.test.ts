@@ -1,5 +1,6 @@
 import { makeClient } from '@porttunneler/shared/api/client'
 import { describe, expect, test } from 'vitest'
+import { AccountChoice } from './account-choice.ts'
 import { readAllPages } from './all-pages.ts'
 import { makeCalls } from './calls.ts'
 import { ApiFailure } from './failure.ts'
@@ -34,6 +35,17 @@ function makeSession() {
   return () => session as unknown as Session
 }
 
+/** Storage of a browser in which nobody has chosen an account yet. */
+function emptyStorage() {
+  const kept = new Map<string, string>()
+  return {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => void kept.set(key, value),
+    removeItem: (key: string) => void kept.delete(key),
+  }
+}
+const nobodyChose = () => new AccountChoice(emptyStorage(), emptyStorage())
+
 const json = (body: unknown, status = 200) => Response.json(body, { status })
 
 describe('requests', () => {
@@ -42,7 +54,7 @@ describe('requests', () => {
       () => json({}, 401),
       () => json({ email: 'dev@example.com' }),
     )
-    const me = await makeRequests(makeSession(), fetch)('GET', '/v1/me')
+    const me = await makeRequests(makeSession(), fetch, nobodyChose())('GET', '/v1/me')
     expect(me).toEqual({ email: 'dev@example.com' })
     expect(sent.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer first', 'Bearer second'])
   })
@@ -50,13 +62,19 @@ describe('requests', () => {
   test('a second refusal is told, not retried for ever', async () => {
     const problem = { title: 'Not signed in', status: 401, code: 'PT-1001', type: '/errors/PT-1001' }
     const { sent, fetch } = makeFetch(() => json(problem, 401))
-    await expect(makeRequests(makeSession(), fetch)('GET', '/v1/me')).rejects.toMatchObject({ problem })
+    await expect(makeRequests(makeSession(), fetch, nobodyChose())('GET', '/v1/me')).rejects.toMatchObject({
+      problem,
+    })
     expect(sent).toHaveLength(2)
   })
 
   test("a proxy's page becomes a failure with a cure, without a code", async () => {
     const { fetch } = makeFetch(() => new Response('<h1>Bad gateway</h1>', { status: 502 }))
-    const failure = await makeRequests(makeSession(), fetch)('GET', '/v1/me').catch((error: unknown) => error)
+    const failure = await makeRequests(
+      makeSession(),
+      fetch,
+      nobodyChose(),
+    )('GET', '/v1/me').catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(ApiFailure)
     expect(failure).toMatchObject({ isPassing: true, problem: { status: 502, cure: expect.any(String) } })
   })
@@ -64,16 +82,69 @@ describe('requests', () => {
   test('an answer without a body is no failure, whatever its status', async () => {
     for (const status of [202, 204]) {
       const { fetch } = makeFetch(() => new Response(null, { status }))
-      expect(await makeRequests(makeSession(), fetch)('POST', '/v1/x', { body: {} })).toBeUndefined()
+      expect(
+        await makeRequests(makeSession(), fetch, nobodyChose())('POST', '/v1/x', { body: {} }),
+      ).toBeUndefined()
     }
   })
 
   test('no network is a passing failure', async () => {
     const broken = () => Promise.reject(new TypeError('failed to fetch'))
-    await expect(makeRequests(makeSession(), broken)('GET', '/v1/me')).rejects.toMatchObject({
+    await expect(makeRequests(makeSession(), broken, nobodyChose())('GET', '/v1/me')).rejects.toMatchObject({
       isPassing: true,
       status: 0,
     })
+  })
+})
+
+describe('one of several accounts', () => {
+  const problem = (code: string, status: number) => json({ title: 't', status, code, type: '/' }, status)
+  const accountsOf = ({ sent }: ReturnType<typeof makeFetch>) =>
+    sent.map(({ url, headers }) => [url, headers.get('porttunneler-account')])
+
+  test('the oldest membership is taken where nobody has chosen, and every call after it says so', async () => {
+    const server = makeFetch(
+      () => problem('PT-1108', 400),
+      () => json({ items: [{ id: 'acc_1' }, { id: 'acc_2' }] }),
+      () => json({ account: 'acc_1' }),
+    )
+    const request = makeRequests(makeSession(), server.fetch, nobodyChose())
+    expect(await request('GET', '/v1/me')).toEqual({ account: 'acc_1' })
+    await request('GET', '/v1/tunnels')
+    expect(accountsOf(server)).toEqual([
+      ['/v1/me', null],
+      ['/v1/accounts', null],
+      ['/v1/me', 'acc_1'],
+      ['/v1/tunnels', 'acc_1'],
+    ])
+  })
+
+  test('a choice whose membership has ended is forgotten once, and no other 404 forgets one', async () => {
+    const choice = nobodyChose()
+    choice.choose('acc_gone')
+    const server = makeFetch(
+      () => problem('PT-0002', 404),
+      () => problem('PT-0002', 404),
+      () => json({ account: 'acc_1' }),
+    )
+    const request = makeRequests(makeSession(), server.fetch, choice)
+    await expect(request('GET', '/v1/tunnels/tun_1')).rejects.toMatchObject({ status: 404 })
+    expect(choice.id).toBe('acc_gone')
+    expect(await request('GET', '/v1/me')).toEqual({ account: 'acc_1' })
+    expect(choice.id).toBeUndefined()
+  })
+
+  test('each tab keeps its own choice, and a new tab begins with the last one', () => {
+    const shared = emptyStorage()
+    const [first, second] = [emptyStorage(), emptyStorage()]
+    const one = new AccountChoice(first, shared)
+    const two = new AccountChoice(second, shared)
+    one.choose('acc_1')
+    two.choose('acc_2')
+    expect([one.id, new AccountChoice(first, shared).id]).toEqual(['acc_1', 'acc_1'])
+    expect(new AccountChoice(emptyStorage(), shared).id).toBe('acc_2')
+    two.forget()
+    expect(new AccountChoice(emptyStorage(), shared).id).toBeUndefined()
   })
 })
 
@@ -86,7 +157,7 @@ describe('calls', () => {
 
   test('ask the API for what the shared client asks', async () => {
     const [ours, theirs] = [makeFetch(), makeFetch(() => json({}))]
-    const calls = makeCalls(makeRequests(makeSession(), ours.fetch))
+    const calls = makeCalls(makeRequests(makeSession(), ours.fetch, nobodyChose()))
     const client = makeClient({ baseUrl: '', fetch: theirs.fetch })
     const pairs: [() => Promise<unknown>, () => Promise<unknown>][] = [
       [() => calls.config(), () => client.config()],
@@ -126,6 +197,21 @@ describe('calls', () => {
         () => calls.decideDevice({ userCode: 'x', approve: true }),
         () => client.decideDevice({ userCode: 'x', approve: true }),
       ],
+      [() => calls.accounts(), () => client.accounts()],
+      [() => calls.members(), () => client.members()],
+      [
+        () => calls.changeMember('usr/1', { role: 'viewer' }),
+        () => client.changeMember('usr/1', { role: 'viewer' }),
+      ],
+      [() => calls.removeMember('usr/1'), () => client.removeMember('usr/1')],
+      [() => calls.handOver('usr/1'), () => client.handOver('usr/1')],
+      [() => calls.invitations(), () => client.invitations()],
+      [() => calls.invite({ email, role: 'admin' }), () => client.invite({ email, role: 'admin' })],
+      [() => calls.revokeInvitation('inv/1'), () => client.revokeInvitation('inv/1')],
+      [() => calls.readInvitation('t'), () => client.readInvitation({ token: 't' })],
+      [() => calls.keptMails(), () => client.keptMails()],
+      [() => calls.keptMail('m/1'), () => client.keptMail('m/1')],
+      [() => calls.acceptInvitation('t'), () => client.acceptInvitation({ token: 't' })],
       [() => calls.tunnels(), () => client.tunnels({ limit: 100 })],
       [() => calls.tunnel('tun_1'), () => client.tunnel('tun_1')],
       [
@@ -167,7 +253,7 @@ describe('calls', () => {
 
   test('an open call carries no bearer', async () => {
     const { sent, fetch } = makeFetch()
-    await makeCalls(makeRequests(makeSession(), fetch)).login(login)
+    await makeCalls(makeRequests(makeSession(), fetch, nobodyChose())).login(login)
     expect(sent[0]?.headers.get('authorization')).toBeNull()
   })
 })

@@ -1,4 +1,5 @@
 /** Speaks HTTP with the API: bearer, problem documents, a deadline, and one more try after a stale token. */
+import type { AccountChoice } from './account-choice.ts'
 import { failureOf, unreachable } from './failure.ts'
 import type { Session } from './session.ts'
 
@@ -20,11 +21,16 @@ export type CallOptions = {
 export type Requests = <T>(method: Method, path: string, options?: CallOptions) => Promise<T>
 
 /** `session` is asked for at each call: the session itself needs requests to refresh. */
-export function makeRequests(session: () => Session, fetch: typeof globalThis.fetch): Requests {
+export function makeRequests(
+  session: () => Session,
+  fetch: typeof globalThis.fetch,
+  choice: AccountChoice,
+): Requests {
+  const attemptForAccount = namingAccount(attemptAsUser, choice)
   return async <T>(method: Method, path: string, options: CallOptions = {}) => {
     const answer = options.isOpen
       ? await attempt(method, path, options)
-      : await attemptAsUser(method, path, options)
+      : await attemptForAccount(method, path, options)
     if (!answer.ok) throw await failureOf(answer)
     const text = await answer.text()
     // The types come from the schemas that this very server answers by.
@@ -55,6 +61,7 @@ export function makeRequests(session: () => Session, fetch: typeof globalThis.fe
           ...(body !== undefined && { 'content-type': 'application/json' }),
           ...(ifMatch !== undefined && { 'if-match': ifMatch }),
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...(token !== undefined && choice.id !== undefined && { 'porttunneler-account': choice.id }),
         },
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
@@ -67,4 +74,29 @@ export function makeRequests(session: () => Session, fetch: typeof globalThis.fe
       throw unreachable(cause)
     }
   }
+}
+
+type Attempt = (method: Method, path: string, options: CallOptions) => Promise<Response>
+
+/** Once more, when the account had to be named, or the one that was chosen is no longer theirs. */
+function namingAccount(attempt: Attempt, choice: AccountChoice): Attempt {
+  return async (method, path, options) => {
+    const answer = await attempt(method, path, options)
+    if (answer.status !== 400 && answer.status !== 404) return answer
+    const { code } = (await failureOf(answer.clone())).problem
+    if (code === 'PT-1108' && (await chooseOldest(attempt, choice))) return attempt(method, path, options)
+    // Only this call is about nothing but the account.
+    if (code !== 'PT-0002' || path !== '/v1/me' || choice.id === undefined) return answer
+    choice.forget()
+    return attempt(method, path, options)
+  }
+}
+
+async function chooseOldest(attempt: Attempt, choice: AccountChoice): Promise<boolean> {
+  const answer = await attempt('GET', '/v1/accounts', {})
+  if (!answer.ok) return false
+  const { items } = (await answer.json()) as { readonly items: readonly { readonly id: string }[] }
+  const [oldest] = items
+  if (oldest) choice.choose(oldest.id)
+  return oldest !== undefined
 }

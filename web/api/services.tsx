@@ -15,6 +15,10 @@ export type Services = {
   readonly session: Session
   readonly live: LiveFeed
   readonly clock: Clock
+  /** Shows another account of the person in this tab. */
+  readonly switchAccount: (id: string) => void
+  /** Shows one that is left, after the membership in this one has ended. */
+  readonly leaveAccount: () => void
 }
 
 export const ServicesContext = createContext<Services | undefined>(undefined)

@@ -10,12 +10,15 @@ export async function exclusively<T>(task: () => Promise<T>): Promise<T> {
   return await navigator.locks.request('porttunneler.refresh', task)
 }
 
-/** localStorage, or memory where the browser refuses it (then a reload means signing in again). */
-export function keptStorage(): SessionOptions['storage'] {
+/**
+ * One of the browser's storages, or memory where it refuses (then a reload means signing in again).
+ * @param read reading the property alone can throw
+ */
+export function keptStorage(read: () => Storage): SessionOptions['storage'] {
   try {
-    // Reading the property alone can throw.
-    localStorage.getItem('porttunneler.refresh')
-    return localStorage
+    const storage = read()
+    storage.getItem('porttunneler.refresh')
+    return storage
   } catch {
     const kept = new Map<string, string>()
     return {

@@ -9,17 +9,22 @@ import { passwordHint, useEnter } from '../parts/credentials-form.tsx'
 import { TextField } from '../parts/field.tsx'
 import { keepInvite, keptInvite } from '../parts/kept-invite.ts'
 import { fileHint, LinkRequest } from '../parts/link-request.tsx'
+import { invitationIn } from '../parts/next.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
 export function LocalRegister() {
   const { calls } = useServices()
-  const token = new URLSearchParams(useSearch()).get('token') ?? ''
-  const isBeta = useConfig().data?.beta
+  const search = useSearch()
+  const token = new URLSearchParams(search).get('token') ?? ''
+  const needsCode = useConfig().data?.beta
   const [code, setCode] = useState(keptInvite)
   if (token !== '') return <ChoosePassword token={token} />
+  const invitation = invitationIn(search)
+  const isBeta = needsCode && invitation === undefined
   return (
     <LinkRequest
       send={(email) => {
+        if (invitation !== undefined) return calls.register({ email, invitation })
         if (!isBeta) return calls.register({ email })
         keepInvite(code.trim())
         return calls.register({ email, code: code.trim() })
@@ -38,7 +43,12 @@ export function LocalRegister() {
         )
       }
       intro="We send a link to your address. Behind it you choose a password, which makes the account."
-      sent={(email) => <>A mail is on its way to {email}. Its link works once, for an hour.</>}
+      sent={(email) => (
+        <>
+          A mail is on its way to {email}. Its link works once, for an hour.
+          {invitation !== undefined && ' When the account is made, open the link of the invitation again.'}
+        </>
+      )}
       unsentHint={fileHint}
     />
   )

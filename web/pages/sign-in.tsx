@@ -7,6 +7,7 @@ import { TextLink } from '../parts/button.tsx'
 import { CredentialsForm, HaveOne, useEnter } from '../parts/credentials-form.tsx'
 import { keepInvite } from '../parts/kept-invite.ts'
 import { LazyPage } from '../parts/lazy-page.tsx'
+import { invitationIn } from '../parts/next.ts'
 import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
@@ -28,7 +29,7 @@ export function SignInPage() {
       />
       <div class="mt-5 flex flex-wrap justify-between gap-x-4 gap-y-2 text-sm">
         <TextLink href="/forgot-password">Forgot the password?</TextLink>
-        {config.data?.registration && (
+        {(config.data?.registration || invitationIn(search) !== undefined) && (
           <TextLink href={`/register${search && `?${search}`}`}>Create an account</TextLink>
         )}
       </div>
@@ -37,14 +38,16 @@ export function SignInPage() {
 }
 
 export function RegisterPage() {
-  const { registration: isOpen, beta: isBeta } = useConfig().data ?? {}
-  const code = new URLSearchParams(useSearch()).get('code')
+  const { registration, beta } = useConfig().data ?? {}
+  const search = useSearch()
+  const isInvited = invitationIn(search) !== undefined
+  const code = new URLSearchParams(search).get('code')
   // Before the form reads it; the way to the account may lead through another page.
   if (code) keepInvite(code)
   return (
     <>
-      <RegisterForm isOpen={isOpen} />
-      {isBeta && (
+      <RegisterForm isOpen={registration || isInvited} />
+      {beta && !isInvited && (
         <p class="mt-3 text-sm">
           <TextLink href="/wait-list">No code? Join the waiting list</TextLink>
         </p>

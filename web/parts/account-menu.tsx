@@ -2,7 +2,9 @@
 import { useRef } from 'preact/hooks'
 import { Link } from 'wouter-preact'
 import { useMe } from '../api/queries.ts'
+import { useServices } from '../api/services.tsx'
 import { useSignOut } from '../api/sign-out.ts'
+import { useAccounts } from '../api/team-queries.ts'
 import { Icon } from './icon.tsx'
 
 const item =
@@ -34,7 +36,16 @@ export function AccountMenu() {
           <p class="truncate text-sm font-semibold">{me.data?.email ?? me.data?.accountName ?? '…'}</p>
           <p class="text-sm text-muted">{me.data ? `Plan: ${me.data.plan}` : 'Loading'}</p>
         </div>
+        {me.data && <Accounts here={me.data.account} />}
         <hr class="my-1 border-line" />
+        <Link href="/members" class={item} onClick={close}>
+          Members
+        </Link>
+        {me.data?.operator && (
+          <Link href="/mails" class={item} onClick={close}>
+            Mails of this server
+          </Link>
+        )}
         <Link href="/account" class={item} onClick={close}>
           Account settings
         </Link>
@@ -50,5 +61,32 @@ export function AccountMenu() {
         </button>
       </div>
     </div>
+  )
+}
+
+/** The switch between accounts, for those who have several. */
+function Accounts({ here }: { here: string }) {
+  const { switchAccount } = useServices()
+  const items = useAccounts().data?.items ?? []
+  if (items.length < 2) return null
+  return (
+    <>
+      <hr class="my-1 border-line" />
+      <ul aria-label="Accounts">
+        {items.map(({ id, name }) => (
+          <li key={id}>
+            <button
+              type="button"
+              class={`${item} justify-between gap-2`}
+              aria-current={id === here ? 'true' : undefined}
+              onClick={() => id !== here && switchAccount(id)}
+            >
+              <span class="truncate">{name}</span>
+              {id === here && <Icon name="check" size={16} />}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
   )
 }

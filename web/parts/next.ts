@@ -12,3 +12,9 @@ export function nextAfterSignIn(search: string): string {
   // One slash and no backslash: `//host` and `/\host` are addresses of other sites, and browsers skip tabs.
   return /^\/(?![/\\])[^\\\p{Cc}]*$/u.test(next) ? next : '/'
 }
+
+/** The token of an invitation, if the reader came by its link: it lets them make an account. */
+export function invitationIn(search: string): string | undefined {
+  const [path, query] = nextAfterSignIn(search).split('?')
+  return path === '/join' ? (new URLSearchParams(query).get('invitation') ?? undefined) : undefined
+}

@@ -25,6 +25,11 @@ export const secrets = {
     variable: 'cloudflare_token',
     readers: ['onJobs', 'onSchedule'],
   },
+  PORTTUNNELER_MAIL_SMTP: {
+    id: 'mail-smtp',
+    variable: 'mail_smtp',
+    readers: ['onJobs', 'onSchedule'],
+  },
 } as const satisfies Record<string, { id: string; variable: string; readers: readonly FunctionName[] }>
 
 export class Secrets extends Construct {

@@ -1,11 +1,12 @@
-/** The caller, their account, its usage. */
+/** The caller, their account, its usage. Operators belong to no account, so it needs the whole control. */
 import { readAccount, renameAccount, setAccountStatus } from '../../control/accounts.ts'
 import type { Caller } from '../../control/caller.ts'
 import type { AccountDoc } from '../../control/documents.ts'
+import { isOperator } from '../../control/operator/kept-mails.ts'
 import { readTransferNow } from '../../control/transfer.ts'
 import { readUsage } from '../../control/usage-sums.ts'
 import { requireNoRevision } from '../etags.ts'
-import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
+import { type ApiDeps, emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import { type Me, meSchema } from '../schemas/accounts.ts'
 import {
   type Account,
@@ -72,37 +73,41 @@ const routes = {
   }),
 }
 
-export function accountRoutes(): RouteGroup {
+export function accountRoutes({ control }: ApiDeps): RouteGroup {
   return new RouteGroup()
-    .add(routes.me, (c, { caller }) => c.json(describeCaller(caller), 200))
-    .add(routes.read, async (c, { caller, control }) => {
-      const { data } = await readAccount(control, caller.account)
-      const transfer = await readTransferNow(control, caller)
-      const flags = await control.flags.of(caller.account)
+    .add(routes.me, async (c, { caller }) => {
+      const operator = caller.user !== undefined && (await isOperator(control, caller.user))
+      return c.json({ ...describeCaller(caller), ...(operator && { operator }) }, 200)
+    })
+    .add(routes.read, async (c, { caller, control: own }) => {
+      const { data } = await readAccount(own, caller.account)
+      const transfer = await readTransferNow(own, caller)
+      const flags = await own.flags.of(caller.account)
       return c.json({ ...describeAccount(caller.account, data), flags, ...(transfer && { transfer }) }, 200)
     })
-    .add(routes.rename, async (c, { caller, control }) => {
+    .add(routes.rename, async (c, { caller, control: own }) => {
       requireNoRevision(c.req.header('if-match'))
-      const renamed = await renameAccount(control, caller, c.req.valid('json').name)
+      const renamed = await renameAccount(own, caller, c.req.valid('json').name)
       return c.json(describeAccount(caller.account, renamed), 200)
     })
-    .add(routes.close, async (c, { caller, control }) => {
+    .add(routes.close, async (c, { caller, control: own }) => {
       requireNoRevision(c.req.header('if-match'))
-      await setAccountStatus(control, caller.account, 'closed', caller)
+      await setAccountStatus(own, caller.account, 'closed', caller)
       return c.body(null, 204)
     })
-    .add(routes.usage, async (c, { caller, control }) =>
-      c.json(await readUsage(control, caller, c.req.valid('query')), 200),
+    .add(routes.usage, async (c, { caller, control: own }) =>
+      c.json(await readUsage(own, caller, c.req.valid('query')), 200),
     )
 }
 
 function describeCaller(caller: Caller): Me {
-  const { account, accountName, role, scopes, permissions, tunnels, plan, limits, user } = caller
+  const { account, accountName, role, scopes, permissions, tunnels, plan, limits, user, member } = caller
   const { tunnelsOnline, reservedHosts, reservedPorts, domains, transferBytesMonth, connectionsPerMinute } =
     limits
   return {
     ...(user && { user: user.id, email: user.email, emailVerified: user.emailVerified }),
     account,
+    ...(member !== '' && { member }),
     accountName,
     role,
     scopes: [...scopes],

@@ -6,6 +6,8 @@ import {
   changeRole,
   createService,
   describeAccounts,
+  emailOf,
+  handOver,
   listMembers,
   removeMember,
 } from '../../control/members.ts'
@@ -80,6 +82,16 @@ const routes = {
     request: { params: memberParamsSchema, ...jsonBody(memberUpdateSchema) },
     responses: emptyAnswer('Changed, for keys at once and for people within 30 s'),
   }),
+  handOver: route({
+    method: 'post',
+    path: '/v1/members/{member}/ownership',
+    operationId: 'handOverAccount',
+    summary: 'Make another person an owner, and yourself an admin',
+    tags,
+    access: { permission: 'owners.manage', by: 'person' },
+    request: { params: memberParamsSchema },
+    responses: emptyAnswer('Handed over'),
+  }),
   remove: route({
     method: 'delete',
     path: '/v1/members/{member}',
@@ -111,12 +123,22 @@ export function memberRoutes({ control: whole, principals, addressOf }: ApiDeps)
     )
     .add(routes.change, async (c, { caller, control }) => {
       requireNoRevision(c.req.header('if-match'))
-      await changeRole(control, caller, { ...c.req.valid('param'), ...c.req.valid('json') })
+      const { member } = c.req.valid('param')
+      await changeRole(control, caller, { member, ...c.req.valid('json') })
+      principals.forget(member)
+      return c.body(null, 204)
+    })
+    .add(routes.handOver, async (c, { caller, control }) => {
+      const { member } = c.req.valid('param')
+      await handOver(control, caller, member)
+      for (const each of [member, caller.member]) principals.forget(each)
       return c.body(null, 204)
     })
     .add(routes.remove, async (c, { caller, control }) => {
       requireNoRevision(c.req.header('if-match'))
-      await removeMember(control, caller, c.req.valid('param').member)
+      const { member: id } = c.req.valid('param')
+      await removeMember(control, caller, { id, email: await emailOf(whole, id) })
+      principals.forget(id)
       return c.body(null, 204)
     })
 }

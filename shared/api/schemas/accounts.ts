@@ -11,7 +11,9 @@ export const meSchema = z.object({
   user: idSchema('usr').optional().describe('Absent when an API key speaks for the account itself'),
   email: z.string().optional(),
   emailVerified: z.boolean().optional(),
+  operator: z.boolean().optional().describe('Whether this person may act as an operator of the service'),
   account: idSchema('acc'),
+  member: z.string().optional().describe('Whose rights these are: a person, or the owner of the key'),
   accountName: z.string(),
   role: z.enum(roles),
   scopes: z.array(z.enum(scopes)).describe('Of a key; a person has none'),
@@ -33,6 +35,13 @@ const inviteCodeSchema = z.string().trim().min(1).max(200)
 export const registerSchema = z.strictObject({
   email: emailSchema,
   code: inviteCodeSchema.optional().describe('The invite code, where accounts are by invitation'),
+  invitation: z
+    .string()
+    .max(200)
+    .optional()
+    .describe(
+      'Token of an invitation to this address into an account: for servers where strangers make none',
+    ),
 })
 export const waitListJoinSchema = z.strictObject({ email: emailSchema })
 export const waitListConfirmSchema = z.strictObject({ token: z.string().max(200) })
@@ -80,6 +89,7 @@ export const memberSchema = z.object({
   status: z.enum(['active', 'disabled']),
   name: z.string().optional().describe('Of a service member'),
   email: z.string().optional().describe('Of a person'),
+  mailRefused: z.boolean().optional().describe('A mail server said that nobody has this address'),
 })
 export type Member = z.infer<typeof memberSchema>
 export const membersSchema = z.object({ items: z.array(memberSchema) })

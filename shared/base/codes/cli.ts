@@ -146,6 +146,14 @@ export const cliCodes = {
     cause: 'Nobody approved the code before it expired.',
     cure: 'Run ptun login again and approve the code in the browser.',
   },
+  'login.account': {
+    code: 'PT-6026',
+    ...signIn,
+    title: 'Not signed in to this account',
+    cause:
+      'ptun has no key of the account that --account or PTUN_ACCOUNT names, or PTUN_KEY is set beside it.',
+    cure: 'ptun whoami lists the accounts that ptun has keys of. For another one, choose it in the menu of the console and run ptun login.',
+  },
   'server.unreachable': {
     code: 'PT-6030',
     http: 503,

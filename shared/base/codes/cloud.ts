@@ -101,8 +101,8 @@ export const cloudCodes = {
     retry: 'never',
     owner: 'operator',
     title: 'No mail service',
-    cause: 'A mail could not be sent because no mail service is set up.',
-    cure: 'Sign-in mails come from Firebase and need none; for others, set up a mail service.',
+    cause: 'A mail could not be sent because the functions know no mail server.',
+    cure: 'Give onJobs and onSchedule PORTTUNNELER_MAIL_SMTP and PORTTUNNELER_MAIL_FROM, then run ptunctl jobs retry. Mails of sign-in come from Firebase and need neither.',
   },
   'job.lost': {
     code: 'PT-5234',

@@ -7,12 +7,18 @@ import { queryAll } from '../cells.ts'
 import type { Control } from '../control.ts'
 import { users } from '../documents.ts'
 import type { JobKind, RunningJob, Wish } from '../jobs/jobs.ts'
+import { leaveMails } from '../mail/sending.ts'
 import { queries } from '../query-table.ts'
 import type { DomainDoc } from './domain-documents.ts'
 
 export type Letter = 'verified' | 'failing' | 'suspended' | 'lost'
 
 const bodySchema = z.object({ host: z.string(), letter: z.enum(['failing', 'suspended', 'lost']) })
+const templateOf = {
+  failing: 'domain-failing',
+  suspended: 'domain-suspended',
+  lost: 'domain-lost',
+} as const
 
 /** @param subject of the job: one mail of a kind for a claim at a time */
 export function letterWish(
@@ -27,49 +33,20 @@ export function tellOwners(control: Control): JobKind {
   return { name: 'domain.mail', attemptsMax: 12, run: (job) => tell(control, job) }
 }
 
+/** A mail about a state of that long ago would only confuse. */
+const usefulMs = 3 * 24 * 3_600_000
+
 async function tell(control: Control, job: RunningJob): Promise<void> {
   const { host, letter } = bodySchema.parse(job.body)
-  const { subject, text } = textOf(host, letter, `${control.settings.consoleUrl}/domains`)
-  for (const { id, email } of await ownersOf(control, job.account)) {
-    await control.mail.send({ to: email, subject, text, id: `${job.key}:${id}` })
-    job.signal.throwIfAborted()
-  }
+  const data = { host, link: `${control.settings.consoleUrl}/domains` }
+  const owners = await ownersOf(control, job.account)
+  const letters = owners.map((to) => ({ to, template: templateOf[letter], data }))
+  await leaveMails(control, job, { letters, until: control.clock.now() + usefulMs })
 }
 
-async function ownersOf({ store }: Control, account: string) {
+async function ownersOf({ store }: Control, account: string): Promise<readonly string[]> {
   const members = await queryAll(store, queries.membersOfAccount, { where: { account } })
   const owners = members.filter(({ data }) => roleOf(data) === 'owner' && data.status !== 'disabled')
   const people = await store.getAll(owners.map(({ data }) => users.ref(data.user)))
-  return people.flatMap((one) =>
-    one && one.data.email !== '' ? [{ id: one.ref.id, email: one.data.email }] : [],
-  )
-}
-
-function textOf(host: string, letter: z.infer<typeof bodySchema>['letter'], url: string) {
-  switch (letter) {
-    case 'failing':
-      return {
-        subject: `The record of ${host} is gone`,
-        text:
-          `The name servers of ${host} no longer have the record that proves that it is yours.\n` +
-          'It still leads to your tunnel. After three days it gets no new certificates, after seven days it leads nowhere.\n\n' +
-          `What to do: put the record back. It is shown at ${url}.\n`,
-      }
-    case 'suspended':
-      return {
-        subject: `${host} is suspended`,
-        text:
-          `The record of ${host} has been gone for three days, so it gets no new certificates.\n` +
-          'Seven days after it went, the host leads to your tunnel no more.\n\n' +
-          `What to do: put the record back. It is shown at ${url}.\n`,
-      }
-    default:
-      return {
-        subject: `${host} belongs to another account now`,
-        text:
-          `Your record of ${host} was gone, and another account has proved with a record of its own that the host is theirs.\n` +
-          'It does not lead to your tunnel any more.\n\n' +
-          'What to do: nothing, if you did this. Otherwise find out who can change the DNS zone of this domain.\n',
-      }
-  }
+  return people.flatMap((one) => (one && one.data.email !== '' ? [one.data.email] : []))
 }

@@ -17,11 +17,13 @@ import { eraseAccounts, findClosedAccounts } from '../erasing.ts'
 import { forgetRelays } from '../forgetting.ts'
 import { expireKeys } from '../key-expiry.ts'
 import { keepLimits } from '../limits.ts'
-import { sendMails } from '../mails.ts'
+import { notifyPeople } from '../mail/notices.ts'
+import { sendMails } from '../mail/sending.ts'
 import { keepOwnRecords } from '../own-records.ts'
 import { giveOwners } from '../ownerless-keys.ts'
 import { keepProxyNetworks } from '../proxy-networks.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
+import { tellTeam } from '../team/letters.ts'
 import { unserve } from '../unserve.ts'
 import { sendInvitations, takeWaiting } from '../wait-list.ts'
 import type { JobKind } from './jobs.ts'
@@ -37,6 +39,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     sealAudit(control),
     exportAudit(control),
     sendMails(control),
+    notifyPeople(control),
     sweepEndpoints(control),
     writeTallies(control),
     countUsage(control),
@@ -54,6 +57,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     findCertificates(control),
     checkDomains(control),
     tellOwners(control),
+    tellTeam(control),
     keepOwnRecords(control),
     keepProxyNetworks(control),
     takeWaiting(control),

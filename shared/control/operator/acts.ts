@@ -11,6 +11,7 @@ import { flagActs } from './flags.ts'
 import { inviteActs } from './invites.ts'
 import { jobActs } from './jobs.ts'
 import { keyActs } from './keys.ts'
+import { mailActs } from './mails.ts'
 import { memberActs } from './members.ts'
 import { operatorActs } from './operators.ts'
 import { peopleActs } from './people.ts'
@@ -23,6 +24,7 @@ const acts = {
   ...accountActs,
   ...peopleActs,
   ...memberActs,
+  ...mailActs,
   ...jobActs,
   ...certificateActs,
   ...keyActs,

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { permissionsOf, roles } from '../../api/schemas/access.ts'
 import type { Caller } from '../caller.ts'
 import { type Control, controlOf } from '../control.ts'
-import { addMember, changeRole, listMembers, removeMember } from '../members.ts'
+import { addMember, changeRole, emailOf, listMembers, removeMember } from '../members.ts'
 import { limitsOf } from '../plans.ts'
 import { find } from './accounts.ts'
 import { type By, declareAct } from './act.ts'
@@ -25,7 +25,8 @@ export const memberActs = {
   }),
   'members.remove': declareAct(memberSchema, async ({ control }, { account, who }, by) => {
     const caller = await callerOf(control, account, by)
-    await removeMember(controlOf(control, account), caller, await idOf(control, who))
+    const id = await idOf(control, who)
+    await removeMember(controlOf(control, account), caller, { id, email: await emailOf(control, id) })
     return listMembers(control, account)
   }),
   'members.role': declareAct(roleSchema, async ({ control }, { account, who, role }, by) => {

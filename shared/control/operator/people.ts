@@ -4,6 +4,7 @@ import { fail } from '../../base/errors.ts'
 import type { Control } from '../control.ts'
 import { type MemberDoc, members, type UserDoc, users } from '../documents.ts'
 import { kick } from '../jobs/kick.ts'
+import { normaliseEmail } from '../mail/addresses.ts'
 import type { Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { lookToUnserve, memberOf } from '../unserve.ts'
@@ -38,8 +39,8 @@ export async function findPeople(control: Control, who: string): Promise<readonl
     const found = await control.store.get(users.ref(who))
     return found ? [found] : []
   }
-  // Spelled as both ways of signing in store it (identity.local.documents.ts).
-  const email = who.trim().normalize('NFC').toLowerCase()
+  // Spelled as both ways of signing in store it.
+  const email = normaliseEmail(who)
   const { items } = await control.store.query(queries.usersByEmail, {
     where: { email },
     limit: sameAddressMax,

@@ -1,0 +1,66 @@
+/** PT-11nn: members of an account, and how others become members. */
+import type { ErrorEntry } from '../errors.ts'
+
+export const teamCodes = {
+  'member.last_owner': {
+    code: 'PT-1109',
+    http: 409,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'The last owner stays',
+    cause: 'An account needs an owner, and this change would leave it without one.',
+    cure: 'Make another member an owner first, or close the account.',
+  },
+  'member.limit': {
+    code: 'PT-1110',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Too many members',
+    cause: 'The account has as many members as one account may have.',
+    cure: 'Remove members who no longer need access.',
+  },
+  'member.exists': {
+    code: 'PT-1115',
+    http: 409,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Already a member',
+    cause: 'This person is a member of the account.',
+    cure: 'There is nothing to do. To give them other rights, change their role on the page Members.',
+  },
+  'invitation.over': {
+    code: 'PT-1116',
+    http: 404,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Invitation no longer valid',
+    cause:
+      'The invitation was used or taken back, a newer one was sent, its week is over, whoever invited you may not invite any more, or the link is not complete.',
+    cure: 'Open the link in the newest mail, or ask for another invitation.',
+  },
+  'invitation.other': {
+    code: 'PT-1117',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Invitation for another address',
+    cause: 'The invitation was sent to another mail address than the one you are signed in with.',
+    cure: 'Sign out, and sign in with the address that the mail came to. Or ask for an invitation to this one.',
+  },
+  'invitation.limit': {
+    code: 'PT-1118',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Too many open invitations',
+    cause: 'The account has 50 invitations that nobody has accepted yet.',
+    cure: 'Take back those that are no longer needed, or wait until they are over, a week after they were sent.',
+  },
+} as const satisfies Record<string, ErrorEntry>

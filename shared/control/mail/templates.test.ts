@@ -1,0 +1,74 @@
+/** Every mail as people get it. `samples/` has them for reading; `npx vitest -u` writes them anew. */
+import { expect, test } from 'vitest'
+import { asName, renderMail } from './layout.ts'
+import {
+  canBeTurnedOff,
+  type Letter,
+  type TemplateName,
+  templateNames,
+  templates,
+  writeLetter,
+} from './templates.ts'
+
+const link = 'https://tunnel.example.com/page?token=ptw_0123456789'
+const forgotten = 'https://tunnel.example.com/forgot-password'
+const domain = { host: 'app.example.com', link: 'https://tunnel.example.com/domains' }
+const team = { account: 'Lab', who: 'bob@example.com', link: 'https://tunnel.example.com/members' }
+const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>['data'] } = {
+  'password-reset': { link, isProven: false },
+  'account-link': { link },
+  'account-known': { link: 'https://tunnel.example.com/sign-in' },
+  'wait-list-proof': { link },
+  'wait-list-invite': { link, day: '2026-01-31' },
+  'password-changed': { when: '2026-01-31 12:00 UTC', from: '192.0.2.1', link: forgotten },
+  'key-created': { when: '2026-01-31 12:00 UTC', from: '', name: 'ptun on laptop', link },
+  'domain-failing': domain,
+  'domain-suspended': domain,
+  'domain-lost': domain,
+  invitation: { link, account: 'Lab', by: 'ada@example.com', role: 'developer' },
+  'member-joined': team,
+  'member-removed': team,
+  'account-suspended': { account: 'Lab', link: 'https://tunnel.example.com' },
+  'member-owner': team,
+}
+
+function render(name: TemplateName, data: unknown = samples[name]) {
+  const { purpose } = templates[name]
+  const offUrl = canBeTurnedOff(purpose) ? `https://tunnel.example.com/v1/mails/off/${purpose}.0` : undefined
+  return renderMail(writeLetter(name, data), { consoleUrl: 'https://tunnel.example.com', offUrl })
+}
+
+test.each(templateNames)('mail: %s, as text and as HTML', async (name) => {
+  const { subject, text, html } = render(name)
+  await expect(`Subject: ${subject}\n\n${text}`).toMatchFileSnapshot(`samples/${name}.txt`)
+  await expect(html).toMatchFileSnapshot(`samples/${name}.html`)
+  expect(subject.length).toBeLessThan(80)
+  for (const line of text.split('\n')) expect(line.includes('http') || line.length <= 76).toBe(true)
+  // Nothing is loaded, tracked or run, and no colour is set that a dark background would swallow.
+  expect(html).not.toMatch(/<(?:img|script|link|iframe|style)|src=|background|(?<!-)color:|@import|url\(/i)
+})
+
+test('mail: data of the wrong shape is refused before anybody gets it', () => {
+  expect(() => render('password-reset', { link: 7 })).toThrow()
+})
+
+test('mail: markup in data is text', () => {
+  const { html, text } = render('domain-failing', { host: '<b onclick="x">&', link: 'https://x/"><script>' })
+  expect(html).not.toMatch(/<b[ >]|<script/)
+  expect(html).toContain('&lt;b onclick=&quot;x&quot;&gt;&amp;')
+  expect(text).toContain('<b onclick="x">&')
+})
+
+test.each([
+  ['ACME Inc.', 'ACME Inc.'],
+  ['Visit https://evil.example/x now', 'Visit https evil example x now'],
+  ['evil.example', 'evil example'],
+  ['mail me@evil.example', 'mail me evil example'],
+  ['two\r\nBcc: eve@example.com', 'two Bcc eve example com'],
+  ['a\u202Eb\u200Bc\u0000d\u2028e\uD800', 'a b c d e�'],
+  ['  ', ''],
+  ['ж'.repeat(100), `${'ж'.repeat(59)}…`],
+  ['👩‍👩‍👧', '👩 👩 👧'],
+])('mail: the name %j comes into a mail as %j', (name, shown) => {
+  expect(asName(name)).toBe(shown)
+})

@@ -1,0 +1,203 @@
+/** The members of the account and who is invited: everybody sees them, admins and owners change them. */
+import type { Me, Member } from '@porttunneler/shared/api/schemas/accounts'
+import type { Invitation } from '@porttunneler/shared/api/schemas/team'
+import { useState } from 'preact/hooks'
+import { failureIn, useMe } from '../api/queries.ts'
+import { useServices } from '../api/services.tsx'
+import { useChangeRole, useInvitations, useMembers, useRevokeInvitation } from '../api/team-queries.ts'
+import { useAnnounce } from '../parts/announcer.tsx'
+import { Button } from '../parts/button.tsx'
+import { formatAgo } from '../parts/format.ts'
+import { Card, Page, Skeleton } from '../parts/page.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { rolesToGive, roleTexts } from '../parts/role-text.ts'
+import { HandOverDialog, InviteDialog, RemoveDialog } from './member-dialogs.tsx'
+
+type Asked = { readonly what: 'remove' | 'hand-over'; readonly member: Member }
+
+export function MembersPage() {
+  const me = useMe()
+  const members = useMembers()
+  const mayManage = me.data?.permissions.includes('members.manage') ?? false
+  const [isInviting, setInviting] = useState(false)
+  const [asked, setAsked] = useState<Asked>()
+  const failure = failureIn(members) ?? failureIn(me)
+  return (
+    <Page
+      title="Members"
+      lead={me.data && `Who works in ${me.data.accountName}.`}
+      actions={
+        mayManage && (
+          <Button look="accent" onClick={() => setInviting(true)}>
+            Invite
+          </Button>
+        )
+      }
+    >
+      <div class="space-y-5">
+        {failure && <ProblemNotice failure={failure} onRetry={() => void members.refetch()} />}
+        {members.isPending && <Skeleton what="the members" />}
+        {me.data && members.data && <MemberList me={me.data} members={members.data.items} onAsk={setAsked} />}
+        {mayManage && <Invitations />}
+      </div>
+      {isInviting && me.data && <InviteDialog own={me.data.role} onClose={() => setInviting(false)} />}
+      {asked?.what === 'remove' && me.data && (
+        <RemoveDialog me={me.data} member={asked.member} onClose={() => setAsked(undefined)} />
+      )}
+      {asked?.what === 'hand-over' && (
+        <HandOverDialog member={asked.member} onClose={() => setAsked(undefined)} />
+      )}
+    </Page>
+  )
+}
+
+function MemberList({
+  me,
+  members,
+  onAsk,
+}: {
+  me: Me
+  members: readonly Member[]
+  onAsk: (asked: Asked) => void
+}) {
+  return (
+    <ul aria-label="Members" class="divide-y divide-line rounded-2xl border border-line bg-surface">
+      {members.map((member) => (
+        <li key={member.id} class="flex flex-wrap items-center justify-between gap-3 p-4 sm:px-6">
+          <MemberText me={me} member={member} />
+          <MemberActions me={me} member={member} onAsk={onAsk} />
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function MemberText({ me, member }: { me: Me; member: Member }) {
+  const { clock } = useServices()
+  return (
+    <p class="min-w-0">
+      <span class="block font-semibold break-words">
+        {nameOf(member)}
+        {member.id === me.user && <span class="font-normal text-muted"> (you)</span>}
+      </span>
+      <span class="text-sm text-muted">
+        {member.name === undefined ? 'Member' : 'Service'} since {formatAgo(member.since, clock.now())}
+        {member.status === 'disabled' && ', disabled by the operator'}
+        {member.mailRefused && ', mails to this address are refused'}
+      </span>
+    </p>
+  )
+}
+
+function MemberActions({ me, member, onAsk }: { me: Me; member: Member; onAsk: (asked: Asked) => void }) {
+  const isSelf = member.id === me.user
+  const mayManage = me.permissions.includes(member.role === 'owner' ? 'owners.manage' : 'members.manage')
+  const isPerson = member.name === undefined
+  return (
+    <div class="flex flex-wrap items-center gap-3">
+      {mayManage ? <RoleChoice me={me} member={member} /> : <span>{roleTexts[member.role].label}</span>}
+      {me.role === 'owner' && isPerson && !isSelf && member.role !== 'owner' && (
+        <Button
+          look="quiet"
+          onClick={() => onAsk({ what: 'hand-over', member })}
+          aria-label={`Hand the account over to ${nameOf(member)}`}
+        >
+          Hand over
+        </Button>
+      )}
+      {(mayManage || isSelf) && (
+        <Button
+          look="danger"
+          onClick={() => onAsk({ what: 'remove', member })}
+          aria-label={isSelf ? 'Leave the account' : `Remove ${nameOf(member)}`}
+        >
+          {isSelf ? 'Leave' : 'Remove'}
+        </Button>
+      )}
+    </div>
+  )
+}
+
+function RoleChoice({ me, member }: { me: Me; member: Member }) {
+  const announce = useAnnounce()
+  const change = useChangeRole({ onDone: () => announce(`Changed: ${nameOf(member)}`) })
+  const failure = failureIn(change)
+  // A service owns no account.
+  const roles = rolesToGive(me.role).filter((role) => member.name === undefined || role !== 'owner')
+  return (
+    <div class="space-y-2">
+      <select
+        aria-label={`Role of ${nameOf(member)}`}
+        class="block h-10 rounded-lg border border-edge bg-surface px-3 text-sm text-text"
+        value={member.role}
+        disabled={change.isPending}
+        onChange={(event) => {
+          const role = roles.find((one) => one === event.currentTarget.value)
+          if (role) change.mutate({ id: member.id, role })
+        }}
+      >
+        {roles.map((role) => (
+          <option key={role} value={role}>
+            {roleTexts[role].label}
+          </option>
+        ))}
+      </select>
+      {failure && <ProblemNotice failure={failure} />}
+    </div>
+  )
+}
+
+function nameOf({ name, email, id }: Member): string {
+  return name ?? email ?? id
+}
+
+function Invitations() {
+  const query = useInvitations(true)
+  const failure = failureIn(query)
+  const items = query.data?.items ?? []
+  if (failure) return <ProblemNotice failure={failure} onRetry={() => void query.refetch()} />
+  if (items.length === 0) return null
+  return (
+    <Card title="Invited">
+      <ul aria-label="Invitations" class="divide-y divide-line">
+        {items.map((invitation) => (
+          <InvitationRow key={invitation.id} invitation={invitation} />
+        ))}
+      </ul>
+    </Card>
+  )
+}
+
+const stateTexts: Record<Invitation['state'], string> = {
+  open: 'not accepted yet',
+  expired: 'expired; invite them again',
+  void: 'void, because whoever sent it may not invite any more; invite them again',
+}
+
+function InvitationRow({ invitation }: { invitation: Invitation }) {
+  const { clock } = useServices()
+  const announce = useAnnounce()
+  const revoke = useRevokeInvitation({ onDone: () => announce(`Taken back: ${invitation.email}`) })
+  const failure = failureIn(revoke)
+  const { email, role, by, state, createdAt } = invitation
+  return (
+    <li class="space-y-2 py-3 first:pt-0 last:pb-0">
+      <div class="flex flex-wrap items-center justify-between gap-3">
+        <p class="min-w-0">
+          <span class="block font-semibold break-words">{email}</span>
+          <span class="text-sm text-muted">
+            {roleTexts[role].label}, invited {formatAgo(createdAt, clock.now())} by {by}: {stateTexts[state]}
+          </span>
+        </p>
+        <Button
+          onClick={() => revoke.mutate(invitation.id)}
+          isBusy={revoke.isPending}
+          aria-label={`Take back the invitation to ${email}`}
+        >
+          Take back
+        </Button>
+      </div>
+      {failure && <ProblemNotice failure={failure} />}
+    </li>
+  )
+}
