@@ -151,7 +151,9 @@ function deliver(environment: Environment): readonly Step[] {
   ]
 }
 
-function releases({ name, project: id, projectNumber, repository }: Environment): readonly Step[] {
+function releases(environment: Environment): readonly Step[] {
+  const { name, project: id, projectNumber, billingAccount, repository } = environment
+  const account = emailOf(environment, accounts.release)
   const keep = (secret: string, variable: string) =>
     `gcloud secrets create ${secret} --project=${id} --replication-policy=automatic --data-file=- <<< "$${variable}"`
   const pool = `projects/${projectNumber}/locations/global/workloadIdentityPools/release/providers/github`
@@ -162,9 +164,10 @@ function releases({ name, project: id, projectNumber, repository }: Environment)
       commands: [
         keep(releaseSecrets.smokeKey, 'SMOKE_KEY'),
         keep(releaseSecrets.cloudflareToken, 'CLOUDFLARE_API_TOKEN'),
+        `gcloud billing accounts add-iam-policy-binding ${billingAccount} --member=serviceAccount:${account} --role=roles/billing.costsManager`,
         `gh api --method PUT repos/${repository}/environments/${name}`,
         `gh variable set WORKLOAD_IDENTITY_PROVIDER --repo ${repository} --env ${name} --body ${pool}`,
-        `gh variable set RELEASE_ACCOUNT --repo ${repository} --env ${name} --body ${emailOf({ project: id } as Environment, accounts.release)}`,
+        `gh variable set RELEASE_ACCOUNT --repo ${repository} --env ${name} --body ${account}`,
       ],
     },
   ]

@@ -1,7 +1,10 @@
 /** How commands are shown, run and ended. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { ask, type Command, commandLine } from './command.ts'
 import { spawning } from './spawn.ts'
@@ -58,6 +61,20 @@ test('a program that takes too long is ended', async () => {
     detail: expect.stringContaining('longer than 2 min') as string,
   })
   expect(clock.pending).toBe(0)
+})
+
+test('what a program has started ends with it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ptun-spawn-'))
+  const marker = join(folder, 'runs')
+  const clock = new FakeClock()
+  // Its child has the same stdout, so the run is over only when both are.
+  const child = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, ''); setInterval(() => {}, 1000)`
+  const text = `require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(child)}], { stdio: 'inherit' })`
+  const waiting = spawning({ clock, signal: never, cwd: folder })(script(text, { minutes: 1 }))
+  await vi.waitFor(() => expect(existsSync(marker)).toBe(true), { timeout: 25_000 })
+  clock.advance(60_000)
+  await expect(waiting).rejects.toMatchObject({ key: 'release.command' })
+  rmSync(folder, { recursive: true })
 })
 
 test('an interrupted release ends its program, and begins no other', async () => {

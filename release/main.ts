@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { systemClock } from '@porttunneler/shared/base/clock'
-import { codes, fail, isFailure } from '@porttunneler/shared/base/errors'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { outliveOutput } from '@porttunneler/shared/base/outlive-output'
 import { type EnvironmentName, environments, readEnvironment } from '../cdktf/read-environment.ts'
 import { dryRun } from './offline/dry-run.ts'
@@ -68,38 +68,49 @@ function minutesOf(text: string): number {
   throw fail('release.usage', `--watch-minutes is a whole number from 1 to 120, not ${text}`)
 }
 
-async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
+export type Io = {
+  readonly stdout: { write(text: string): unknown }
+  readonly stderr: { write(text: string): unknown }
+  readonly signal: AbortSignal
+}
+
+/** @returns the exit code */
+export async function main(args: readonly string[], { stdout, stderr, signal }: Io): Promise<number> {
   const isJson = args.includes('--json')
   try {
     const flags = readFlagsOrFail(args)
     if (flags.help) {
-      process.stdout.write(help)
+      stdout.write(help)
       return 0
     }
     const [order, environment] = [orderOf(flags), environmentOf(flags)]
     const wishes = { allowDestroy: flags['allow-destroy'], watchMinutes: minutesOf(flags['watch-minutes']) }
-    const reporter = isJson ? jsonReporter(process.stdout) : textReporter(process.stdout)
-    const cwd = join(import.meta.dirname, '..')
+    const reporter = isJson ? jsonReporter(stdout) : textReporter(stdout)
     const surroundings = flags['dry-run']
       ? { ...dryRun(environment, { order, now: systemClock.now() }), makeFolder: () => undefined }
-      : {
-          run: spawning({ clock: systemClock, signal, cwd }),
-          clock: systemClock,
-          makeFolder: (path: string) => void mkdirSync(join(cwd, path), { recursive: true }),
-        }
+      : real(signal)
     const outcome = await runRelease(order, { environment, wishes, signal, reporter, ...surroundings })
     const said = flags['dry-run'] ? `${outcome}, in this dry run` : outcome
-    process.stdout.write(isJson ? `${JSON.stringify({ outcome })}\n` : `\n${environment.name}: ${said}\n`)
+    stdout.write(isJson ? `${JSON.stringify({ outcome })}\n` : `\n${environment.name}: ${said}\n`)
     return 0
   } catch (error) {
     if (signal.aborted && !isFailure(error)) {
-      process.stderr.write('\nInterrupted. Continue with --resume, or undo with --rollback.\n')
+      stderr.write('\nInterrupted. Continue with --resume, or undo with --rollback.\n')
       return 130
     }
     const text = failureText(error, isJson)
-    if (isJson) process.stdout.write(text)
-    else process.stderr.write(text)
-    return isFailure(error) ? error.entry.exit : codes['release.command'].exit
+    if (isJson) stdout.write(text)
+    else stderr.write(text)
+    return isFailure(error) ? error.entry.exit : 1
+  }
+}
+
+function real(signal: AbortSignal) {
+  const cwd = join(import.meta.dirname, '..')
+  return {
+    run: spawning({ clock: systemClock, signal, cwd }),
+    clock: systemClock,
+    makeFolder: (path: string) => void mkdirSync(join(cwd, path), { recursive: true }),
   }
 }
 
@@ -111,8 +122,11 @@ function readFlagsOrFail(args: readonly string[]): Flags {
   }
 }
 
-// A release goes on when nobody reads along any more: stopping it half-way would be worse.
-outliveOutput(process, (code) => process.stderr.write(`The output can no longer be written: ${code}\n`))
-const interrupted = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort())
-process.exitCode = await main(process.argv.slice(2), interrupted.signal)
+if (import.meta.main) {
+  const { stdout, stderr } = process
+  // A release goes on when nobody reads along any more: stopping it half-way would be worse.
+  outliveOutput(process, (code) => stderr.write(`The output can no longer be written: ${code}\n`))
+  const interrupted = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort())
+  process.exitCode = await main(process.argv.slice(2), { stdout, stderr, signal: interrupted.signal })
+}

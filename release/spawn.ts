@@ -1,5 +1,5 @@
 /** Runs the commands of a real release as child processes. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import process from 'node:process'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
@@ -9,8 +9,8 @@ const minutesDefault = 5
 const outputBytesMax = 64 * 1024 * 1024
 /** So much of what a failed program wrote last is shown. */
 const lastWordsChars = 2_000
-/** After SIGTERM, so that Terraform can give back its lock. */
-const graceMs = 30_000
+/** After SIGTERM: Terraform finishes what it has begun, which for a function takes minutes, and gives back its lock. */
+const graceMs = 5 * 60_000
 
 export type Surroundings = {
   readonly clock: Clock
@@ -35,6 +35,9 @@ export function spawning({ clock, signal, cwd }: Surroundings): Run {
         ...secrets,
       },
       stdio: ['pipe', 'pipe', 'pipe'],
+      // Ctrl-C at a terminal reaches a whole group: Terraform would get two signals,
+      // and then it drops everything.
+      detached: true,
     })
     const out: Buffer[] = []
     let outBytes = 0
@@ -44,8 +47,8 @@ export function spawning({ clock, signal, cwd }: Surroundings): Run {
     const stop = (reason: string) => {
       if (stopped !== undefined) return
       stopped = reason
-      child.kill('SIGTERM')
-      killing = clock.after(graceMs, () => child.kill('SIGKILL'))
+      endGroup(child, 'SIGTERM')
+      killing = clock.after(graceMs, () => endGroup(child, 'SIGKILL'))
     }
     const onAbort = () => stop('it was interrupted')
     const deadline = clock.after(minutes * 60_000, () => stop(`it took longer than ${minutes} min`))
@@ -79,6 +82,16 @@ export function spawning({ clock, signal, cwd }: Surroundings): Run {
       signal.removeEventListener('abort', onAbort)
     }
     return promise
+  }
+}
+
+/** A program and all that it started: npm passes no signal on. */
+function endGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // It has ended by itself.
   }
 }
 

@@ -58,6 +58,8 @@ function gh({ commit, faults, environment }: World, command: Command): string {
   const wanted = [
     `--repo=${environment.repository}`,
     '--workflow=ci.yml',
+    '--event=push',
+    '--branch=main',
     `--commit=${commit}`,
     '--json=status,conclusion,url',
   ]

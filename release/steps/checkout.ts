@@ -46,6 +46,9 @@ export const checkout: Step = {
         'list',
         `--repo=${environment.repository}`,
         `--workflow=${workflow}`,
+        // Not what a pull request's own copy of the workflow says.
+        '--event=push',
+        '--branch=main',
         `--commit=${commit}`,
         '--json=status,conclusion,url',
       ],
