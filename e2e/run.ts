@@ -22,6 +22,7 @@ const waiting = named(
   'domains',
   'end-to-end',
   'gone-agents',
+  'http2-attacks',
   'last-words',
   'last-words-paths',
   'local-authority',

@@ -7,6 +7,7 @@ import { http2Rig, type Rig } from './http2-rig.ts'
 export const frameType = {
   data: 0,
   headers: 1,
+  priority: 2,
   reset: 3,
   settings: 4,
   push: 5,
@@ -14,6 +15,9 @@ export const frameType = {
   goaway: 7,
   window: 8,
   continuation: 9,
+  altSvc: 10,
+  origin: 12,
+  priorityUpdate: 16,
 } as const
 export const frameFlag = { endStream: 1, ack: 1, endHeaders: 4 } as const
 
@@ -66,7 +70,7 @@ function lengthOf(length: number): Buffer {
 /**
  * Listens, sends `greeting` to each connection, and calls `onFrame` for each frame from there. It answers SETTINGS.
  */
-export async function rawHttp2(
+async function rawHttp2(
   onFrame: (frame: Frame, peer: RawPeer) => void,
   greeting: Buffer = frame(frameType.settings, 0, 0),
 ): Promise<{
@@ -116,6 +120,23 @@ export async function rawHttp2(
   }
 }
 
+/** The beginning of an answer. */
+export const ok = fieldBlock([':status', '200'])
+/** What a visitor asks, as the relay sends it. */
+export const get = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'
+
+/** Sends a frame again and again, no faster than the agent takes it, so that only the agent's memory grows. */
+export async function flood({ socket }: RawPeer, one: Buffer, count: number): Promise<void> {
+  const times = Math.ceil(65_536 / one.length)
+  const many = Buffer.concat(Array<Buffer>(times).fill(one))
+  for (let sent = 0; sent < count && socket.writable; sent += times)
+    if (!socket.write(many.subarray(0, one.length * Math.min(times, count - sent)))) await drained(socket)
+}
+
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('drain', resolve).once('close', () => resolve()))
+}
+
 /** The code of a failure, as in RST_STREAM. */
 export const errorCode = (number: number): Buffer => Buffer.of(0, 0, 0, number)
 
@@ -129,7 +150,7 @@ export function settingsFrame(...pairs: readonly (readonly [number, number])[]):
   return frame(frameType.settings, 0, 0, payload)
 }
 
-export type RawAnswer = (peer: RawPeer, stream: number, request: Frame) => void
+export type RawAnswer = (peer: RawPeer, stream: number, request: Frame) => unknown
 
 /** A tunnel to an upstream that answers the head of each request with `answer`. */
 export async function rawRig(

@@ -1,39 +1,19 @@
 import { once } from 'node:events'
-import type { Http2Server, ServerHttp2Stream, ServerOptions } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import { createServer, type Server } from 'node:net'
 import { codes } from '@porttunneler/shared/base/errors'
-import { afterEach, describe, expect, test } from 'vitest'
-import { http2Rig, http2Server, type Rig } from '../../testing/http2-rig.ts'
+import { describe, expect, test } from 'vitest'
+import { useRigs } from '../../testing/rigs.ts'
 import { loginOf } from '../stages/logins.ts'
 
-const closers: (() => void)[] = []
-afterEach(() => {
-  for (const close of closers.splice(0)) close()
-})
-
-type Serve = (stream: ServerHttp2Stream, fields: readonly string[]) => void
-
-/** A tunnel to an HTTP/2 server without TLS. */
-async function rigOf(
-  serve: Serve,
-  { server: options, ...wanted }: { server?: ServerOptions } & Partial<Parameters<typeof http2Rig>[0]> = {},
-): Promise<Rig & { server: Http2Server }> {
-  const { server, port } = await http2Server(serve, options)
-  const rig = http2Rig({ upstream: { host: '127.0.0.1', port }, ...wanted })
-  closers.push(() => {
-    rig.desk.close()
-    server.close()
-  })
-  return { ...rig, server }
-}
-
+const rigs = useRigs()
 const get = (fields = '', path = '/') => `GET ${path} HTTP/1.1\r\nHost: a.test\r\n${fields}\r\n`
 const withoutDate = (text: string) => text.replace(/date: .*\r\n/g, '')
 
 describe('requests to an HTTP/2 upstream', () => {
   test('carry every field in its order, without those of the connection', async () => {
     const seen: (readonly string[])[] = []
-    const rig = await rigOf((stream, fields) => {
+    const rig = await rigs.serving((stream, fields) => {
       seen.push(fields)
       stream.respond({ ':status': 200, 'x-a': ['1', '2'] })
       stream.end('hello')
@@ -65,7 +45,7 @@ describe('requests to an HTTP/2 upstream', () => {
 
   test('share one connection, and are answered in turn on each visitor’s', async () => {
     const sessions = new Set<unknown>()
-    const rig = await rigOf((stream, fields) => {
+    const rig = await rigs.serving((stream, fields) => {
       sessions.add(stream.session)
       stream.respond({ ':status': 200, 'content-length': 2 })
       stream.end(fields[7]?.slice(1))
@@ -81,7 +61,7 @@ describe('requests to an HTTP/2 upstream', () => {
   test('keep their bodies and trailers, whether of a length or in chunks', async () => {
     const bodies: string[] = []
     const trailers: unknown[] = []
-    const rig = await rigOf((stream) => {
+    const rig = await rigs.serving((stream) => {
       let body = ''
       stream.on('trailers', (_fields, _flags, raw) => trailers.push(raw))
       stream.on('data', (chunk) => {
@@ -106,7 +86,7 @@ describe('requests to an HTTP/2 upstream', () => {
   })
 
   test('reach the upstream and get answers while they are still being sent', async () => {
-    const rig = await rigOf((stream) => {
+    const rig = await rigs.serving((stream) => {
       stream.respond({ ':status': 200 }, { waitForTrailers: true })
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
       stream.on('data', (chunk) => stream.write(`${chunk}!`))
@@ -123,7 +103,7 @@ describe('requests to an HTTP/2 upstream', () => {
 
   test('ask for a password and get the Host that the user gave, as with any upstream', async () => {
     const seen: (readonly string[])[] = []
-    const rig = await rigOf(
+    const rig = await rigs.serving(
       (stream, fields) => {
         seen.push(fields)
         stream.respond({ ':status': 200, 'content-length': 0 }, { endStream: true })
@@ -143,7 +123,7 @@ describe('answers of an HTTP/2 upstream', () => {
     ['GET', 304, 'HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n'],
     ['GET', 204, 'HTTP/1.1 204 No Content\r\n\r\n'],
   ])('to %s with %i have no body', async (method, status, wanted) => {
-    const rig = await rigOf((stream) =>
+    const rig = await rigs.serving((stream) =>
       stream.respond(
         { ':status': status, ...(status !== 204 && { 'content-length': 7 }) },
         { endStream: true },
@@ -156,7 +136,7 @@ describe('answers of an HTTP/2 upstream', () => {
   })
 
   test('with nothing but a head have no body either, as gRPC errors', async () => {
-    const rig = await rigOf((stream) =>
+    const rig = await rigs.serving((stream) =>
       stream.respond({ ':status': 200, 'grpc-status': '5' }, { endStream: true }),
     )
     const text = await rig.visit().send(get('TE: trailers\r\n')).heard('\r\n\r\n')
@@ -164,7 +144,7 @@ describe('answers of an HTTP/2 upstream', () => {
   })
 
   test('pass on interim heads, but not to HTTP/1.0, which gets the end of the connection', async () => {
-    const rig = await rigOf((stream) => {
+    const rig = await rigs.serving((stream) => {
       stream.additionalHeaders({ ':status': 103, link: '</a.css>' })
       stream.respond({ ':status': 200 })
       stream.end('body')
@@ -179,7 +159,7 @@ describe('answers of an HTTP/2 upstream', () => {
   })
 
   test('leave a connection of HTTP/1.0 open when the visitor wants that and can tell where they end', async () => {
-    const rig = await rigOf((stream) => {
+    const rig = await rigs.serving((stream) => {
       stream.respond({ ':status': 200, 'content-length': 2 })
       stream.end('ok')
     })
@@ -191,7 +171,7 @@ describe('answers of an HTTP/2 upstream', () => {
   })
 
   test('end the connection when the visitor wanted that', async () => {
-    const rig = await rigOf((stream) => {
+    const rig = await rigs.serving((stream) => {
       stream.respond({ ':status': 200 }, { endStream: true })
     })
     const visitor = rig.visit().send(get('Connection: close\r\n'))
@@ -202,7 +182,7 @@ describe('answers of an HTTP/2 upstream', () => {
   test('wait for a visitor that does not read', async () => {
     const bytes = 4 * 1024 * 1024
     const taken: (() => number)[] = []
-    const rig = await rigOf((stream) => {
+    const rig = await rigs.serving((stream) => {
       let sent = 0
       taken.push(() => sent - stream.writableLength)
       stream.respond({ ':status': 200, 'content-length': bytes })
@@ -233,7 +213,7 @@ describe('answers of an HTTP/2 upstream', () => {
 describe('ends with an HTTP/2 upstream', () => {
   test('a visitor that goes cancels its request, and half an upload never looks whole', async () => {
     const upload = Promise.withResolvers<ServerHttp2Stream>()
-    const rig = await rigOf((stream) => {
+    const rig = await rigs.serving((stream) => {
       stream.respond({ ':status': 200 })
       stream.once('data', () => upload.resolve(stream))
     })
@@ -251,7 +231,7 @@ describe('ends with an HTTP/2 upstream', () => {
   })
 
   test('visitors who cancel a lot do not make the upstream end the requests of others', async () => {
-    const rig = await rigOf(
+    const rig = await rigs.serving(
       (stream, fields) => {
         if (fields.includes('/long')) {
           stream.respond({ ':status': 200 })
@@ -276,7 +256,7 @@ describe('ends with an HTTP/2 upstream', () => {
   })
 
   test('an answer that is cut short ends by a reset', async () => {
-    const rig = await rigOf((stream) => {
+    const rig = await rigs.serving((stream) => {
       stream.respond({ ':status': 200 })
       stream.write('part', () => stream.session?.destroy())
     })
@@ -287,7 +267,7 @@ describe('ends with an HTTP/2 upstream', () => {
   })
 
   test('a request that the upstream breaks off gets a page, on a later request too', async () => {
-    const rig = await rigOf((stream, fields) => {
+    const rig = await rigs.serving((stream, fields) => {
       if (fields.includes('/fine')) stream.respond({ ':status': 204 }, { endStream: true })
       else stream.destroy(new Error('broken'))
     })
@@ -311,18 +291,14 @@ describe('ends with an HTTP/2 upstream', () => {
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as { port: number }
-    const rig = http2Rig({ upstream: { host: '127.0.0.1', port } })
-    closers.push(() => {
-      rig.desk.close()
-      server.close()
-    })
+    const rig = rigs.to(port, () => server.close())
     const visitor = rig.visit().send(get())
     await visitor.over()
     expect(`PT-${visitor.resetCode}`).toBe(codes['upstream.no_http_two'].code)
   })
 
   test('a server of HTTP/2 only is found out where it is asked in HTTP/1.1, and told once', async () => {
-    const rig = await rigOf(() => {}, { upstreamProtocol: undefined })
+    const rig = await rigs.serving(() => {}, { upstreamProtocol: undefined })
     for (const _ of [1, 2]) {
       const visitor = rig.visit().send(get())
       await visitor.over()
@@ -333,7 +309,7 @@ describe('ends with an HTTP/2 upstream', () => {
   })
 
   test('requests that fail again and again are reported once a minute', async () => {
-    const rig = await rigOf((stream, fields) => {
+    const rig = await rigs.serving((stream, fields) => {
       if (fields.includes('/fine')) stream.respond({ ':status': 204 }, { endStream: true })
       else stream.destroy(new Error('broken'))
     })

@@ -6,6 +6,7 @@ import { type ClientHttp2Session, connect } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { keepBehindStreams } from '@porttunneler/shared/http/native-part'
 
 /** Dials the upstream, as dial-upstream.ts does. @returns a function that gives up silently */
 export type Dial = (handlers: {
@@ -95,6 +96,7 @@ function openSession(socket: Socket, scheme: 'http' | 'https'): ClientHttp2Sessi
     // Whether a visitor may repeat a field, the upstream decides.
     strictSingleValueFields: false,
   } as Parameters<typeof connect>[1])
+  keepBehindStreams(session)
   // Dialling left it paused, and node:http2 does not start it. First it takes what TLS has read already.
   socket.resume()
   // Its requests fail with it and report that; 'close' follows.

@@ -1,64 +1,26 @@
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { afterEach, describe, expect, test, vi } from 'vitest'
-import { http2Rig } from '../../testing/http2-rig.ts'
+import { describe, expect, test, vi } from 'vitest'
 import {
   errorCode,
   fieldBlock,
-  frame,
   frameFlag,
   frameType,
+  get,
+  ok,
   type RawPeer,
-  rawHttp2,
-  rawRig,
   settingsFrame,
   until,
 } from '../../testing/raw-http2.ts'
+import { pageOf, useRigs } from '../../testing/rigs.ts'
 
-const closers: (() => void)[] = []
-afterEach(() => {
-  for (const close of closers.splice(0)) close()
-})
-
-async function rigOf(...options: Parameters<typeof rawRig>) {
-  const rig = await rawRig(...options)
-  closers.push(rig.close)
-  return rig
-}
-
+const rigs = useRigs()
 const { endStream, endHeaders } = frameFlag
-const ok = fieldBlock([':status', '200'])
-const get = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'
-const pageOf = (key: keyof typeof codes) => new RegExp(`^HTTP/1\\.1 50\\d [\\s\\S]*${codes[key].code}`)
 
 describe('a busy or hostile HTTP/2 upstream', () => {
-  test.each([
-    ['SETTINGS', frame(frameType.settings, 0, 0, Buffer.of(0, 4, 0, 1, 0, 0))],
-    ['PING', frame(frameType.ping, 0, 0, Buffer.alloc(8))],
-    ['empty DATA', frame(frameType.data, 0, 1)],
-    ['WINDOW_UPDATE', frame(frameType.window, 0, 0, errorCode(1))],
-    ['GOAWAY', frame(frameType.goaway, 0, 0, Buffer.concat([errorCode(1), errorCode(0)]))],
-  ])(
-    'a flood of %s ends in an answer, a page or a reset, and the next visitor is served',
-    async (_name, one) => {
-      let isHostile = true
-      const rig = await rigOf((peer, id) => {
-        peer.send(frameType.headers, endHeaders, id, ok)
-        if (isHostile) peer.socket.write(Buffer.concat(Array.from({ length: 20_000 }, () => one)))
-        peer.send(frameType.data, endStream, id)
-      })
-      const first = rig.visit().send(get)
-      await first.until(
-        () => first.hasFin || first.resetCode !== undefined || first.text.endsWith('0\r\n\r\n'),
-      )
-      isHostile = false
-      await rig.visit().send(get).heard('0\r\n\r\n')
-    },
-  )
-
   test('GOAWAY instead of each answer is tried three times', async () => {
-    const rig = await rigOf((peer) =>
+    const rig = await rigs.raw((peer) =>
       peer.send(frameType.goaway, 0, 0, Buffer.concat([errorCode(0), errorCode(0)])),
     )
     const visitor = rig.visit().send(get)
@@ -72,7 +34,7 @@ describe('a busy or hostile HTTP/2 upstream', () => {
   ])('GOAWAY once costs nobody a request: %j', async (request) => {
     let asked = 0
     let ended = 0
-    const rig = await rigOf(
+    const rig = await rigs.raw(
       (peer, id) => {
         asked += 1
         if (asked === 1) peer.send(frameType.goaway, 0, 0, Buffer.concat([errorCode(0), errorCode(0)]))
@@ -93,7 +55,7 @@ describe('a busy or hostile HTTP/2 upstream', () => {
 
   test('no more requests than it allows go on a connection, and eight connections are all it gets', async () => {
     const open: (() => void)[] = []
-    const rig = await rigOf(
+    const rig = await rigs.raw(
       (peer, id) => open.push(() => peer.send(frameType.headers, endHeaders | endStream, id, ok)),
       { greeting: settingsFrame([3, 2]) },
     )
@@ -112,7 +74,7 @@ describe('a busy or hostile HTTP/2 upstream', () => {
     ['a reset', (peer: RawPeer, id: number) => peer.send(frameType.reset, 0, id, errorCode(8))],
     ['the end of the connection', (peer: RawPeer) => void peer.socket.end()],
   ])('%s behind a whole answer takes nothing from a visitor that did not read it yet', async (_name, end) => {
-    const rig = await rigOf((peer, id) => {
+    const rig = await rigs.raw((peer, id) => {
       const head = fieldBlock([':status', '200'], ['content-length', '60000'])
       peer.send(frameType.headers, endHeaders, id, head)
       for (let part = 1; part <= 6; part++)
@@ -136,7 +98,7 @@ describe('a busy or hostile HTTP/2 upstream', () => {
 describe('a silent HTTP/2 upstream', () => {
   test('that allows no request at all costs a visitor 20 s and a page', async () => {
     const clock = new FakeClock()
-    const rig = await rigOf(() => {}, { greeting: settingsFrame([3, 0]), clock })
+    const rig = await rigs.raw(() => {}, { greeting: settingsFrame([3, 0]), clock })
     const visitor = rig.visit().send(get)
     await until(() => {
       clock.advance(500)
@@ -147,7 +109,7 @@ describe('a silent HTTP/2 upstream', () => {
 
   test('that never greets is given up after 5 s', async () => {
     const clock = new FakeClock()
-    const rig = await rigOf(() => {}, { greeting: Buffer.alloc(0), clock })
+    const rig = await rigs.raw(() => {}, { greeting: Buffer.alloc(0), clock })
     const visitor = rig.visit().send(get)
     await until(() => {
       clock.advance(500)
@@ -158,11 +120,9 @@ describe('a silent HTTP/2 upstream', () => {
 
   test('with a window of nothing is sent nothing, and holds only what its visitor may send', async () => {
     const seen: number[] = []
-    const upstream = await rawHttp2((one) => seen.push(one.type), settingsFrame([4, 0]))
-    const rig = http2Rig({ upstream: { host: '127.0.0.1', port: upstream.port } })
-    closers.push(() => {
-      rig.desk.close()
-      upstream.close()
+    const rig = await rigs.raw(() => {}, {
+      greeting: settingsFrame([4, 0]),
+      onFrame: ({ type }) => seen.push(type),
     })
     const visitor = rig.visit()
     visitor.send(`POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${1e9}\r\n\r\n`)
@@ -177,7 +137,7 @@ describe('a silent HTTP/2 upstream', () => {
 
   test('that then resets the upload costs the visitor a page, and no byte is credited twice', async () => {
     const peers: RawPeer[] = []
-    const rig = await rigOf((peer) => peers.push(peer), { greeting: settingsFrame([4, 0]) })
+    const rig = await rigs.raw((peer) => peers.push(peer), { greeting: settingsFrame([4, 0]) })
     const visitor = rig.visit().send('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9999999\r\n\r\n')
     while (visitor.stream?.write(Buffer.alloc(4_096)));
     await until(() => peers.length === 1)

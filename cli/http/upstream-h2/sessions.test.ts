@@ -1,24 +1,20 @@
 import { codes } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   errorCode,
   fieldBlock,
   frame,
   frameFlag,
   frameType,
+  get,
   type RawPeer,
-  rawRig,
   settingsFrame,
   until,
 } from '../../testing/raw-http2.ts'
+import { useRigs } from '../../testing/rigs.ts'
 
-const closers: (() => void)[] = []
-afterEach(() => {
-  for (const close of closers.splice(0)) close()
-})
-
-const get = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'
+const rigs = useRigs()
 const whole = frameFlag.endHeaders | frameFlag.endStream
 const answer = (peer: RawPeer, id: number) =>
   peer.send(frameType.headers, whole, id, fieldBlock([':status', '200']))
@@ -27,12 +23,11 @@ const answer = (peer: RawPeer, id: number) =>
 async function rigOf(serve = answer, greeting?: Buffer) {
   const clock = new FakeClock()
   const seen: number[] = []
-  const rig = await rawRig(serve, {
+  const rig = await rigs.raw(serve, {
     greeting,
     clock,
     onFrame: ({ type, flags }) => void (flags === 1 || seen.push(type)),
   })
-  closers.push(rig.close)
   const count = (type: number) => seen.filter((one) => one === type).length
   return { ...rig, clock, count }
 }

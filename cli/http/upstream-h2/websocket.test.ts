@@ -1,34 +1,16 @@
 import type { ServerHttp2Stream, ServerOptions } from 'node:http2'
 import { codes } from '@porttunneler/shared/base/errors'
-import { afterEach, describe, expect, test } from 'vitest'
-import { http2Rig, http2Server } from '../../testing/http2-rig.ts'
-import { fieldBlock, frameType, rawRig, settingsFrame, until } from '../../testing/raw-http2.ts'
+import { describe, expect, test } from 'vitest'
+import { fieldBlock, frameType, get, settingsFrame, until } from '../../testing/raw-http2.ts'
+import { useRigs } from '../../testing/rigs.ts'
 import { loginOf } from '../stages/logins.ts'
 
-const closers: (() => void)[] = []
-afterEach(() => {
-  for (const close of closers.splice(0)) close()
-})
-
+const rigs = useRigs()
 const password = `Authorization: Basic ${Buffer.from('alice:x').toString('base64')}\r\n`
 /** The example of RFC 6455 section 1.3. */
 const open = (fields = '') =>
   `GET /chat HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${fields}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat\r\n\r\n`
-const offers: ServerOptions = { settings: { enableConnectProtocol: true } }
-
-async function rigOf(
-  serve: (stream: ServerHttp2Stream, fields: readonly string[]) => void,
-  options: ServerOptions = offers,
-  wanted: Partial<Parameters<typeof http2Rig>[0]> = {},
-) {
-  const { server, port } = await http2Server(serve, options)
-  const rig = http2Rig({ upstream: { host: '127.0.0.1', port }, ...wanted })
-  closers.push(() => {
-    rig.desk.close()
-    server.close()
-  })
-  return rig
-}
+const offers: { server: ServerOptions } = { server: { settings: { enableConnectProtocol: true } } }
 
 const echo = (stream: ServerHttp2Stream) => {
   stream.respond({ ':status': 200, 'sec-websocket-protocol': 'chat' })
@@ -41,13 +23,12 @@ describe('WebSockets over an HTTP/2 upstream', () => {
     ['with a password in front', { requests: { logins: [loginOf('alice:x')] } }],
   ])('open where it offers them, %s', async (_name, wanted) => {
     const seen: (readonly string[])[] = []
-    const rig = await rigOf(
+    const rig = await rigs.serving(
       (stream, fields) => {
         seen.push(fields)
         echo(stream)
       },
-      offers,
-      wanted,
+      { ...offers, ...wanted },
     )
     const visitor = rig.visit({ awaitsUpgrade: true }).send(open(password))
     await visitor.until(() => visitor.answer !== undefined)
@@ -78,10 +59,10 @@ describe('WebSockets over an HTTP/2 upstream', () => {
   })
 
   test('end for the visitor when the upstream ends them', async () => {
-    const rig = await rigOf((stream) => {
+    const rig = await rigs.serving((stream) => {
       stream.respond({ ':status': 200 })
       stream.once('data', () => stream.end('bye'))
-    })
+    }, offers)
     const visitor = rig.visit({ awaitsUpgrade: true }).send(open())
     await visitor.heard('\r\n\r\n')
     visitor.send('x')
@@ -90,10 +71,10 @@ describe('WebSockets over an HTTP/2 upstream', () => {
   })
 
   test('are reset when the upstream breaks them off', async () => {
-    const rig = await rigOf((stream) => {
+    const rig = await rigs.serving((stream) => {
       stream.respond({ ':status': 200 })
       stream.once('data', () => stream.session?.destroy())
-    })
+    }, offers)
     const visitor = rig.visit({ awaitsUpgrade: true }).send(open())
     await visitor.heard('\r\n\r\n')
     visitor.send('x')
@@ -102,7 +83,7 @@ describe('WebSockets over an HTTP/2 upstream', () => {
   })
 
   test('that it refuses are refused in its own words, and the visitor may go on', async () => {
-    const rig = await rigOf((stream, fields) => {
+    const rig = await rigs.serving((stream, fields) => {
       if (fields.includes('CONNECT')) {
         stream.respond({ ':status': 403, 'content-length': 2 })
         stream.end('no')
@@ -111,13 +92,13 @@ describe('WebSockets over an HTTP/2 upstream', () => {
     const visitor = rig.visit({ awaitsUpgrade: true }).send(open())
     expect(await visitor.heard('no')).toMatch(/^HTTP\/1\.1 403 /)
     expect(visitor.answer).toBe('plain')
-    visitor.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n')
+    visitor.send(get)
     await visitor.heard(/HTTP\/1\.1 204 [\s\S]*\r\n\r\n$/)
   })
 
   test('that it refuses leave nothing open', async () => {
     const ends: number[] = []
-    const rig = await rawRig(
+    const rig = await rigs.raw(
       (peer, id) => peer.send(frameType.headers, 5, id, fieldBlock([':status', '404'])),
       {
         greeting: settingsFrame([8, 1]),
@@ -125,13 +106,12 @@ describe('WebSockets over an HTTP/2 upstream', () => {
           void (type === frameType.data && flags === 1 && ends.push(stream)),
       },
     )
-    closers.push(rig.close)
     await rig.visit({ awaitsUpgrade: true }).send(open()).heard('content-length: 0\r\n\r\n')
     await until(() => ends.includes(1))
   })
 
   test('get a page with a code where it offers none', async () => {
-    const rig = await rigOf(echo, {})
+    const rig = await rigs.serving(echo)
     const visitor = rig.visit({ awaitsUpgrade: true }).send(open())
     expect(await visitor.over()).toMatch(
       new RegExp(`^HTTP/1\\.1 501 [\\s\\S]*${codes['upstream.no_websocket'].code}`),
@@ -140,7 +120,10 @@ describe('WebSockets over an HTTP/2 upstream', () => {
   })
 
   test('an Upgrade to something else is left out, as HTTP allows', async () => {
-    const rig = await rigOf((stream) => stream.respond({ ':status': 204 }, { endStream: true }))
+    const rig = await rigs.serving(
+      (stream) => stream.respond({ ':status': 204 }, { endStream: true }),
+      offers,
+    )
     const visitor = rig.visit({ awaitsUpgrade: true }).send(open().replace('websocket', 'telnet'))
     await visitor.heard(/^HTTP\/1\.1 204 [\s\S]*\r\n\r\n$/)
     expect(visitor.answer).toBe('plain')

@@ -12,6 +12,7 @@ import {
 } from 'node:http2'
 import type { Timer } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { keepBehindStreams } from '@porttunneler/shared/http/native-part'
 import { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import type { JointWork, Worker } from '@porttunneler/shared/mux/work-share'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -70,6 +71,7 @@ class Http2Visitor implements HttpConnection, RequestHost, Worker {
     this.#work = work?.(options, this)
     this.#takenBack = new ResetRate(() => clock.monotonic())
     this.#session = performServerHandshake(options.socket, sessionOptions(isTight))
+    keepBehindStreams(this.#session)
     this.#session.on('stream', this.#onStream).on('error', this.#onError)
     // Nobody half-closes a connection of HTTP/2 and waits for answers.
     options.socket.once('end', () => options.socket.destroy()).once('close', this.#onClose)
