@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import { ensureAccount, setAccountStatus } from './accounts.ts'
@@ -85,6 +85,24 @@ describe('waiting list', () => {
     await runJobs()
     expect(t.mails).toHaveLength(3)
     expect(await act('waitlist.list', {})).toHaveLength(1)
+  })
+
+  test('a link that is followed while another mail is being written keeps its place', async () => {
+    await join()
+    await runJobs()
+    const first = token()
+    t.clock.advance(day + 1)
+    await join()
+    const { vault } = t.control
+    const wrap = vi.spyOn(vault, 'wrap').mockImplementationOnce(async (plain) => {
+      await confirmWaiting(beta, first)
+      return plain.reveal()
+    })
+    await runJobs()
+    expect(wrap).toHaveBeenCalledTimes(1)
+    wrap.mockRestore()
+    expect(await act('waitlist.list', {})).toMatchObject([{ email }])
+    expect(t.mails).toHaveLength(1)
   })
 
   test('a link works for seven days, and what is none is refused', async () => {

@@ -15,6 +15,7 @@ import { leaveMails, mailWish } from './mail/sending.ts'
 import { globalCollection } from './names.ts'
 import type { Ref, Transaction } from './platform.ts'
 import { countEvent } from './rates.ts'
+import { isStillOn } from './stored-times.ts'
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
@@ -78,10 +79,8 @@ async function take(control: Control, job: RunningJob): Promise<void> {
   const { email } = joinBodySchema.parse(job.body)
   const ref = waitingRef(email)
   const nowMs = clock.now()
-  const known = (await store.get(ref))?.data
-  const isNews = known === undefined || known.ttl.getTime() <= nowMs
-  // Repeated requests do not fill a mailbox, nor lose a place in the list.
-  if (!isNews && (known.state !== 'asked' || known.at > nowMs - dayMs)) return
+  const found = await store.get(ref)
+  if (found && isTaken(found.data, nowMs)) return
   const blank = { email, at: nowMs, invite: '', cameAs: '' }
   if (mail.isAbsent) {
     const ttl = new Date(nowMs + waitingMs)
@@ -94,12 +93,20 @@ async function take(control: Control, job: RunningJob): Promise<void> {
   const wish = await mailWish(vault, letter, { account: '', until: nowMs + askedMs })
   const asked: string[] = []
   await job.finish(async (tx) => {
+    // An earlier link was followed meanwhile, or an operator was faster.
+    if ((await tx.get(ref))?.version !== found?.version) return
     const ask = await look(tx, wish, nowMs)
     const ttl = new Date(nowMs + askedMs)
     tx.set(ref, { ...blank, state: 'asked', proof: hashSecret(secret), ttl })
     asked.splice(0, 1, ask())
   })
   await kick(control, asked)
+}
+
+/** Repeated requests do not fill a mailbox, nor lose a place in the list. */
+function isTaken({ state, at, ttl }: WaitingDoc, nowMs: number): boolean {
+  if (ttl.getTime() <= nowMs) return false
+  return state !== 'asked' || isStillOn(at + dayMs, { nowMs, lastsMs: dayMs })
 }
 
 /** The link of the mail was followed; a second time changes nothing. @throws waitlist.link */

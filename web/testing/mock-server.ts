@@ -92,7 +92,11 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
         : sendTokens(answer),
   ],
   ['POST', /^\/v1\/auth\/password\/reset\/confirm$/, (answer) => send(answer, keysLeftSchema, { keys })],
-  ['POST', /^\/v1\/(auth\/|device\/decision)/, (answer) => void answer.writeHead(204).end()],
+  [
+    'POST',
+    /^\/v1\/(auth\/|device\/decision|feedback|wait-list)/,
+    (answer) => void answer.writeHead(204).end(),
+  ],
   ['GET', /^\/v1\/account$/, (answer) => send(answer, accountSchema, account)],
   ['GET', /^\/v1\/me$/, (answer) => send(answer, meSchema, me)],
   [
