@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { commandOf, readDockerfile, valuesOf } from '@porttunneler/packaging/testing/dockerfile'
+import { faultsOf } from '@porttunneler/packaging/testing/sbom-faults'
 import { makeAgentTree, makeServerTree } from '@porttunneler/packaging/tree'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually } from './harness/events.ts'
@@ -107,6 +108,17 @@ describeWith(['ip', 'mounts', 'namespaces', 'setpriv', 'curl', 'nsenter'], 'cont
   const healthy = (container: Container) => async () => (await container.health()) === 0 || undefined
   let server: Container
   let agent: Container
+
+  test('each image has a bill of materials that CycloneDX takes, with the programs inside', async () => {
+    for (const [layer, name] of [
+      ['server-layer/usr/lib/porttunneler', 'hono'],
+      ['agent-layer/usr/lib/ptun', 'open'],
+    ] as const) {
+      const sbom = readFileSync(join(folder, layer, 'sbom.cdx.json'), 'utf8')
+      expect(await faultsOf(sbom)).toBeNull()
+      expect(sbom).toContain(`"purl": "pkg:npm/${name}@`)
+    }
+  })
 
   test('the server becomes healthy, as process 1 and as its user, who may nothing and can change nothing', async () => {
     server = await start('server', { PORTTUNNELER_HOST: 'localhost', PORTTUNNELER_DEMO: 'false' })

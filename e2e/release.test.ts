@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { faultsOf } from '@porttunneler/packaging/testing/sbom-faults'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { root } from './harness/programs.ts'
 import { temporaryFolder } from './harness/standalone.ts'
@@ -51,7 +52,7 @@ test('two folders, users and days give the same bytes', () => {
   expect(lists[1]).toBe(lists[0])
 })
 
-test('the archive holds the programs, notices and the bill of materials with all packages inside, and no folder of the build', () => {
+test('the archive holds the programs, notices and the bill of materials with all packages inside, and no folder of the build', async () => {
   const unpacked = join(folder, 'unpacked')
   mkdirSync(unpacked)
   execFileSync('tar', ['-xf', join(folder, 'out-0/relay-vm.tar.gz'), '-C', unpacked])
@@ -64,6 +65,7 @@ test('the archive holds the programs, notices and the bill of materials with all
     'third-party.txt',
   ])
   const read = (name: string) => readFileSync(join(unpacked, name), 'utf8')
+  expect(await faultsOf(read('sbom.cdx.json'))).toBeNull()
   const { components } = JSON.parse(read('sbom.cdx.json'))
   const purls = components.map(({ purl }: { purl: string }) => purl)
   for (const name of ['zod', 'pino', 'prom-client', '%40google-cloud/pubsub', '%40grpc/grpc-js'])

@@ -32,17 +32,23 @@ const nodeLibraries = [
 
 type Component = { readonly 'bom-ref': string; readonly name: string }
 
-/** @param versions those of the Node that comes along: `process.versions` */
+/**
+ * @param packages in any order; one that is there twice counts once
+ * @param versions those of the Node that comes along: `process.versions`
+ */
 export function sbomOf(
   { name, version }: { readonly name: string; readonly version: string },
   packages: readonly Bundled[],
   versions: NodeJS.ProcessVersions,
 ): string {
   const hashes = readHashes()
+  const unique = new Map(packages.map((one) => [`${one.name}@${one.version}`, one]))
   const root = `pkg:generic/${name}@${version}`
   const components: readonly Component[] = [
     nodeComponent(versions),
-    ...packages.map((one) => packageComponent(one, hashes.get(`${one.name}@${one.version}`))),
+    ...[...unique]
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([id, one]) => packageComponent(one, hashes.get(id))),
   ]
   const refs = components.map((component) => component['bom-ref'])
   const content = {

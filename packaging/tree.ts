@@ -77,9 +77,7 @@ function finish(folder: string, name: string, bundled: readonly Bundled[]): void
   for (const file of ['bin/node', 'LICENSE']) copyFileSync(join(node, file), join(folder, 'node', file))
   copyFileSync(from('LICENSE'), join(folder, 'LICENSE'))
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
-  const unique = new Map(bundled.map((one) => [`${one.name}@${one.version}`, one]))
-  const packages = [...unique].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, one]) => one)
-  writeFileSync(join(folder, 'sbom.cdx.json'), sbomOf({ name, version }, packages, process.versions))
+  writeFileSync(join(folder, 'sbom.cdx.json'), sbomOf({ name, version }, bundled, process.versions))
   settle(folder)
 }
 
