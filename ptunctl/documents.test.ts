@@ -30,7 +30,9 @@ test('docs/operations.md has every verb of ptunctl with its arguments and option
 })
 
 test('every command of ptunctl that the documents show is understood', async () => {
-  const shown = ['operations.md', 'cloud.md'].flatMap((name) => document(name).match(/^ptunctl .*/gm) ?? [])
+  const shown = ['operations.md', 'cloud.md', 'disaster.md'].flatMap(
+    (name) => document(name).match(/^ptunctl .*/gm) ?? [],
+  )
   expect(shown.length).toBeGreaterThan(15)
   for (const line of shown) {
     let runs = 0

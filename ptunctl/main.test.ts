@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import os, { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { openControlPlane } from '@porttunneler/standalone/control-plane'
@@ -117,6 +117,30 @@ test('ptunctl: failures show code, cause and cure, as text and as JSON', async (
     code: 2,
     err: expect.stringContaining('PT-5307'),
   })
+})
+
+test('ptunctl: a backup is written, checked, and restored into an empty folder', async () => {
+  const [file, secret] = [join(data, '..', `${basename(data)}.backup`), join(data, 'passphrase')]
+  writeFileSync(secret, 'correct horse\n')
+  try {
+    expect(await json('backup', 'create', file, '--passphrase-file', secret)).toMatchObject({
+      encrypted: true,
+    })
+    expect((await ctl('backup', 'check', file, '--passphrase-file', secret)).out).toMatch(/^at +20\d\d-/m)
+    expect(await ctl('backup', 'check', file)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('PT-5403'),
+    })
+    expect(await ctl('backup', 'restore', file, '--passphrase-file', secret)).toMatchObject({ code: 2 })
+    const again = join(data, 'again')
+    const { code } = await ctl('--data', again, 'backup', 'restore', file, '--passphrase-file', secret)
+    expect(code).toBe(0)
+    const found = await json('--data', again, 'accounts', 'find', 'ada@example.com')
+    expect(found).toMatchObject([{ id: account }])
+    expect(await json('--data', again, 'backup', 'settle', '2026-01-31T12:00Z')).toMatchObject({ leases: 0 })
+  } finally {
+    rmSync(file, { force: true })
+  }
 })
 
 test('ptunctl: every verb has its help', async () => {

@@ -8,7 +8,8 @@ import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/ba
 import type { Order } from '@porttunneler/shared/control/operator/acts'
 import { CommanderError } from 'commander'
 import { checkFile, hasProblems, type SendOrder, verifyAll } from './audit.ts'
-import { buildProgram, type Globals, type OwnAct } from './program.ts'
+import { isOwnBackup, type OwnBackup, runOwnBackup } from './backup.ts'
+import { buildProgram, type Globals } from './program.ts'
 import { failureText, resultText } from './show.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -27,7 +28,9 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     async (globals, act, input) => {
       const order = (name: Order['act'], what: object) =>
         runOrder(globals, { act: name, input: what, operator: operatorOf(globals, io.env) }, io)
-      const result = await runVerb(order, act, input)
+      const result = isOwnBackup(act)
+        ? await runBackup(act, input, { globals, env: io.env })
+        : await runVerb(order, act, input)
       if (hasProblems(result)) exit = 1
       io.stdout.write(isJson ? `${JSON.stringify(result)}\n` : resultText(result))
     },
@@ -48,19 +51,38 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 }
 
 /** Most verbs are one act. */
-async function runVerb(order: SendOrder, act: Order['act'] | OwnAct, input: object): Promise<unknown> {
+async function runVerb(order: SendOrder, act: Order['act'] | 'audit.check', input: object): Promise<unknown> {
   if (act === 'audit.check') return checkFile(input)
   return act === 'audit.verify' ? verifyAll(order, input) : order(act, input)
 }
 
-async function runOrder({ data }: Globals, order: Order, { env, stderr }: Io): Promise<unknown> {
-  // A named folder wins; without one, a named project means the cloud.
-  if (data === undefined && env.GOOGLE_CLOUD_PROJECT) {
+async function runOrder(globals: Globals, order: Order, { env, stderr }: Io): Promise<unknown> {
+  if (isCloud(globals, env)) {
     const { runInCloud } = await import('@porttunneler/functions/office')
     return runInCloud(env, order, (line) => stderr.write(line))
   }
   const { runOnFolder } = await import('@porttunneler/standalone/office')
-  return runOnFolder(resolve(data ?? (env.PORTTUNNELER_DATA || 'data')), order)
+  return runOnFolder(folderOf(globals, env), order)
+}
+
+/** A named folder wins; without one, a named project means the cloud. */
+function isCloud({ data }: Globals, env: Env): boolean {
+  return data === undefined && Boolean(env.GOOGLE_CLOUD_PROJECT)
+}
+
+function folderOf({ data }: Globals, env: Env): string {
+  return resolve(data ?? (env.PORTTUNNELER_DATA || 'data'))
+}
+
+/** @throws operator.usage for a project of Google Cloud, which has backups of its own */
+async function runBackup(
+  act: OwnBackup,
+  input: object,
+  { globals, env }: { readonly globals: Globals; readonly env: Env },
+): Promise<unknown> {
+  if (isCloud(globals, env))
+    throw fail('operator.usage', 'A project of Google Cloud has backups of its own: docs/disaster.md.')
+  return runOwnBackup(act, input, { data: folderOf(globals, env), operator: operatorOf(globals, env) })
 }
 
 /** The operator's name for the audit. */

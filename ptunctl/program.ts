@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, type OutputConfiguration } from 'command
 
 export type Globals = { readonly data?: string; readonly json?: boolean; readonly as?: string }
 /** What ptunctl does by itself, without the control plane. */
-export type OwnAct = 'audit.check'
+export type OwnAct = 'audit.check' | 'backup.create' | 'backup.check' | 'backup.restore'
 /** Runs one act. */
 export type Run = (globals: Globals, act: ActName | OwnAct, input: object) => Promise<void>
 
@@ -56,6 +56,8 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
     readNumber,
     50,
   )
+  addSecrets(groupOf('secrets', 'what the key of the vault has sealed'))
+  addBackup(groupOf('backup', 'copies of a standalone server, and the way back from one'))
   addOperators(groupOf('operators', 'people who may act as operators through the service'))
   quiet(program, output)
   return program
@@ -254,6 +256,27 @@ function addInvites(verb: Verb, waitList: Verb): void {
     readNumber,
   )
   waitList('waitlist.remove', 'remove', 'forget an address').argument('<email>')
+}
+
+function addSecrets(verb: Verb): void {
+  verb('secrets.list', 'list', 'open each, and count those that cannot be opened any more')
+  verb('secrets.rotate', 'rotate', 'seal all by the newest version of the key; then older ones can go')
+  because(verb('secrets.renew', 'renew', 'make anew what cannot be opened: keys, secrets, certificates'))
+}
+
+function addBackup(verb: Verb): void {
+  const file = (command: Command) =>
+    command
+      .argument('<file>', 'such as /backups/2026-01-31.tar.gz')
+      .option('--passphrase-file <file>', 'encrypted; its first line is the passphrase')
+  file(verb('backup.create', 'create', 'write the data folder into a new file, while the server runs or not'))
+  file(verb('backup.check', 'check', 'read it to the end, and say from when it is'))
+  file(verb('backup.restore', 'restore', 'put it into an empty data folder, before a server starts there'))
+  verb(
+    'backup.settle',
+    'settle',
+    'after a database was restored by other means: end the leases and keys of the time that it forgot',
+  ).argument('<at>', 'what it was restored to, such as 2026-01-31T12:00Z', readTime)
 }
 
 function addOperators(verb: Verb): void {

@@ -22,6 +22,7 @@ import { trustedProxyListSchema } from '@porttunneler/shared/protocol/endpoint'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { acmeSchema, forTheWorld, isPublicName } from './acme-settings.ts'
+import { backupSchema } from './backup/settings.ts'
 import { type Authority, authorityFiles, covers, localNames, readAuthority } from './local-authority.ts'
 
 const digits = z
@@ -144,6 +145,7 @@ const shapeSchema = z.strictObject({
     })
     .prefault({}),
   demo: z.union([z.boolean(), z.stringbool()]).default(true),
+  backup: backupSchema.optional(),
   /** How long open connections may go on after a stop signal. */
   graceSeconds: z.number().min(0).max(3_600).default(10),
 })

@@ -7,6 +7,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  existsSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -30,7 +31,10 @@ export type DataFolder = {
   close(): void
 }
 
-/** @throws standalone.folder, standalone.running */
+/** A restore unpacks here, and removes it as its last step. */
+export const restoringFolder = 'restoring'
+
+/** @throws standalone.folder, standalone.running, backup.unfinished */
 export function openDataFolder(path: string): DataFolder {
   try {
     makeFolder(path)
@@ -41,6 +45,10 @@ export function openDataFolder(path: string): DataFolder {
     throw fail('standalone.folder', `${path} cannot be used${sayFileError(cause)}`, { cause })
   }
   const lock = takeLock(path)
+  if (existsSync(join(path, restoringFolder))) {
+    lock.close()
+    throw fail('backup.unfinished', `A restore into ${path} did not finish.`)
+  }
   return {
     path,
     file: (...names) => join(path, ...names),
@@ -51,7 +59,8 @@ export function openDataFolder(path: string): DataFolder {
 }
 
 /** The server's own files; anything else in the folder is not ours to change. */
-const ownFiles = /^(lock|store\.db(-wal|-shm)?|master\.key|standalone\.json(\.new)?|ptunctl\.sock)$/
+const ownFiles =
+  /^(lock|(store|backup-\d+)\.db(-wal|-shm|-journal)?|master\.key|standalone\.json(\.new)?|ptunctl\.sock)$/
 const ownFolders = /^(logs|mail|siblings|ca|demo(-b)?|relay(-\d+)?(-b)?)$/
 
 /** Sets the modes that this release would have set. */

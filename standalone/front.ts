@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
+import { BackupSchedule } from './backup/schedule.ts'
 import { Certified } from './certified.ts'
 import { type Config, isLoopback } from './config.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
@@ -76,6 +77,11 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     options.onCommand(command)
   })
   opened.defer(() => commands.close())
+  const { backup } = config
+  if (backup) {
+    const schedule = new BackupSchedule({ settings: backup, data: folder.path, clock, log: options.log })
+    opened.defer(() => schedule.close())
+  }
   fetch = makeWeb({
     api: control.fetch,
     files: options.files,

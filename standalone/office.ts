@@ -46,7 +46,8 @@ function tryOpen(data: string): DataFolder | undefined {
   }
 }
 
-async function runAlone(folder: DataFolder, order: Order, random: () => number): Promise<unknown> {
+/** On a folder that no server uses; closes it. */
+export async function runAlone(folder: DataFolder, order: Order, random: () => number): Promise<unknown> {
   await using opened = new AsyncDisposableStack()
   opened.defer(() => folder.close())
   // No act shows an address, signs, or makes an account.

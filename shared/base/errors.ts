@@ -5,6 +5,7 @@
  */
 import { accountCodes } from './codes/account.ts'
 import { apiCodes } from './codes/api.ts'
+import { backupCodes } from './codes/backup.ts'
 import { certificateCodes } from './codes/certificates.ts'
 import { cliCodes } from './codes/cli.ts'
 import { cloudCodes } from './codes/cloud.ts'
@@ -53,6 +54,7 @@ export const codes = {
   ...cloudCodes,
   ...operatorCodes,
   ...releaseCodes,
+  ...backupCodes,
   ...cliCodes,
   ...upstreamCodes,
 } as const satisfies Record<string, ErrorEntry>

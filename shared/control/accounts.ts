@@ -265,7 +265,8 @@ export async function setAccountStatus(
     const asks = status === 'closed' ? [await look(tx, wish, nowMs), await look(tx, later, nowMs)] : []
     if (status === 'suspended')
       asks.push(await lookToTellTeam(tx, { event: 'suspended', account, user: '' }, nowMs))
-    const version = before.data.statusVersion + 1
+    // It follows the clock too: a store that was restored makes none that relays have seen.
+    const version = Math.max(before.data.statusVersion + 1, nowMs)
     const closed = status === 'closed' ? { closedAt: nowMs } : {}
     tx.set(before.ref, { ...before.data, status, statusVersion: version, ...closed })
     const suspended = status !== 'active'

@@ -3,6 +3,7 @@ import type { OpenCells } from '../api/schemas/tunnels.ts'
 import { fail } from '../base/errors.ts'
 import { type Cell, readyRelays } from './cells.ts'
 import type { Control } from './control.ts'
+import { silentMs } from './presence.ts'
 
 /** An agent measures the way to each, so list only as many as it can measure in a second beside its other work. */
 const cellsListed = 16
@@ -49,6 +50,17 @@ export async function listCells(control: Control): Promise<OpenCells> {
       return relay ? [{ id: cell.id, host: relay.agentAddress.host, port: relay.agentAddress.port }] : []
     }),
   }
+}
+
+/**
+ * Whether a closed cell is lost: none of its relays reports, while those of an open one were heard all along. Without
+ * the second, the control plane may have been away itself, and agents are back before the relays that serve them.
+ */
+export async function isLost(control: Control, cell: Cell): Promise<boolean> {
+  const since = control.clock.now() - silentMs
+  if (cell.state !== 'closed' || cell.relays.some(({ data }) => data.seenAt >= since)) return false
+  const others = (await readyCells(control)).flatMap(({ relays }) => relays.map(({ data }) => data))
+  return others.some(({ seenAt, bootAt, heardSince = bootAt }) => seenAt >= since && heardSince <= since)
 }
 
 /** Oldest first. */

@@ -6,12 +6,12 @@ import type { z } from 'zod'
 import type { ClaimResult, renewSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { type Caller, mayTouch, requirePermission } from './caller.ts'
-import { chooseCell } from './cell-choice.ts'
+import { chooseCell, isLost } from './cell-choice.ts'
 import type { Cell } from './cells.ts'
 import { claimPolicy, type PolicyChange } from './claim-policy.ts'
 import { Claiming, type ClaimRequest, type Item } from './claiming.ts'
 import { type Control, controlOf } from './control.ts'
-import { type EndpointDoc, endpoints, type TunnelDoc, tunnels } from './documents.ts'
+import { deletedTunnels, type EndpointDoc, endpoints, type TunnelDoc, tunnels } from './documents.ts'
 import { followTunnel } from './domains/following.ts'
 import { asFailure } from './failures.ts'
 import { type Drafting, findGenerated } from './generated.ts'
@@ -188,6 +188,7 @@ export async function renewLeases(
   const outcomes = await Promise.all(
     leases.map(async ({ epoch }, index): Promise<Outcome> => {
       const tunnel = found[index]
+      if (!tunnel && (await isForgotten(control, leases[index]?.tunnel))) return { error: fail('lease.gone') }
       if (tunnel?.data.account !== caller.account || !mayTouch(caller, tunnel.data.name))
         return { error: fail('session.revoked') }
       return renewOne(control, tunnel, { agent, epoch, key: caller.actor })
@@ -201,7 +202,29 @@ export async function renewLeases(
   const others = otherIds.filter((id) => held.includes(id)).map((id) => control.cells.lately(id))
   const cells: Cells = [first, ...(await Promise.all(others))]
   const transfer = await readTransfer(control, caller)
-  return answerLeases(control, caller, { agent, cells, outcomes, transfer })
+  const left = await leaveLost(control, cells, outcomes)
+  return answerLeases(control, caller, { agent, cells, outcomes: left, transfer })
+}
+
+/** In a lost cell nobody serves a tunnel; a claim takes it to another one. */
+async function leaveLost(
+  control: Control,
+  cells: Cells,
+  outcomes: readonly Outcome[],
+): Promise<readonly Outcome[]> {
+  const lost = new Set<string>()
+  for (const cell of cells) if (await isLost(control, cell)) lost.add(cell.id)
+  return outcomes.map((one) =>
+    !('error' in one) && lost.has(one.endpoint.cell) ? { error: fail('lease.gone') } : one,
+  )
+}
+
+/**
+ * A deleted tunnel leaves a tombstone that its tickets do not outlive. Without one the store was restored to a time
+ * before the tunnel; a claim makes it anew by its name.
+ */
+async function isForgotten({ store }: Pick<Control, 'store'>, tunnel = ''): Promise<boolean> {
+  return (await store.get(deletedTunnels.ref(tunnel))) === undefined
 }
 
 async function renewOne(

@@ -35,6 +35,11 @@ type KeySet = {
 }
 type StoredKey = Snapshot<SigningKeyDoc>
 
+/** It follows the clock too: a store that was restored makes none that relays have seen. */
+function versionAfter(version: number, nowMs: number): number {
+  return Math.max(version + 1, Math.floor(nowMs))
+}
+
 export class Signer {
   readonly #store: Store
   readonly #vault: KeyVault
@@ -116,8 +121,9 @@ export class Signer {
       }
       if (!active || !next || isDue) for (const { kid, data } of fresh) tx.create(signingKeys.ref(kid), data)
       for (const { ref } of spent) tx.delete(ref)
-      tx.set(signingState.ref('current'), { version: version + 1, rotatedAt: nowMs })
-      return version + 1
+      const risen = versionAfter(version, nowMs)
+      tx.set(signingState.ref('current'), { version: risen, rotatedAt: nowMs })
+      return risen
     })
     this.#keys = undefined
     return changed
@@ -144,8 +150,9 @@ export class Signer {
       tx.delete(leaked.ref)
       if (isActive && next) tx.update(next.ref, { state: 'active' })
       for (const { kid: id, data } of fresh) tx.create(signingKeys.ref(id), data)
-      tx.set(signingState.ref('current'), { version: version + 1, rotatedAt: nowMs })
-      return version + 1
+      const risen = versionAfter(version, nowMs)
+      tx.set(signingState.ref('current'), { version: risen, rotatedAt: nowMs })
+      return risen
     })
     this.#keys = undefined
     return changed

@@ -174,7 +174,8 @@ export async function updateTunnel(
     const isDisbanded = agents === 'one' && data.agents === 'many' && data.endpoint !== ''
     const shared = isDisbanded ? await tx.get(endpoints.ref(data.endpoint)) : undefined
     const wanted = policyParts ? { ...data.policy, ...policyParts } : change.policy
-    const policyVersion = data.policyVersion + (wanted ? 1 : 0)
+    // It follows the clock too: a store that was restored makes none that relays have seen.
+    const policyVersion = wanted ? Math.max(data.policyVersion + 1, nowMs) : data.policyVersion
     const policy = wanted ? checkedPolicy(data.kind, wanted) : data.policy
     const { edits: editsBefore, ...kept } = data
     const edits = change.edits ? checkedEdits(data.kind, change.edits) : editsBefore && { edits: editsBefore }

@@ -196,11 +196,12 @@ export const apiCodes = {
     code: 'PT-0022',
     http: 503,
     exit: 1,
-    retry: 'never',
+    retry: 'later',
     owner: 'operator',
     title: 'Key cannot be unwrapped',
-    cause: 'A stored signing key was wrapped with another master key, or the master key file is damaged.',
-    cure: 'Put the master key file that belongs to this database back into the data folder, and start again.',
+    cause:
+      'A stored key was sealed by another master key, or by a version of the key in Cloud KMS that is disabled or destroyed; or the master key file is damaged.',
+    cure: 'Put the master key file that belongs to this database back, or enable that version. If it is gone for good, "ptunctl secrets renew" makes anew what it sealed (docs/disaster.md).',
   },
   'mail.failed': {
     code: 'PT-0023',

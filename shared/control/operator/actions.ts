@@ -24,5 +24,8 @@ export type OperatorAction =
   | 'invite.created'
   | 'invite.revoked'
   | 'waitlist.removed'
+  | 'store.restored'
+  | 'secrets.rotated'
+  | 'secrets.renewed'
   | 'operator.added'
   | 'operator.removed'

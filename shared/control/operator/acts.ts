@@ -4,6 +4,7 @@ import { fail } from '../../base/errors.ts'
 import { accountActs } from './accounts.ts'
 import type { Act, Office } from './act.ts'
 import { auditActs } from './audit.ts'
+import { backupActs } from './backups.ts'
 import { cellActs } from './cells.ts'
 import { certificateActs } from './certificates.ts'
 import { feedbackActs } from './feedback.ts'
@@ -16,6 +17,7 @@ import { memberActs } from './members.ts'
 import { operatorActs } from './operators.ts'
 import { peopleActs } from './people.ts'
 import { relayActs } from './relays.ts'
+import { secretActs } from './secrets.ts'
 import { waitListActs } from './wait-list.ts'
 
 const acts = {
@@ -34,6 +36,8 @@ const acts = {
   ...feedbackActs,
   ...operatorActs,
   ...auditActs,
+  ...backupActs,
+  ...secretActs,
 }
 export type ActName = keyof typeof acts
 

@@ -31,7 +31,7 @@ export const keyActs = {
 }
 
 /** Older releases skip the second command, and obey the first. */
-async function tellRelays(control: Control, version: number, leaked?: string): Promise<void> {
+export async function tellRelays(control: Control, version: number, leaked?: string): Promise<void> {
   const nowMs = control.clock.now()
   const fetchAgain = makeCommand(everyCell, { kind: 'keys', version }, nowMs)
   const refuse = leaked === undefined ? [] : [makeCommand(everyCell, { kind: 'leaked', kid: leaked }, nowMs)]
