@@ -4,6 +4,7 @@ import { accountSchema, type Transfer } from '@porttunneler/shared/api/schemas/s
 import { DnsWorld } from '@porttunneler/shared/testing/dns-world'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
 import { type Looks, openTab, signIn, startBrowser, type Tab } from './harness/browser.ts'
 import { eventually, within } from './harness/events.ts'
@@ -297,7 +298,9 @@ describeWith(['chromium'], 'console', () => {
     const bob = { email: 'bob@example.com', password }
     const { people } = service
     if (!people?.mailTo) throw new Error('no mails here')
-    await people.signUp(bob.email)
+    const { code } = z.object({ code: z.string() }).parse(await people.operator('invites', 'create'))
+    const token = await people.signUp(bob.email, code)
+    await callApi({ api: service.api, key: token }, 'POST', '/v1/accounts', { code })
     await inTab(async (tab) => {
       const { page } = tab
       await signIn(tab, service.api, service.account)

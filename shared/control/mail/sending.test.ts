@@ -141,6 +141,7 @@ test('mail: one address gets no flood of a kind, and a mail that failed does not
   for (let n = 0; n < 60; n++) taken += (await send(notice)).length
   expect(taken).toBe(50)
   expect(await send(letter), 'another kind').toHaveLength(1)
+  expect(await send({ ...notice, template: 'domain-lost' }), 'of one purpose').toHaveLength(1)
   expect(await send({ ...notice, to: 'bob@example.com' }), 'another address').toHaveLength(1)
   t.clock.advance(24 * hour)
   expect(await send(notice)).toHaveLength(1)

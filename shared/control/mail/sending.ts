@@ -19,6 +19,7 @@ import {
   canBeTurnedOff,
   type Letter,
   type Purpose,
+  type TemplateName,
   templateNames,
   templates,
   writeLetter,
@@ -28,7 +29,7 @@ import {
 const attemptsMax = 12
 const dayMs = 24 * 3_600_000
 
-/** Mails a day to one address, each purpose by itself, so that a flood of one kind hides no other. */
+/** Mails a day to one address, each template by itself, so that a flood of one kind hides no other. */
 const toAddress: Readonly<Record<Purpose, number>> = {
   asked: 30,
   essential: 50,
@@ -119,7 +120,7 @@ async function send(control: SendingControl, job: RunningJob): Promise<void> {
   const content = writeLetter(wanted.template, wanted.data)
   const rendered = renderMail(content, { consoleUrl: control.settings.consoleUrl, offUrl })
   const message = { ...rendered, to, id: job.key, ...(offUrl !== undefined && { offUrl }) }
-  const isTaken = await sendCounted(control, job, { message, purpose })
+  const isTaken = await sendCounted(control, job, { message, template: wanted.template })
   if (isTaken && hasBounced(address, clock.now())) await clearBounce(control.store, to)
 }
 
@@ -127,19 +128,20 @@ async function send(control: SendingControl, job: RunningJob): Promise<void> {
 async function sendCounted(
   control: SendingControl,
   job: RunningJob,
-  { message, purpose }: { readonly message: MailMessage; readonly purpose: Purpose },
+  { message, template }: { readonly message: MailMessage; readonly template: TemplateName },
 ): Promise<boolean> {
   const { mail, clock, log } = control
   const takeBack: (() => Promise<void>)[] = []
+  const max = toAddress[templates[template].purpose]
   try {
-    takeBack.push(await count(control, `mail-${purpose}`, { subject: message.to, max: toAddress[purpose] }))
+    takeBack.push(await count(control, `mail-${template}`, { subject: message.to, max }))
     if (job.account !== '')
       takeBack.push(await count(control, 'mail-account', { subject: job.account, max: ofAccountMax }))
     await mail.send(message)
     return true
   } catch (error) {
     if (isFailure(error, 'mail.limit')) {
-      log.warn({ job: job.id, account: job.account, purpose }, 'a mail was not sent: too many a day')
+      log.warn({ job: job.id, account: job.account, template }, 'a mail was not sent: too many a day')
       return false
     }
     for (const back of takeBack) await back()
