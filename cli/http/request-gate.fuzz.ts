@@ -4,28 +4,22 @@
  *
  *   node cli/http/request-gate.fuzz.ts --cases 1000000 --seed 7
  */
-
-import { once } from 'node:events'
-import http from 'node:http'
-import { Duplex } from 'node:stream'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import { makeInput, makeRandom } from '@porttunneler/shared/http/scanner.corpus'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { decodeChunks, knownMethods, Llhttp } from '@porttunneler/shared/testing/llhttp'
 import { stagesOf } from './pipeline.ts'
 import { RequestGate } from './request-gate.ts'
 import { Guesses } from './stages/guesses.ts'
 import { loginOf } from './stages/logins.ts'
 
 type Request = { readonly method: string; readonly body: string }
-type Reading = { requests: Request[]; faults: string[] }
 
 const password = `Basic ${Buffer.from('alice:x').toString('base64')}`
 const host = 'upstream.test:3000'
-/** llhttp has a fixed list of methods, RFC 9110 does not; it keeps SOURCE for Icecast. */
-const knownMethods = new Set(http.METHODS.filter((method) => method !== 'SOURCE'))
 
 /** Some requests get the password, some a wrong one, some both, some a line that only looks like one. */
 function addPasswords(input: Buffer, random: () => number): Buffer {
@@ -68,22 +62,13 @@ function expectedOf(input: Buffer): { requests: Request[]; hasUpgrade: boolean }
       body = []
     } else body.push(event.bytes)
     if (head && (event.kind === 'head' ? event.body === 0 : event.isLast))
-      requests.push({ method: head.method, body: framed(head, Buffer.concat(body)) })
+      requests.push({ method: head.method, body: bodyOf(head, Buffer.concat(body).toString('latin1')) })
   }
   return { requests, hasUpgrade }
 }
 
-function framed(head: RequestHead, body: Buffer): string {
-  let rest = body.toString('latin1')
-  if (head.body !== 'chunked') return rest
-  let data = ''
-  for (;;) {
-    const lineEnd = rest.indexOf('\r\n')
-    const size = Number.parseInt(rest, 16)
-    if (size === 0) return data
-    data += rest.slice(lineEnd + 2, lineEnd + 2 + size)
-    rest = rest.slice(lineEnd + 4 + size)
-  }
+function bodyOf(head: RequestHead, text: string): string {
+  return head.body === 'chunked' ? decodeChunks(text) : text
 }
 
 function passThroughGate(input: Buffer, random: () => number): Buffer {
@@ -124,38 +109,14 @@ function passThroughGate(input: Buffer, random: () => number): Buffer {
   return Buffer.concat(passed)
 }
 
-class Reader {
-  readonly #server = http.createServer({ maxHeaderSize: 1024 * 1024, keepAliveTimeout: 0 })
-  #reading: Reading = { requests: [], faults: [] }
-
-  constructor() {
-    const onRequest = (request: http.IncomingMessage, response: http.ServerResponse) => {
-      const { requests, faults } = this.#reading
-      const { headers, method = '' } = request
-      if (headers.host !== host) faults.push(`Host ${headers.host}`)
-      if (headers.authorization !== undefined) faults.push(`Authorization ${headers.authorization}`)
-      const body: Buffer[] = []
-      request.on('data', (chunk: Buffer) => body.push(chunk))
-      request.on('end', () => {
-        requests.push({ method, body: Buffer.concat(body).toString('latin1') })
-        response.end()
-      })
-      request.on('error', () => response.destroy())
-    }
-    this.#server.on('request', onRequest).on('checkExpectation', onRequest)
-    this.#server.on('clientError', (_error, socket) => setImmediate(() => socket.destroy()))
-  }
-
-  async read(bytes: Buffer): Promise<Reading> {
-    this.#reading = { requests: [], faults: [] }
-    const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
-    const closed = once(duplex, 'close')
-    this.#server.emit('connection', duplex)
-    duplex.push(bytes)
-    duplex.push(null)
-    await closed
-    return this.#reading
-  }
+/** What the upstream reads, and what of it the agent should have changed. */
+async function readBy(llhttp: Llhttp, bytes: Buffer) {
+  const read = await llhttp.read(bytes)
+  const faults = read.requests.flatMap(({ headers }) => [
+    ...(headers.host === host ? [] : [`Host ${headers.host}`]),
+    ...(headers.authorization === undefined ? [] : [`Authorization ${headers.authorization}`]),
+  ])
+  return { requests: read.requests.map(({ method, body }): Request => ({ method, body })), faults }
 }
 
 /**
@@ -164,7 +125,7 @@ class Reader {
  */
 export async function runCases({ seed, cases }: { readonly seed: number; readonly cases: number }) {
   const random = makeRandom(seed)
-  const reader = new Reader()
+  const llhttp = new Llhttp()
   let accepted = 0
   for (let i = 0; i < cases; i++) {
     const input = addPasswords(makeInput(random), random)
@@ -173,7 +134,7 @@ export async function runCases({ seed, cases }: { readonly seed: number; readonl
     // Node forgets what it has read after an Upgrade that nobody wants.
     if (hasUpgrade || requests.some(({ method }) => !knownMethods.has(method))) continue
     accepted += requests.length
-    const read = await reader.read(passed)
+    const read = await readBy(llhttp, passed)
     if (isDeepStrictEqual(read.requests, requests) && read.faults.length === 0) continue
     const report = {
       seed,

@@ -5,7 +5,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { certificateRequest, newCertificateKey } from '../base/csr.ts'
-import { isFailure } from '../base/errors.ts'
 import { hashSecret, newId } from '../base/ids.ts'
 import type { Secret } from '../base/secret.ts'
 import { setAccountStatus } from '../control/accounts.ts'
@@ -24,6 +23,7 @@ import { moveToTunnel } from '../control/reservation-moves.ts'
 import { releaseReservation } from '../control/reservations.ts'
 import { reserveName } from '../control/reserving.ts'
 import { createTunnel, deleteTunnel } from '../control/tunnels.ts'
+import { outcome } from './callers.ts'
 import { makeDomainStage } from './domains.contract.ts'
 import { FakeClock } from './fake-clock.ts'
 import { SmallIssuer } from './small-issuer.ts'
@@ -88,16 +88,6 @@ type Stage = Awaited<ReturnType<typeof makeStage>>
 function pem(key: Secret, at: string): string {
   const text = certificateRequest(key, [at]).toString('base64')
   return `-----BEGIN CERTIFICATE REQUEST-----\n${text}\n-----END CERTIFICATE REQUEST-----\n`
-}
-
-async function outcome(done: Promise<unknown>): Promise<string> {
-  try {
-    await done
-    return 'done'
-  } catch (error) {
-    if (isFailure(error)) return error.key
-    throw error
-  }
 }
 
 export function describeAgentCertificates(name: string, make: MakeStore): void {

@@ -11,7 +11,6 @@ import { isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { silentLog } from '../base/log.ts'
 import { Secret } from '../base/secret.ts'
-import { ensureAccount, readAccount } from '../control/accounts.ts'
 import type { Caller } from '../control/caller.ts'
 import { ensureCell } from '../control/cells.ts'
 import { noCertificates } from '../control/certificates/role.ts'
@@ -20,11 +19,11 @@ import { type Control, makeControl } from '../control/control.ts'
 import { noDns } from '../control/own-records.ts'
 import { type PlanName, plans } from '../control/plans.ts'
 import type { Platform, Store } from '../control/platform.ts'
-import { personCaller } from '../control/principals.ts'
 import { queries } from '../control/query-table.ts'
 import { quotas } from '../control/quota-documents.ts'
 import { syncRelay } from '../control/relays.ts'
 import { limits } from '../protocol/limits.ts'
+import { signIn } from './callers.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type MakeStore, withStore } from './store.contract.ts'
 import { noInquiries } from './zones.ts'
@@ -103,16 +102,7 @@ async function setUp(
   await ensureCell(control, { id: 'home', ...place, portFrom: 20_000, portTo: 20_999 })
   await syncRelay(control, { relay, cell: 'home' }, quietSync)
   await control.signer.rotate()
-  const email = 'ada@example.com'
-  const claims = { subject: 'test:ada', email, emailVerified: true, authTimeMs: clock.now() }
-  const { user, members } = await ensureAccount(control, claims, { plan })
-  const [member] = members
-  if (!member) throw new Error('no member')
-  const { data } = await readAccount(control, member.account)
-  return {
-    controls,
-    caller: personCaller(data, { person: { id: user, email, emailVerified: true }, member, from: '' }),
-  }
+  return { controls, caller: await signIn(control, 'ada@example.com', { plan }) }
 }
 
 type Answers = { readonly leased: number; readonly refused: readonly string[] }

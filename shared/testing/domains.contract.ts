@@ -3,9 +3,8 @@
  * squatter or a silent server takes it from nobody; and a host leads only to a tunnel of that account.
  */
 import { describe, expect, test } from 'vitest'
-import { isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
-import { ensureAccount, readAccount, setAccountStatus } from '../control/accounts.ts'
+import { setAccountStatus } from '../control/accounts.ts'
 import type { Caller } from '../control/caller.ts'
 import { ensureCell } from '../control/cells.ts'
 import { type Certificates, noCertificates } from '../control/certificates/role.ts'
@@ -20,10 +19,10 @@ import { makeWorker } from '../control/jobs/kinds.ts'
 import { names } from '../control/name-documents.ts'
 import { plans } from '../control/plans.ts'
 import type { Store } from '../control/platform.ts'
-import { personCaller } from '../control/principals.ts'
 import { quotas } from '../control/quota-documents.ts'
 import { syncRelay } from '../control/relays.ts'
 import { createTunnel, deleteTunnel } from '../control/tunnels.ts'
+import { outcome, signIn } from './callers.ts'
 import { instanceOver, quietSync } from './claims.contract.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type MakeStore, withStore } from './store.contract.ts'
@@ -58,17 +57,8 @@ export async function makeDomainStage(
   await ensureCell(control, { id: 'home', ...place, portFrom: 20_000, portTo: 20_001 })
   await control.signer.rotate()
   await syncRelay(control, { relay, cell: 'home' }, quietSync)
-  const person = async (name: string): Promise<Caller> => {
-    const email = `${name}@example.com`
-    const claims = { subject: `test:${name}`, email, emailVerified: true, authTimeMs: clock.now() }
-    const { user, members: of } = await ensureAccount(control, claims, { plan: 'pro' })
-    const [member] = of
-    if (!member) throw new Error('no member')
-    const { data } = await readAccount(control, member.account)
-    return personCaller(data, { person: { id: user, email, emailVerified: true }, member, from: '' })
-  }
-  const ada = await person('ada')
-  const eve = await person('eve')
+  const ada = await signIn(control, 'ada@example.com')
+  const eve = await signIn(control, 'eve@example.com')
   const textOf = async ({ account }: Caller, name = host) => {
     const found = await store.get(domains.ref(domainId(account, name)))
     return found ? (await proofOf(control, found.data, [])).text : ''
@@ -123,16 +113,6 @@ export async function makeDomainStage(
   }
 }
 type Stage = Awaited<ReturnType<typeof makeDomainStage>>
-
-async function outcome(done: Promise<unknown>): Promise<string> {
-  try {
-    await done
-    return 'done'
-  } catch (error) {
-    if (isFailure(error)) return error.key
-    throw error
-  }
-}
 
 export function describeDomains(name: string, make: MakeStore): void {
   const check = (title: string, run: (stage: Stage) => Promise<void>) =>

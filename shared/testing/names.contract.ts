@@ -3,7 +3,6 @@
  * name's document, and no new holder before the old one's tickets and relays are done with it.
  */
 import { describe, expect, test } from 'vitest'
-import { isFailure } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import type { Caller } from '../control/caller.ts'
 import { ensureCell } from '../control/cells.ts'
@@ -15,6 +14,7 @@ import { Cells } from '../control/recent-cells.ts'
 import { addName, removeName } from '../control/tunnel-names.ts'
 import { namesMax } from '../protocol/endpoint.ts'
 import { limits } from '../protocol/limits.ts'
+import { outcome } from './callers.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type MakeStore, withStore } from './store.contract.ts'
 
@@ -91,16 +91,6 @@ function makeStage(store: Store) {
   }
 }
 type Stage = ReturnType<typeof makeStage>
-
-async function outcome(done: Promise<void>): Promise<string> {
-  try {
-    await done
-    return 'done'
-  } catch (error) {
-    if (isFailure(error)) return error.key
-    throw error
-  }
-}
 
 export function describeNames(name: string, make: MakeStore): void {
   const check = (title: string, run: (stage: Stage) => Promise<void>) =>

@@ -5,9 +5,9 @@
 import { describe, expect, test } from 'vitest'
 import type { SyncRequest } from '../api/schemas/relays.ts'
 import type { ClaimResult, Lease } from '../api/schemas/tunnels.ts'
-import { isFailure, keyOfCode } from '../base/errors.ts'
+import { keyOfCode } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
-import { ensureAccount, readAccount, setAccountStatus } from '../control/accounts.ts'
+import { setAccountStatus } from '../control/accounts.ts'
 import type { Caller } from '../control/caller.ts'
 import { ensureCell } from '../control/cells.ts'
 import { claimLeases } from '../control/claims.ts'
@@ -17,7 +17,6 @@ import { makeWorker } from '../control/jobs/kinds.ts'
 import { addMember } from '../control/members.ts'
 import { type PlanName, plans } from '../control/plans.ts'
 import type { Store } from '../control/platform.ts'
-import { personCaller } from '../control/principals.ts'
 import { quotas } from '../control/quota-documents.ts'
 import { syncRelay } from '../control/relays.ts'
 import { releaseLeases } from '../control/releases.ts'
@@ -27,6 +26,7 @@ import { reserveName, reservePort } from '../control/reserving.ts'
 import { sweep } from '../control/sweeper.ts'
 import { createTunnel, deleteTunnel } from '../control/tunnels.ts'
 import { limits } from '../protocol/limits.ts'
+import { outcome, signIn } from './callers.ts'
 import { instanceOver, quietSync } from './claims.contract.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type MakeStore, withStore } from './store.contract.ts'
@@ -50,15 +50,7 @@ async function makeStage(store: Store) {
     syncRelay(control, { relay, cell: 'home' }, { ...quietSync, ...changes })
   await sync()
   await control.signer.rotate()
-  const person = async (name: string, plan: PlanName = 'pro'): Promise<Caller> => {
-    const email = `${name}@example.com`
-    const claims = { subject: `test:${name}`, email, emailVerified: true, authTimeMs: clock.now() }
-    const { user, members: of } = await ensureAccount(control, claims, { plan })
-    const [member] = of
-    if (!member) throw new Error('no member')
-    const { data } = await readAccount(control, member.account)
-    return personCaller(data, { person: { id: user, email, emailVerified: true }, member, from: '' })
-  }
+  const person = (name: string, plan?: PlanName) => signIn(control, `${name}@example.com`, { plan })
   return {
     store,
     clock,
@@ -102,16 +94,6 @@ function leaseOf({ results: [first] }: ClaimResult): Lease {
 
 function nameOfLease({ endpoint: { id } }: Lease): string {
   return id.startsWith('tcp') ? `${id.split(':').at(-1)}` : id.slice('host:'.length, -domain.length - 1)
-}
-
-async function outcome(done: Promise<unknown>): Promise<string> {
-  try {
-    await done
-    return 'done'
-  } catch (error) {
-    if (isFailure(error)) return error.key
-    throw error
-  }
 }
 
 export function describeReservations(name: string, make: MakeStore): void {

@@ -5,19 +5,19 @@ import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { newId } from '@porttunneler/shared/base/ids'
 import { type Log, silentLog } from '@porttunneler/shared/base/log'
-import { ensureAccount, readAccount } from '@porttunneler/shared/control/accounts'
 import type { Caller } from '@porttunneler/shared/control/caller'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
-import { type Control, controlOf, makeControl } from '@porttunneler/shared/control/control'
+import { controlOf, makeControl } from '@porttunneler/shared/control/control'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { noDns } from '@porttunneler/shared/control/own-records'
 import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { AskNetworks, Dns, InquiryDesk, Store } from '@porttunneler/shared/control/platform'
-import { Principals, personCaller } from '@porttunneler/shared/control/principals'
+import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { syncRelay } from '@porttunneler/shared/control/relays'
+import { signIn } from '@porttunneler/shared/testing/callers'
 import { noInquiries } from '@porttunneler/shared/testing/zones'
 import { openLocalBus } from '../platform/bus.local.ts'
 import { openSqliteStore } from '../platform/store.sqlite.ts'
@@ -138,12 +138,5 @@ async function makeCaller(
   email: string,
   { plan, changes }: { plan: PlanName; changes: Partial<Caller> },
 ): Promise<Caller> {
-  const subject = `test:${email.replace('@', '.')}`
-  const claims = { subject, email, emailVerified: true, authTimeMs: control.clock.now() }
-  const { user, members } = await ensureAccount(control, claims, { plan })
-  const [member] = members
-  if (!member) throw new Error('an account without a member')
-  const { data } = await readAccount(control, member.account)
-  const person = { id: user, email, emailVerified: true }
-  return { ...personCaller(data, { person, member, from: '192.0.2.1' }), ...changes }
+  return { ...(await signIn(control, email, { plan, from: '192.0.2.1' })), ...changes }
 }

@@ -5,15 +5,14 @@
  *   node cli/http/upstream-h2/bridge.fuzz.ts --cases 100000 --seed 7
  */
 import { once } from 'node:events'
-import http from 'node:http'
 import http2 from 'node:http2'
 import { type AddressInfo, connect } from 'node:net'
-import { Duplex } from 'node:stream'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import { makeInput, makeRandom } from '@porttunneler/shared/http/scanner.corpus'
 import { Turn } from '@porttunneler/shared/mux/turn'
+import { knownMethods, Llhttp } from '@porttunneler/shared/testing/llhttp'
 import { Bridge } from './bridge.ts'
 import { UpstreamSessions } from './sessions.ts'
 
@@ -23,9 +22,6 @@ type Request = {
   readonly host: string
   readonly body: string
 }
-
-/** llhttp has a fixed list of methods; it keeps SOURCE for Icecast. */
-const knownMethods = new Set(http.METHODS.filter((method) => method !== 'SOURCE'))
 
 /** The part of an input that the scanner accepts, and what llhttp cannot be asked about. */
 function acceptedOf(input: Buffer): { bytes: Buffer; isStrange: boolean } {
@@ -40,43 +36,14 @@ function acceptedOf(input: Buffer): { bytes: Buffer; isStrange: boolean } {
   return { bytes: Buffer.concat(parts), isStrange: isStrange || /\nupgrade/i.test(input.toString('latin1')) }
 }
 
-class Http1Reader {
-  readonly #server = http.createServer({ maxHeaderSize: 1024 * 1024, keepAliveTimeout: 0 })
-  #requests: Request[] = []
-
-  constructor() {
-    const onRequest = (request: http.IncomingMessage, response: http.ServerResponse) => {
-      const { method = '', url = '', headers } = request
-      const body: Buffer[] = []
-      request.on('data', (chunk: Buffer) => body.push(chunk))
-      request.on('end', () => {
-        // An absolute target says the host too, for HTTP/1.0 alone.
-        const [, authority, path] = /^https?:\/\/([^/?]+)(.*)$/i.exec(url) ?? [undefined, undefined, url]
-        const bare = method === 'OPTIONS' && path === '' ? '*' : path?.startsWith('/') ? path : `/${path}`
-        this.#requests.push({
-          method,
-          path: path === '*' ? '*' : bare,
-          host: headers.host ?? authority ?? '',
-          body: Buffer.concat(body).toString('latin1'),
-        })
-        response.end()
-      })
-      request.on('error', () => response.destroy())
-    }
-    this.#server.on('request', onRequest).on('checkExpectation', onRequest)
-    this.#server.on('clientError', (_error, socket) => setImmediate(() => socket.destroy()))
-  }
-
-  async read(bytes: Buffer): Promise<readonly Request[]> {
-    this.#requests = []
-    const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
-    const closed = once(duplex, 'close')
-    this.#server.emit('connection', duplex)
-    duplex.push(bytes)
-    duplex.push(null)
-    await closed
-    return this.#requests
-  }
+async function readBy(llhttp: Llhttp, bytes: Buffer): Promise<readonly Request[]> {
+  const { requests } = await llhttp.read(bytes)
+  return requests.map(({ method, target, headers, body }) => {
+    // An absolute target says the host too, for HTTP/1.0 alone.
+    const [, authority, path] = /^https?:\/\/([^/?]+)(.*)$/i.exec(target) ?? [undefined, undefined, target]
+    const bare = method === 'OPTIONS' && path === '' ? '*' : path?.startsWith('/') ? path : `/${path}`
+    return { method, path: path === '*' ? '*' : bare, host: headers.host ?? authority ?? '', body }
+  })
 }
 
 class Http2Reader {
@@ -172,8 +139,8 @@ class Http2Reader {
  */
 export async function runCases({ seed, cases }: { readonly seed: number; readonly cases: number }) {
   const random = makeRandom(seed)
-  const [one, two] = [new Http1Reader(), new Http2Reader()]
-  await two.open()
+  const [llhttp, upstream] = [new Llhttp(), new Http2Reader()]
+  await upstream.open()
   let accepted = 0
   try {
     for (let i = 0; i < cases; i++) {
@@ -186,8 +153,8 @@ export async function runCases({ seed, cases }: { readonly seed: number; readonl
       )
       const { bytes, isStrange } = acceptedOf(input)
       if (isStrange) continue
-      const wanted = await one.read(bytes)
-      const got = await two.read(input, random)
+      const wanted = await readBy(llhttp, bytes)
+      const got = await upstream.read(input, random)
       accepted += got.length
       if (isDeepStrictEqual(wanted, got)) continue
       throw new Error(
@@ -195,7 +162,7 @@ export async function runCases({ seed, cases }: { readonly seed: number; readonl
       )
     }
   } finally {
-    two.close()
+    upstream.close()
   }
   return { accepted }
 }

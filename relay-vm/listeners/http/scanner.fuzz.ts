@@ -5,15 +5,12 @@
  *
  *   node relay-vm/listeners/http/scanner.fuzz.ts --cases 1000000 --seed 7
  */
-
-import { once } from 'node:events'
-import http from 'node:http'
-import { Duplex } from 'node:stream'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import { RequestScanner } from '@porttunneler/shared/http/scanner'
 import { makeInput, makeRandom } from '@porttunneler/shared/http/scanner.corpus'
+import { decodeChunks, knownMethods, Llhttp } from '@porttunneler/shared/testing/llhttp'
 
 type Request = { method: string; target: string; host: string; body: string; forwarded: string | undefined }
 /** What the scanner made of an input: whole requests, the bytes an upstream gets, whether the rest was refused. */
@@ -30,59 +27,15 @@ type Scanned = {
 type Parsed = { readonly requests: readonly Request[]; readonly error: string | undefined }
 
 const address = '192.0.2.1'
-/** llhttp knows a closed list of methods, RFC 9110 does not. llhttp keeps SOURCE for Icecast. */
-const knownMethods = new Set(http.METHODS.filter((method) => method !== 'SOURCE'))
-
-class Reference {
-  readonly #server: http.Server
-  /** By connection, because requests of one connection come one after the other, but those of several in any order. */
-  readonly #seen = new Map<unknown, { requests: Request[]; error: string | undefined }>()
-
-  constructor() {
-    this.#server = http.createServer({ maxHeaderSize: 1024 * 1024, keepAliveTimeout: 0 })
-    const onRequest = (request: http.IncomingMessage, response: http.ServerResponse) => {
-      const body: Buffer[] = []
-      const target = request.url ?? ''
-      const seen = this.#seen.get(request.socket)
-      request.on('data', (chunk: Buffer) => body.push(chunk))
-      request.on('end', () => {
-        const { host = '', 'x-forwarded-for': forwarded } = request.headers
-        const method = request.method ?? ''
-        seen?.requests.push({
-          method,
-          target,
-          host,
-          body: Buffer.concat(body).toString('latin1'),
-          forwarded: forwarded?.toString(),
-        })
-        response.end()
-      })
-      request.on('error', () => response.destroy())
-    }
-    this.#server.on('request', onRequest).on('checkExpectation', onRequest)
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      const seen = this.#seen.get(socket)
-      if (seen) seen.error ??= error.code ?? error.message
-      // Requests before the bad one are parsed, but their 'end' is still to come.
-      setImmediate(() => socket.destroy())
-    })
-  }
-
-  /** Reads each part by itself. */
-  async parse(parts: readonly Buffer[]): Promise<Parsed> {
-    const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
-    const seen: { requests: Request[]; error: string | undefined } = { requests: [], error: undefined }
-    this.#seen.set(duplex, seen)
-    const closed = once(duplex, 'close')
-    this.#server.emit('connection', duplex)
-    for (const part of parts) {
-      duplex.push(part)
-      if (parts.length > 1) await new Promise((resolve) => setImmediate(resolve))
-    }
-    duplex.push(null)
-    await closed
-    this.#seen.delete(duplex)
-    return seen
+/** @returns how an upstream on llhttp reads each part by itself */
+async function readBy(llhttp: Llhttp, parts: readonly Buffer[]): Promise<Parsed> {
+  const { requests, error } = await llhttp.read(...parts)
+  return {
+    error,
+    requests: requests.map(({ method, target, headers, body }) => {
+      const { host = '', 'x-forwarded-for': forwarded } = headers
+      return { method, target, host, body, forwarded: forwarded?.toString() }
+    }),
   }
 }
 
@@ -92,7 +45,7 @@ class Reference {
  */
 export async function runCases({ seed, cases }: { readonly seed: number; readonly cases: number }) {
   const random = makeRandom(seed)
-  const reference = new Reference()
+  const llhttp = new Llhttp()
   let accepted = 0
   for (let i = 0; i < cases; i++) {
     const input = makeInput(random)
@@ -103,11 +56,11 @@ export async function runCases({ seed, cases }: { readonly seed: number; readonl
     const scanned = hasUtf8 ? inLetters(found) : found
     if (scanned.requests.some(({ method }) => !knownMethods.has(method))) continue
     accepted += scanned.requests.length
-    const upstream = await reference.parse(scanned.forwarded)
+    const upstream = await readBy(llhttp, scanned.forwarded)
     // Node forgets bytes that it has read behind an Upgrade that nobody wants; the relay holds them back until it is
     // asked. Nor does llhttp know HTTP/1.2, which upstreams get as HTTP/1.1.
     const isOurs = /\nupgrade| HTTP\/1\.[2-9]\r/i.test(input.toString('latin1'))
-    const direct = isOurs ? undefined : await reference.parse([hasUtf8 ? lettersOf(input) : input])
+    const direct = isOurs ? undefined : await readBy(llhttp, [hasUtf8 ? lettersOf(input) : input])
     const difference = compare(scanned, upstream, direct)
     if (difference === undefined) continue
     const report = JSON.stringify({
@@ -210,20 +163,6 @@ function describe(head: RequestHead, body: Buffer): Request {
   const { method, hostField } = head
   const decoded = head.body === 'chunked' ? decodeChunks(text) : text
   return { method, target, host: hostField, body: decoded, forwarded: undefined }
-}
-
-/** The slow, obvious reading of a chunked body that is known to be well formed. */
-function decodeChunks(text: string): string {
-  let rest = text
-  let data = ''
-  for (;;) {
-    const lineEnd = rest.indexOf('\r\n')
-    const size = Number.parseInt(rest, 16)
-    if (Number.isNaN(size)) throw new Error(`no chunk size: ${JSON.stringify(text)}`)
-    if (size === 0) return data
-    data += rest.slice(lineEnd + 2, lineEnd + 2 + size)
-    rest = rest.slice(lineEnd + 4 + size)
-  }
 }
 
 if (import.meta.main) {
