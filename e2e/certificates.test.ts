@@ -6,58 +6,33 @@ import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request as requestPlain } from 'node:http'
-import { Agent as ConnectionPool, request } from 'node:https'
+import { Agent as ConnectionPool } from 'node:https'
 import { join } from 'node:path'
-import type { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
+import { curl } from './harness/curl.ts'
 import { eventually } from './harness/events.ts'
-import { type Pebble, startPebble } from './harness/pebble.ts'
+import { openTrustWorld, serviceDomain, type TrustWorld } from './harness/names-world.ts'
 import { root as repository } from './harness/programs.ts'
-import {
-  freeSettings,
-  makeKey,
-  type Standalone,
-  startStandalone,
-  temporaryFolder,
-} from './harness/standalone.ts'
+import { makeKey, type Standalone, startStandalone, temporaryFolder } from './harness/standalone.ts'
+import { Crossed, getByTls } from './harness/tls-visitors.ts'
 import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
-import { describeWith, programPath } from './requirements.ts'
+import { describeWith } from './requirements.ts'
 
-const domain = 'tunnels.example.org'
-const shop = `shop.${domain}`
+const shop = `shop.${serviceDomain}`
 
 describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone server', () => {
   const folder = temporaryFolder('certificates')
-  const rootFile = join(folder, 'root.crt')
-  let pebble: Pebble
+  let world: TrustWorld
   let server: Standalone
   let agent: Agent
   let web: HttpUpstream
-  let root = ''
-  let ports: Readonly<Record<string, string>> = {}
-  const portOf = (name: string) => Number(ports[`PORTTUNNELER_${name}_PORT`])
 
   beforeAll(async () => {
-    ports = await freeSettings()
-    pebble = await startPebble({ httpPort: portOf('HTTP') })
-    root = await pebble.root()
-    writeFileSync(rootFile, root)
-    const issuer = `{ name: pebble, directory: "${pebble.directory}" }`
-    const settings = `domain: ${domain}\nacme:\n  email: ops@example.org\n  issuers: [${issuer}]\n`
-    writeFileSync(join(folder, 'standalone.yaml'), settings, { mode: 0o600 })
-    server = await startStandalone({
-      folder,
-      env: {
-        ...ports,
-        PORTTUNNELER_BIND: '127.0.0.1',
-        // The harness cannot resolve the domain; the assertions show what was requested.
-        PORTTUNNELER_CONSOLE_URL: `http://127.0.0.1:${portOf('CONSOLE')}`,
-        PORTTUNNELER_DEMO: 'false',
-        NODE_EXTRA_CA_CERTS: pebble.apiRoot,
-      },
-    })
+    world = await openTrustWorld()
+    writeFileSync(join(folder, 'standalone.yaml'), world.yaml, { mode: 0o600 })
+    server = await startStandalone({ folder, env: world.env })
     web = await startHttp({ '/': (_request, response) => response.end('from the shop') })
     const { account = { email: '', password: '' } } = server.file
     const service = { api: new URL(server.file.api).origin, account }
@@ -70,45 +45,13 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
   afterAll(async () => {
     await agent?.stop()
     await server?.program.stop()
-    await pebble?.close()
+    await world?.close()
     await web?.close()
     rmSync(folder, { recursive: true, force: true })
   }, 60_000)
 
-  /**
-   * The upstream ends a connection that was idle for five seconds; on a busy machine that may cross the next request on
-   * it. HTTP/1.1 has no cure for that but to ask again.
-   */
-  class Crossed extends Error {
-    constructor(cause: Error) {
-      super(cause.message, { cause })
-    }
-  }
-
-  type Got = { readonly status: number; readonly body: string; readonly serial: string }
-
-  /** Requests it by its name under pebble's root alone; rejects when the certificate is not trusted. */
-  function get(
-    host: string,
-    port: number,
-    { path = '/', pool }: { path?: string; pool?: ConnectionPool } = {},
-  ) {
-    return new Promise<Got>((resolve, reject) => {
-      const headers = { host: `${host}:${port}` }
-      const address = { host: '127.0.0.1', port, servername: host, ca: root, headers, path }
-      const outgoing = request({ ...address, agent: pool ?? false }, (answer) => {
-        const { serialNumber: serial } = (answer.socket as TLSSocket).getPeerCertificate()
-        let body = ''
-        answer.setEncoding('utf8').on('data', (text: string) => {
-          body += text
-        })
-        answer.on('error', reject)
-        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body, serial }))
-      })
-      outgoing.on('error', (error) => reject(outgoing.reusedSocket ? new Crossed(error) : error)).end()
-    })
-  }
-
+  const get = (host: string, port: number, options: Parameters<typeof getByTls>[1] = {}) =>
+    getByTls({ host, port, root: world.root }, options)
   const ptunctl = async (...words: string[]) => {
     const { stdout } = await promisify(execFile)(
       'node',
@@ -122,21 +65,18 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
   }
 
   test('curl trusts the name of a tunnel and the console, by their names', async () => {
-    await eventually('the shop is trusted', () => get(shop, portOf('TLS')), 60_000)
-    const curl = async (host: string, port: number, path: string) => {
-      const words = ['-sS', '--cacert', rootFile, '--resolve', `${host}:${port}:127.0.0.1`]
-      return (await promisify(execFile)(programPath('curl'), [...words, `https://${host}:${port}${path}`]))
-        .stdout
-    }
-    expect(await curl(shop, portOf('TLS'), '/')).toBe('from the shop')
-    await eventually('the console is trusted', () => get(domain, portOf('CONSOLE')), 60_000)
-    expect(await curl(domain, portOf('CONSOLE'), '/v1/config')).toContain('"version"')
+    await eventually('the shop is trusted', () => get(shop, world.tlsPort), 60_000)
+    const ask = (host: string, port: number, path: string) =>
+      curl(world.rootFile, `https://${host}:${port}${path}`)
+    expect(await ask(shop, world.tlsPort, '/')).toBe('from the shop')
+    await eventually('the console is trusted', () => get(serviceDomain, world.consolePort), 60_000)
+    expect(await ask(serviceDomain, world.consolePort, '/v1/config')).toContain('"version"')
   })
 
   test('live figures are read by TLS, at the domain itself', async () => {
     const { status } = await eventually(
       'the relay itself is trusted',
-      () => get(domain, portOf('TLS'), { path: '/v1/live' }),
+      () => get(serviceDomain, world.tlsPort, { path: '/v1/live' }),
       60_000,
     )
     // There is no ticket.
@@ -147,7 +87,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
     const ask = (path: string) =>
       new Promise<string>((resolve, reject) => {
         const headers = { host: shop }
-        requestPlain({ host: '127.0.0.1', port: portOf('HTTP'), path, headers, agent: false }, (answer) => {
+        requestPlain({ host: '127.0.0.1', port: world.httpPort, path, headers, agent: false }, (answer) => {
           let body = ''
           answer.setEncoding('utf8').on('data', (text: string) => {
             body += text
@@ -160,14 +100,14 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
     expect(await ask('/.well-known/acme-challenge/some-token')).toMatch(/^some-token\.[A-Za-z0-9_-]{43}$/)
     expect(await ask('/.well-known/acme-challenge/../x')).toBe('no such page')
     expect(await ask('/')).toBe('from the shop')
-    expect((await fetch(`http://127.0.0.1:${portOf('CONSOLE')}/v1/config`)).status).toBe(200)
+    expect((await fetch(`http://127.0.0.1:${world.consolePort}/v1/config`)).status).toBe(200)
   })
 
   test('an operator sees the certificates, and a renewal under load fails no request', async () => {
     const listed = (await ptunctl('certificates', 'list')) as { hosts: string[] }[]
     expect(listed).toMatchObject([1, 2].map(() => ({ state: 'valid', issuer: 'pebble', failures: 0 })))
-    expect(listed.flatMap(({ hosts }) => hosts).sort()).toEqual([shop, domain])
-    const { serial: before } = await get(shop, portOf('TLS'))
+    expect(listed.flatMap(({ hosts }) => hosts).sort()).toEqual([shop, serviceDomain])
+    const { serial: before } = await get(shop, world.tlsPort)
     const pool = new ConnectionPool({ keepAlive: true, maxSockets: 4 })
     const failures: string[] = []
     let crossed = 0
@@ -177,7 +117,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
       for (let left = 25; left > 0; left -= after === undefined ? 0 : 1) {
         sent++
         try {
-          const got = await get(shop, portOf('TLS'), kept ? { pool } : {})
+          const got = await get(shop, world.tlsPort, kept ? { pool } : {})
           if (got.status !== 200) failures.push(`${got.status} ${got.body}`)
           if (got.serial !== undefined && got.serial !== before && !kept) after ??= got.serial
         } catch (error) {
@@ -201,7 +141,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
       certificates: { hosts: string[]; chain: string }[]
     }
     const names = kept.certificates.flatMap(({ hosts }) => hosts)
-    expect(names.sort()).toEqual([shop, domain].sort())
+    expect(names.sort()).toEqual([shop, serviceDomain].sort())
     for (const { chain, hosts } of kept.certificates)
       expect(new X509Certificate(chain).checkHost(hosts[0] ?? '')).toBe(hosts[0])
   })

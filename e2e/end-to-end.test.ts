@@ -22,55 +22,30 @@ import {
   startAgent,
   type WantedTunnel,
 } from './harness/agent.ts'
+import { curl } from './harness/curl.ts'
 import { eventually, within } from './harness/events.ts'
-import { type Pebble, startPebble } from './harness/pebble.ts'
-import {
-  freeSettings,
-  makeKey,
-  type Standalone,
-  startStandalone,
-  temporaryFolder,
-} from './harness/standalone.ts'
+import { openTrustWorld, serviceDomain, type TrustWorld } from './harness/names-world.ts'
+import { makeKey, type Standalone, startStandalone, temporaryFolder } from './harness/standalone.ts'
 import { type HttpUpstream, startHttp } from './harness/upstreams.ts'
 import { describeWith, programPath } from './requirements.ts'
 
-const domain = 'tunnels.example.org'
-const vault = `vault.e2e.${domain}`
-const shop = `shop.e2e.${domain}`
+const vault = `vault.e2e.${serviceDomain}`
+const shop = `shop.e2e.${serviceDomain}`
 
 describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
   const folder = temporaryFolder('end-to-end')
   const home = agentHome()
-  let pebble: Pebble
+  let world: TrustWorld
   let server: Standalone
   let service: { api: string; key: string }
   let upstream: Server
   let agent: Agent
-  let root = ''
-  let tlsPort = 0
   let web: HttpUpstream | undefined
-  const rootFile = join(folder, 'root.crt')
 
   beforeAll(async () => {
-    const ports = await freeSettings()
-    const portOf = (name: string) => Number(ports[`PORTTUNNELER_${name}_PORT`])
-    tlsPort = portOf('TLS')
-    pebble = await startPebble({ httpPort: portOf('HTTP') })
-    root = await pebble.root()
-    writeFileSync(rootFile, root)
-    const issuer = `{ name: pebble, directory: "${pebble.directory}" }`
-    const settings = `domain: ${domain}\nacme:\n  email: ops@example.org\n  issuers: [${issuer}]\n`
-    writeFileSync(join(folder, 'standalone.yaml'), settings, { mode: 0o600 })
-    server = await startStandalone({
-      folder,
-      env: {
-        ...ports,
-        PORTTUNNELER_BIND: '127.0.0.1',
-        PORTTUNNELER_CONSOLE_URL: `http://127.0.0.1:${portOf('CONSOLE')}`,
-        PORTTUNNELER_DEMO: 'false',
-        NODE_EXTRA_CA_CERTS: pebble.apiRoot,
-      },
-    })
+    world = await openTrustWorld()
+    writeFileSync(join(folder, 'standalone.yaml'), world.yaml, { mode: 0o600 })
+    server = await startStandalone({ folder, env: world.env })
     const { account = { email: '', password: '' } } = server.file
     const place = { api: new URL(server.file.api).origin, account }
     service = { ...place, key: await makeKey(place) }
@@ -84,7 +59,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     await agent?.stop()
     await web?.close()
     await server?.program.stop()
-    await pebble?.close()
+    await world?.close()
     upstream?.close()
     for (const each of [folder, home]) rmSync(each, { recursive: true, force: true })
   }, 60_000)
@@ -99,7 +74,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
   }
   /** A visitor who trusts pebble's root alone. */
   const visit = async (name = vault): Promise<TLSSocket> => {
-    const socket = connect({ host: '127.0.0.1', port: tlsPort, servername: name, ca: root })
+    const socket = connect({ host: '127.0.0.1', port: world.tlsPort, servername: name, ca: world.root })
     await within(once(socket, 'secureConnect'), `the handshake with ${name}`)
     socket.on('error', () => {})
     return socket
@@ -122,11 +97,6 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
 
   let url = ''
   let plain = ''
-  const curl = async (...words: string[]) => {
-    const usual = ['-sS', '--cacert', rootFile, '--resolve', `${shop}:${tlsPort}:127.0.0.1`]
-    const { stdout } = await promisify(execFile)(programPath('curl'), [...usual, ...words])
-    return stdout
-  }
 
   test('a name that is not reserved is refused with the command that reserves it', async () => {
     agent = await start()
@@ -214,25 +184,19 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
       plain: { kind: 'http', upstream: web.port },
     })
     url = await agent.online('shop')
+    const { root, tlsPort } = world
     expect(url).toBe(`https://${shop}:${tlsPort}`)
-    plain = `https://plain.${domain}:${tlsPort}`
+    plain = `https://plain.${serviceDomain}:${tlsPort}`
+    const hello = `${url}/hello`
     await agent.waitFor('certificate.ready', { tunnel: 'shop', deadlineMs: 60_000 })
-    expect(await curl('-H', 'X-Forwarded-For: 10.0.0.1', `${url}/hello`, `${url}/hello`)).toBe('hellohello')
+    expect(await curl(world.rootFile, hello, '-H', 'X-Forwarded-For: 10.0.0.1', hello)).toBe('hellohello')
     const fields = web.requests.at(-1)?.rawHeaders.join('\n') ?? ''
     expect(fields).toContain(
       `X-Forwarded-For\n127.0.0.1\nX-Forwarded-Host\n${shop}:${tlsPort}\nX-Forwarded-Proto\nhttps`,
     )
     expect(fields).not.toContain('10.0.0.1')
-    const other = [
-      '-o',
-      '/dev/null',
-      '-w',
-      '%{http_code} %{http_version}',
-      '-H',
-      `Host: ${vault}`,
-      `${url}/hello`,
-    ]
-    expect(await curl(...other)).toBe('421 1.1')
+    const code = ['-o', '/dev/null', '-w', '%{http_code} %{http_version}', '-H', `Host: ${vault}`]
+    expect(await curl(world.rootFile, hello, ...code)).toBe('421 1.1')
     const socket = new Socket(`wss://127.0.0.1:${tlsPort}/ws`, {
       ...{ ca: root, servername: shop, headers: { host: shop } },
     })
@@ -250,11 +214,11 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
       const certutil = (...words: string[]) =>
         promisify(execFile)(programPath('certutil'), ['-d', store, ...words])
       await certutil('-N', '--empty-password')
-      await certutil('-A', '-t', 'C,,', '-n', 'pebble', '-i', rootFile)
+      await certutil('-A', '-t', 'C,,', '-n', 'pebble', '-i', world.rootFile)
       const browser = await chromium.launch({
         executablePath: programPath('chromium'),
         args: [
-          `--host-resolver-rules=MAP *.${domain} 127.0.0.1`,
+          `--host-resolver-rules=MAP *.${serviceDomain} 127.0.0.1`,
           ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
         ],
         env: { ...process.env, HOME: home },
@@ -284,7 +248,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
 
   test('an upstream that is down is told on a page of the agent', async () => {
     await web?.close()
-    expect(await curl(`${url}/hello`)).toContain('"PT-6040"')
+    expect(await curl(world.rootFile, `${url}/hello`)).toContain('"PT-6040"')
   })
 
   test('large transfers pass both ways at once, byte for byte', async () => {

@@ -15,6 +15,7 @@ import { issueLeaf, readAuthority } from '@porttunneler/standalone/local-authori
 import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
+import { curl } from './harness/curl.ts'
 import { eventually } from './harness/events.ts'
 import { root as repository } from './harness/programs.ts'
 import {
@@ -47,11 +48,7 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
     const args = ['-d', `sql:${join(home, '.pki/nssdb')}`, '-L']
     return (await promisify(execFile)(programPath('certutil'), args)).stdout
   }
-  const curl = async (url: string, ...words: string[]) => {
-    const host = new URL(url).host
-    const args = ['-sS', '--cacert', rootFile, '--resolve', `${host}:127.0.0.1`, ...words, url]
-    return (await promisify(execFile)(programPath('curl'), args)).stdout
-  }
+  const ask = (url: string, ...words: string[]) => curl(rootFile, url, ...words)
 
   const startBrowser = (...words: string[]) => {
     const args = process.getuid?.() === 0 ? ['--no-sandbox', ...words] : words
@@ -98,14 +95,14 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
     const { api } = server.file
     expect(api).toMatch(/^https:\/\/localhost:/)
     expect(shop).toMatch(/^https:\/\/shop\.localhost:/)
-    expect(await eventually('the shop is trusted', () => curl(shop), 30_000)).toBe('from the shop')
-    expect(await curl(`${api}/v1/config`)).toContain('"version"')
+    expect(await eventually('the shop is trusted', () => ask(shop), 30_000)).toBe('from the shop')
+    expect(await ask(`${api}/v1/config`)).toContain('"version"')
     const { port } = new URL(api)
-    expect(await curl(`https://127.0.0.1:${port}/v1/config`)).toContain('"version"')
+    expect(await ask(`https://127.0.0.1:${port}/v1/config`)).toContain('"version"')
     const live = `https://localhost:${new URL(shop).port}/v1/live`
-    expect(await curl(live, '-o', '/dev/null', '-w', '%{http_code}')).toBe('401')
+    expect(await ask(live, '-o', '/dev/null', '-w', '%{http_code}')).toBe('401')
     // Plain HTTP goes on, for programs on this machine.
-    expect(await curl(`${api.replace('https:', 'http:')}/v1/config`)).toContain('"version"')
+    expect(await ask(`${api.replace('https:', 'http:')}/v1/config`)).toContain('"version"')
   })
 
   test('Chromium trusts tunnels and console, and refuses what the root may not certify', async () => {
@@ -137,7 +134,7 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
     web: shop,
     other: shop.replace('//shop.', '//blog.'),
     folder: home,
-    curl: (url, ...words) => curl(url, ...words),
+    curl: ask,
     startBrowser: () => startBrowser(),
   }))
 

@@ -6,7 +6,17 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 export type TlsPlace = { readonly host: string; readonly port: number; readonly root: string }
 export type TlsAnswer = { readonly status: number; readonly body: string; readonly serial: string }
 
-/** Rejects when the certificate is not trusted. */
+/**
+ * A kept connection ended just as it was used again, as after five idle seconds at an upstream. HTTP/1.1 has no cure
+ * for that but to ask again.
+ */
+export class Crossed extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause })
+  }
+}
+
+/** Rejects when the certificate is not trusted. @throws {Crossed} */
 export function getByTls(
   { host, port, root }: TlsPlace,
   { path = '/', pool }: { readonly path?: string; readonly pool?: ConnectionPool } = {},
@@ -23,7 +33,7 @@ export function getByTls(
       answer.on('error', reject)
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body, serial }))
     })
-    outgoing.on('error', reject).end()
+    outgoing.on('error', (error) => reject(outgoing.reusedSocket ? new Crossed(error) : error)).end()
   })
 }
 

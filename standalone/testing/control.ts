@@ -107,8 +107,11 @@ export function makeTestControl({
     },
     /** What an account's calls get. */
     of: ({ account }: Pick<Caller, 'account'>) => controlOf(control, account),
-    caller: (email = 'ada@example.com', changes: Partial<Caller> = {}) =>
-      makeCaller(control, email, { plan, changes }),
+    /** A signed-in owner with their own account. */
+    caller: async (email = 'ada@example.com', changes: Partial<Caller> = {}): Promise<Caller> => ({
+      ...(await signIn(control, email, { plan, from: '192.0.2.1' })),
+      ...changes,
+    }),
     async close() {
       await bus.close()
       await store.close()
@@ -130,13 +133,4 @@ export const quietSync: SyncRequest = {
   away: [],
   usage: [],
   events: [],
-}
-
-/** A signed-in owner with their own account. */
-async function makeCaller(
-  control: Control,
-  email: string,
-  { plan, changes }: { plan: PlanName; changes: Partial<Caller> },
-): Promise<Caller> {
-  return { ...(await signIn(control, email, { plan, from: '192.0.2.1' })), ...changes }
 }
