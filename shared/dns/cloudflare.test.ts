@@ -186,7 +186,7 @@ test.each<[string, (response: ServerResponse) => void, ErrorKey]>([
   ['a cut connection', (response) => response.destroy(), 'dns.unavailable'],
   [
     'half of an answer',
-    (response) => response.writeHead(200, { 'content-length': 99 }).end('{"s'),
+    (response) => response.writeHead(200, { 'content-length': 99, connection: 'close' }).end('{"s'),
     'dns.unavailable',
   ],
   ['a giant answer', (response) => response.end(said(' '.repeat(9 * 1024 * 1024))), 'dns.unavailable'],
