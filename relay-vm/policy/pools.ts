@@ -115,14 +115,14 @@ export const pools = {
     code: 'http.unknown_host',
   },
   asks: {
-    holds: 'questions to other processes of the machine about who serves a visitor',
+    holds: 'questions to other processes of the machine about who serves a visitor or has a session',
     limit: '512',
     share: ['source', 'endpoint'],
     yields: 'newest',
     code: 'tunnel.away',
   },
   hops: {
-    holds: 'visitors handed over by other processes, before their header',
+    holds: 'visitors and agents’ connections handed over by other processes, before their header',
     limit: '1,024',
     share: [],
     yields: 'oldest',
