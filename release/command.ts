@@ -30,6 +30,17 @@ export type Command = {
   readonly minutes?: number
 }
 
+/** A failure is an exit code; what passes by itself (a timeout, 429, 503) is tried again. */
+export const curlFlags = [
+  '--fail-with-body',
+  '--silent',
+  '--show-error',
+  '--max-time',
+  '30',
+  '--retry',
+  '3',
+] as const
+
 /**
  * Resolves to what the program wrote to stdout.
  * @throws release.command when the program fails, takes too long or is missing

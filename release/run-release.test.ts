@@ -168,6 +168,14 @@ describe('it goes back by itself', () => {
     expect(await drill.run()).toBe('released')
   })
 
+  test('a tunnel that fails once stops nothing, one that fails twice does', async () => {
+    const drill = new Drill({ lostTunnels: 1 }).servesFirst()
+    expect(await drill.run()).toBe('released')
+    const worse = new Drill({ lostTunnels: 2 }).servesFirst()
+    await expect(worse.run()).rejects.toMatchObject({ key: 'release.smoke' })
+    expect(worse.serving).toEqual(first(worse))
+  })
+
   test('where there is nothing to go back to, it stops and says so', async () => {
     const drill = new Drill({ brokenRelay: relays })
     await expect(drill.run()).rejects.toMatchObject({ detail: expect.stringContaining('PT-5326') as string })

@@ -113,6 +113,10 @@ function node(world: World, command: Command): string {
   const { server, cell } = parseArgs({ args, options: { server: text, cell: text } }).values
   if (server !== `https://${environment.consoleHost}` || !command.secrets?.PTUN_KEY)
     throw refused(command, 'its flags')
+  if (faults.lostTunnels) {
+    faults.lostTunnels -= 1
+    throw ended(command, 'connect ETIMEDOUT')
+  }
   const isBroken = allVms.some((vm) => vm.cell.id === cell && isRun(faults.brokenRelay, vms.get(vm.name)))
   if (isBroken) throw ended(command, 'status 502, another body')
   return `3 visits of https://release-smoke-${cell}.example got through\n`

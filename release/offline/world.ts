@@ -28,6 +28,8 @@ export type Faults = {
   deadRelay?: string
   /** Tunnels of VMs with this archive of relays do not work. */
   brokenRelay?: string
+  /** So many tunnels fail by the way from here to there. */
+  lostTunnels?: number
   ci?: 'failure' | 'none'
   changed?: readonly string[]
   isOffMain?: boolean

@@ -20,6 +20,7 @@ export const stacks = [
 ] as const
 const planFile = 'release.tfplan'
 const minutes = 60
+const changesShown = 40
 
 /** Every release makes new ones of these; what they hold is in the files of the stack. */
 const replaceable = [
@@ -126,15 +127,17 @@ export const plan: Step = {
   },
 }
 
+/** What a person should see before it happens: every change, by address. */
 function summaryOf(changes: readonly Change[]): string {
-  const count = (wanted: (actions: readonly string[]) => boolean) =>
-    changes.filter(({ change }) => wanted(change.actions)).length
-  const added = count((actions) => actions.includes('create') && !actions.includes('delete'))
-  const updated = count((actions) => actions.includes('update'))
-  const gone = count((actions) => actions.includes('delete'))
-  return added + updated + gone === 0
-    ? 'no changes'
-    : `${added} to add, ${updated} to change, ${gone} to delete or replace`
+  const lines = changes
+    .filter(({ change }) => change.actions.some((action) => action !== 'no-op' && action !== 'read'))
+    .map(({ address, change }) => `${change.actions.join(', then ')} ${address}`)
+  const more = lines.length > changesShown ? [`and ${lines.length - changesShown} more`] : []
+  return [
+    lines.length === 0 ? 'no changes' : `${lines.length} to change`,
+    ...lines.slice(0, changesShown),
+    ...more,
+  ].join('\n  ')
 }
 
 /** Without it, applying would move all calls to the new revisions at once. */

@@ -1,6 +1,6 @@
 /** The console at Firebase Hosting, which keeps earlier versions and can serve one again at once. */
 import { z } from 'zod'
-import { ask, type Command } from '../command.ts'
+import { ask, type Command, curlFlags } from '../command.ts'
 import type { Release, Step } from '../release.ts'
 
 const api = 'https://firebasehosting.googleapis.com/v1beta1'
@@ -22,17 +22,7 @@ async function hostingCall(
   const verb = method === undefined ? [] : ['--request', method]
   return {
     program: 'curl',
-    args: [
-      '--fail-with-body',
-      '--silent',
-      '--show-error',
-      '--max-time',
-      '30',
-      ...verb,
-      '--config',
-      '-',
-      `${api}/${path}`,
-    ],
+    args: [...curlFlags, ...verb, '--config', '-', `${api}/${path}`],
     input: `header = "Authorization: Bearer ${token.trim()}"\nheader = "X-Goog-User-Project: ${environment.project}"\n`,
     why,
   }
