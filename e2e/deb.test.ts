@@ -127,7 +127,6 @@ describeWith(['ip', 'mounts', 'namespaces', 'setpriv', 'curl', 'nsenter', 'dpkg'
     await succeed('dpkg', '--install', fileOf('ptun'))
     expect(existsSync(place('run/units', `${agent}.pid`))).toBe(false)
     const secret = await makeFirstKey(place('var/lib/porttunneler'), succeed)
-    mkdirSync(place('etc/ptun'))
     writeFileSync(place('etc/ptun/environment'), `PTUN_SERVER=http://127.0.0.1:8400\nPTUN_KEY=${secret}\n`, {
       mode: 0o600,
     })
@@ -181,7 +180,15 @@ describeWith(['ip', 'mounts', 'namespaces', 'setpriv', 'curl', 'nsenter', 'dpkg'
     expect(existsSync(place('var/lib/porttunneler/store.db'))).toBe(true)
     expect(existsSync(place('etc/default/porttunneler'))).toBe(true)
     await succeed('dpkg', '--purge', 'ptun', 'porttunneler-server')
-    const left = ['/usr/lib', '/var/lib', '/var/cache', '/etc/default', '/etc/systemd/system', '/usr/bin']
+    const left = [
+      '/etc',
+      '/usr/lib',
+      '/var/lib',
+      '/var/cache',
+      '/etc/default',
+      '/etc/systemd/system',
+      '/usr/bin',
+    ]
     expect(
       await succeed(
         'find',

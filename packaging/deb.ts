@@ -56,6 +56,7 @@ async function makeDeb(deb: Deb, { out, version, quick }: Options): Promise<stri
     write(folder, `usr/share/doc/${deb.name}/copyright`, copyright(deb))
     write(folder, `usr/share/doc/${deb.name}/changelog.gz`, gzipSync(changelog(deb, version), { level: 9 }))
     write(folder, `usr/share/lintian/overrides/${deb.name}`, overrides(deb))
+    if (deb.settingsFolder !== undefined) mkdirSync(join(folder, deb.settingsFolder), { recursive: true })
     const installedKib = Math.ceil(bytesOf(folder) / 1024)
     write(folder, 'DEBIAN/control', control(deb, { version, architecture, installedKib }))
     const settings = Object.keys(deb.settings)
@@ -83,8 +84,14 @@ function write(folder: string, place: string, text: string | Uint8Array, mode = 
   writeFileSync(file, text, { mode })
 }
 
-function scriptOf({ name, user, unit, upgrade }: Deb, script: (typeof scripts)[number]): string {
-  const values: Readonly<Record<string, string>> = { package: name, user, unit, upgrade }
+function scriptOf(
+  { name, user, unit, upgrade, settingsFolder }: Deb,
+  script: (typeof scripts)[number],
+): string {
+  const values: Readonly<Record<string, string>> = {
+    ...{ package: name, user, unit, upgrade },
+    folders: settingsFolder === undefined ? '' : `'/${settingsFolder}'`,
+  }
   const text = readFileSync(join(here, 'debian', `${script}.sh`), 'utf8')
   return text.replaceAll(/@(\w+)@/g, (_, key: string) => values[key] ?? `@${key}@`)
 }

@@ -16,6 +16,8 @@ export type Deb = {
   readonly makeTree: (folder: string) => Promise<void>
   /** Commands for people, as scripts in /usr/bin. */
   readonly commands: Readonly<Record<string, readonly string[]>>
+  /** Where people put settings and keys of their own; a purge deletes it. */
+  readonly settingsFolder?: string
   /** Settings that dpkg keeps when somebody has changed them; by their place. */
   readonly settings: Readonly<Record<string, string>>
 }
@@ -73,6 +75,7 @@ export const debs = {
     home: 'usr/lib/ptun',
     makeTree: makeAgentTree,
     commands: { ptun: ['exec /usr/lib/ptun/node/bin/node /usr/lib/ptun/cli/ptun.js "$@"'] },
+    settingsFolder: 'etc/ptun',
     settings: {},
   },
 } as const satisfies Readonly<Record<string, Deb>>

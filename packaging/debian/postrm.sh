@@ -11,6 +11,6 @@ if [ "$1" = purge ]; then
   if command -v deb-systemd-helper >/dev/null; then
     deb-systemd-helper purge '@unit@' >/dev/null || true
   fi
-  rm -rf '/var/lib/@user@' '/var/cache/@user@'
+  rm -rf '/var/lib/@user@' '/var/cache/@user@' @folders@
   if getent passwd '@user@' >/dev/null; then userdel '@user@'; fi
 fi
