@@ -16,6 +16,10 @@ const archive = z.strictObject({ url: z.url({ protocol: /^https$/ }), sha256 })
 const releaseKey = z.string().regex(/^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$/, 'an Ed25519 key in base64')
 const zoneId = z.string().regex(/^[0-9a-f]{32}$/, "a zone's id at Cloudflare")
 const port = z.int().min(1).max(65_535)
+export const defaultDatabase = '(default)'
+const databaseName = z
+  .string()
+  .regex(/^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$/, 'the name of a Firestore database')
 
 /** Behind the newest relays that one hour may see in a cell (shared/control/cells.ts) two releases must fit. */
 const relaysMaxPerCell = 8
@@ -58,6 +62,10 @@ export const environmentSchema = z
     /** Functions, database and keys are there. */
     region: z.string().regex(/^[a-z]+-[a-z]+\d+$/),
     /** The console and the API are there. */
+    /** Those that are there: a restore to a point in time adds one (docs/disaster.md). */
+    databases: z.array(databaseName).min(1).max(4).default([defaultDatabase]),
+    /** The one that the functions use. */
+    database: databaseName.default(defaultDatabase),
     consoleHost: host,
     consoleZoneId: zoneId,
     /** A registrable domain of its own, so that tunnels share no cookies with the console. */
@@ -95,8 +103,10 @@ export const environmentSchema = z
     /** `beta`: strangers need an invite code. */
     registration: z.union([z.boolean(), z.literal('beta')]).default(true),
   })
-  .superRefine(({ cells, consoleHost, relayDomain }, context) => {
+  .superRefine(({ cells, consoleHost, relayDomain, database, databases }, context) => {
     const refuse = (message: string) => context.addIssue({ code: 'custom', message })
+    if (!databases.includes(database)) refuse(`database: "${database}" is not among the databases`)
+    if (new Set(databases).size < databases.length) refuse('two databases of one name')
     if (new Set(cells.map(({ id }) => id)).size < cells.length) refuse('two cells of one id')
     for (const cell of cells)
       if (!cell.host.endsWith(`.${relayDomain}`))

@@ -1,40 +1,14 @@
 /** Every command of the first steps is one that the real program takes, up to the point where it wants an account. */
-import { execFile, execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { firstSteps } from './first-steps.ts'
 import { readEnvironment } from './read-environment.ts'
+import { hasGcloud, Shell } from './testing/shell.ts'
 
 const environment = readEnvironment('prod')
 const commands = firstSteps(environment).flatMap((step) => step.commands)
-const folder = mkdtempSync(join(tmpdir(), 'ptun-gcloud-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-function hasGcloud(): boolean {
-  try {
-    execFileSync('gcloud', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Runs a line as the operator's shell would, without any account. */
-function run(line: string): Promise<{ readonly code: number; readonly text: string }> {
-  const env = {
-    PATH: process.env.PATH,
-    HOME: folder,
-    CLOUDSDK_CONFIG: folder,
-    CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
-  }
-  return new Promise((resolve) =>
-    execFile('bash', ['-c', line], { env }, (error, stdout, stderr) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, text: stdout + stderr }),
-    ),
-  )
-}
+const shell = new Shell()
+afterAll(() => shell[Symbol.dispose]())
+const run = (line: string) => shell.run(line)
 
 test.skipIf(!hasGcloud())(
   'gcloud takes every command, and then misses only an account',

@@ -15,6 +15,7 @@ export function functionVariables(environment: Environment): { readonly [name: s
     GOOGLE_CLOUD_PROJECT: project,
     PORTTUNNELER_URL: `https://${consoleHost}`,
     PORTTUNNELER_KMS_KEY: kmsKeyPath(environment),
+    PORTTUNNELER_DATABASE: environment.database,
     PORTTUNNELER_RELAY_GROUPS: JSON.stringify(groups),
     PORTTUNNELER_PLAN: environment.plan,
     PORTTUNNELER_REGISTRATION: String(registration),

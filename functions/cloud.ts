@@ -49,10 +49,10 @@ export type CloudOptions = {
 }
 
 export function openCloud(settings: Settings, log: Log, options: CloudOptions = {}): Cloud {
-  const { environment, kmsKey, emulatedGoogle, resolvers, trustResolvers } = settings
+  const { environment, database, kmsKey, emulatedGoogle, resolvers, trustResolvers } = settings
   const { projectId, emulators } = environment
   const onBackgroundError: OnBackgroundError = (task, error) => log.error({ error }, `${task} failed`)
-  const store = openFirestoreStore({ projectId, queries: queryTable, clock, random: Math.random })
+  const store = openFirestoreStore({ projectId, database, queries: queryTable, clock, random: Math.random })
   const bus = lazyBus(async () => {
     const { openPubsubBus } = await import('./platform/bus.pubsub.ts')
     const provisions = emulators.pubsub !== undefined

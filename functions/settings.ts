@@ -36,11 +36,18 @@ function readJson(text: string, context: z.RefinementCtx): unknown {
   }
 }
 
+const defaultDatabase = '(default)'
+const databaseShape = /^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$/
+
 const variables = z.object({
   PORTTUNNELER_URL: url,
   PORTTUNNELER_KMS_KEY: z
     .string()
     .regex(/^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/, 'a key of Cloud KMS'),
+  PORTTUNNELER_DATABASE: z
+    .string()
+    .regex(databaseShape, 'the name of a Firestore database')
+    .default(defaultDatabase),
   PORTTUNNELER_PLAN: z.enum(planNames).default('free'),
   PORTTUNNELER_REGISTRATION: registrationSchema.default('open'),
   PORTTUNNELER_RELAY_GROUPS: z.string().default('[]').transform(readJson).pipe(z.array(relayGroup).max(100)),
@@ -75,6 +82,8 @@ export type Settings = {
   readonly environment: CloudEnvironment
   readonly control: ControlSettings
   readonly kmsKey: string
+  /** Another one than the default after a restore to a point in time (docs/disaster.md). */
+  readonly database: string
   readonly relayGroups: readonly z.infer<typeof relayGroup>[]
   /** Networks of proxies between a caller and Google's front end whose entries in X-Forwarded-For are believed. */
   readonly proxies: readonly string[]
@@ -139,6 +148,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       },
     },
     kmsKey: rest.PORTTUNNELER_KMS_KEY,
+    database: rest.PORTTUNNELER_DATABASE,
     relayGroups: rest.PORTTUNNELER_RELAY_GROUPS,
     proxies: rest.PORTTUNNELER_TRUSTED_PROXIES,
     resolvers: rest.PORTTUNNELER_RESOLVERS,

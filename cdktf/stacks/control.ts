@@ -11,7 +11,7 @@ export class ControlStack extends PorttunnelerStack {
   constructor(scope: Construct, options: StackOptions) {
     super(scope, 'control', options)
     const accounts = new Accounts(this)
-    new Database(this)
+    for (const name of this.environment.databases) new Database(this, name)
     const messages = new Messages(this, accounts)
     const secrets = new Secrets(this, accounts)
     new Functions(this, { accounts, messages, secrets })

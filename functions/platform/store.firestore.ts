@@ -44,6 +44,8 @@ import { type GuardedWrite, pageOf, queryOf, withoutMark } from './store.firesto
 
 export type FirestoreStoreOptions = {
   readonly projectId: string
+  /** Its name in the project; without one the default database. */
+  readonly database?: string
   readonly queries: QueryTable
   /** Paces retries and deadlines. */
   readonly clock: Clock
@@ -85,10 +87,11 @@ class FirestoreStore implements Store {
   /** The last `change` of each document: they take turns within this process, because racing oneself is a waste. */
   readonly #turns = new Map<string, Promise<void>>()
 
-  constructor({ projectId, queries, clock, random, emulatorHost, ...rest }: FirestoreStoreOptions) {
+  constructor({ projectId, database, queries, clock, random, emulatorHost, ...rest }: FirestoreStoreOptions) {
     this.#declared = checkTable(queries)
     const emulator = emulatorHost === undefined ? {} : { host: emulatorHost, ssl: false }
-    this.#db = new Firestore({ projectId, clientConfig, grpcOptions, ...emulator })
+    const named = database === undefined ? {} : { databaseId: database }
+    this.#db = new Firestore({ projectId, ...named, clientConfig, grpcOptions, ...emulator })
     this.#options = { db: this.#db, clock, random, pending: new Set() }
     this.#callDeadlineMs = rest.callDeadlineMs ?? callDeadlineMs
     const reads = new GatheredReads((refs) => this.#read(refs))

@@ -9,6 +9,7 @@ import { FirestoreField } from '@cdktf/provider-google/lib/firestore-field/index
 import { FirestoreIndex } from '@cdktf/provider-google/lib/firestore-index/index.js'
 import { Construct } from 'constructs'
 import { z } from 'zod'
+import { defaultDatabase } from '../../environment.ts'
 import { irreplaceable, type PorttunnelerStack } from '../porttunneler-stack.ts'
 
 const functions = join(import.meta.dirname, '../../../functions')
@@ -36,11 +37,11 @@ const dailyKept = `${14 * 86_400}s`
 const weeklyKept = `${98 * 86_400}s`
 
 export class Database extends Construct {
-  constructor(stack: PorttunnelerStack) {
-    super(stack, 'database')
+  constructor(stack: PorttunnelerStack, name: string) {
+    super(stack, name === defaultDatabase ? 'database' : `database-${name}`)
     const { region } = stack.environment
     const database = new FirestoreDatabase(this, 'default', {
-      name: '(default)',
+      name,
       locationId: region,
       type: 'FIRESTORE_NATIVE',
       concurrencyMode: 'PESSIMISTIC',
@@ -60,7 +61,7 @@ export class Database extends Construct {
       weeklyRecurrence: { day: 'SUNDAY' },
     })
     this.#indexes(database)
-    this.#rules(stack, database)
+    this.#rules(stack, database, name)
   }
 
   #indexes(database: FirestoreDatabase): void {
@@ -86,7 +87,7 @@ export class Database extends Construct {
       })
   }
 
-  #rules(stack: PorttunnelerStack, database: FirestoreDatabase): void {
+  #rules({ environment }: PorttunnelerStack, database: FirestoreDatabase, name: string): void {
     const ruleset = new FirebaserulesRuleset(this, 'rules', {
       source: {
         files: [
@@ -97,8 +98,8 @@ export class Database extends Construct {
       dependsOn: [database],
     })
     new FirebaserulesRelease(this, 'release', {
-      name: 'cloud.firestore',
-      rulesetName: `projects/${stack.environment.project}/rulesets/${ruleset.name}`,
+      name: name === defaultDatabase ? 'cloud.firestore' : `cloud.firestore/${name}`,
+      rulesetName: `projects/${environment.project}/rulesets/${ruleset.name}`,
     })
   }
 }
