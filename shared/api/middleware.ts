@@ -69,7 +69,7 @@ function admit(deps: ApiDeps, callers: RateLimiter, { access, rate = 'usual' }: 
       const { call, subject } = await findCall(deps, c, access)
       if (subject !== undefined) tellAllowance(c, callers.take(subject, rateClasses[rate]))
       c.set('call', call)
-    }
+    } else if (access.bearer === 'required') bearerOf(c.req.header('authorization'))
     await next()
   }
 }
