@@ -1,8 +1,8 @@
 /**
  * `npm test` after the check: the long tests, in three parallel runs. The first has tests that measure time or load
  * the machine, one file after the other, and then those of the cloud stack. The second has programs that mostly wait
- * for one another. The third has the suites of platforms, models and fuzzers, and tests that wait for a browser or an
- * emulator. The output of the last two follows when the first is done.
+ * for one another, or for a browser. The third has the suites of platforms, models and fuzzers, and tests that wait for
+ * an emulator. The output of the last two follows when the first is done.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
@@ -16,6 +16,7 @@ const named = (...names: readonly string[]) => names.map((name) => `e2e/${name}.
 const heavy = named('chaos', 'hostile', 'network', 'restart', 'standalone', 'upgrade')
 /** They mostly wait, most of them for half a minute or more: two run at a time. */
 const waiting = named(
+  'console',
   'container',
   'deb',
   'description',
