@@ -14,7 +14,7 @@ import { kmsKeyPath, slotsOf, vmsOf } from './names.ts'
 import { Workbench } from './offline/workbench.ts'
 import { readEnvironment } from './read-environment.ts'
 import { relayMetadata, unusedKeys } from './relay-metadata.ts'
-import { secrets } from './stacks/control/secrets.ts'
+import { secrets } from './secrets.ts'
 import { services } from './stacks/project.ts'
 import { part, parts, stacksOf } from './testing/policy.ts'
 

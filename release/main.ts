@@ -84,7 +84,11 @@ export async function main(args: readonly string[], { stdout, stderr, signal }: 
       return 0
     }
     const [order, environment] = [orderOf(flags), environmentOf(flags)]
-    const wishes = { allowDestroy: flags['allow-destroy'], watchMinutes: minutesOf(flags['watch-minutes']) }
+    const wishes = {
+      allowDestroy: flags['allow-destroy'],
+      watchMinutes: minutesOf(flags['watch-minutes']),
+      given: flags['dry-run'] ? [] : Object.keys(process.env),
+    }
     const reporter = isJson ? jsonReporter(stdout) : textReporter(stdout)
     const surroundings = flags['dry-run']
       ? { ...dryRun(environment, { order, now: systemClock.now() }), makeFolder: () => undefined }

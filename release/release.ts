@@ -8,6 +8,8 @@ export type Wishes = {
   readonly allowDestroy: boolean
   /** How long the new version is watched while it has a small part of the calls. */
   readonly watchMinutes: number
+  /** Variables with secrets that are set for Terraform already. */
+  readonly given: readonly string[]
 }
 
 export type Release = {

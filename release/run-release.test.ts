@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { vmsOf } from '../cdktf/names.ts'
 import { readEnvironment } from '../cdktf/read-environment.ts'
+import { variablesOf } from './steps/stacks.ts'
 import { Drill, firstCommit, Killed, secondCommit } from './testing/drill.ts'
 
 const archivesOf = (drill: Drill, commit: string) => {
@@ -75,6 +76,19 @@ describe('forward', () => {
     )
     expect(about).toEqual(
       vms.flatMap(() => ['update-instances', 'wait-until', 'get-guest-attributes', 'get-health']),
+    )
+  })
+
+  test('Terraform gets every secret that the stack declares; one that is set here already is not read', async () => {
+    const given = Object.keys(variablesOf('control')).at(-1) ?? ''
+    const drill = new Drill().servesFirst()
+    // The stand-in has no environment, so it misses what it is not given: as the real one would without that variable.
+    await expect(drill.run('release', { given: [given] })).rejects.toMatchObject({
+      detail: expect.stringContaining(`No value for required variable: ${given}\n`) as string,
+    })
+    const read = drill.lines.filter((line) => line.includes('secrets versions access'))
+    expect(read.map((line) => /--secret=(\S+)/.exec(line)?.[1])).toEqual(
+      Object.values(variablesOf('control')).slice(0, -1),
     )
   })
 

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import type { Command, ProgramName, Run } from '../command.ts'
 import { relayList } from '../steps/archives.ts'
-import { stacks } from '../steps/stacks.ts'
+import { stacks, variablesOf } from '../steps/stacks.ts'
 import { gcloud } from './gcloud.ts'
 import { type Archives, callsOfRevision, ended, hash, refused, type World } from './world.ts'
 
@@ -144,13 +144,9 @@ function terraform(world: World, command: Command): string {
     '-auto-approve',
   ]
   for (const word of args) if (!known.includes(word)) throw refused(command, word)
-  const wantsSecrets = stack === 'control' || stack === 'edge'
-  if (
-    (verb === 'plan' || verb === 'apply') &&
-    wantsSecrets &&
-    Object.keys(command.secrets ?? {}).length === 0
-  )
-    throw ended(command, 'No value for required variable')
+  const lacking = Object.keys(variablesOf(stack ?? '')).filter((name) => !command.secrets?.[name])
+  if ((verb === 'plan' || verb === 'apply') && lacking.length > 0)
+    throw ended(command, `No value for required variable: ${lacking.join(', ')}`)
   if (verb === 'init') return ''
   if (stack === undefined) {
     if (verb !== 'apply' || !args.includes('-auto-approve')) throw refused(command, 'it would wait for a yes')

@@ -2,6 +2,7 @@
 import { fail } from '@porttunneler/shared/base/errors'
 import { z } from 'zod'
 import { releaseSecrets } from '../../cdktf/names.ts'
+import { secrets } from '../../cdktf/secrets.ts'
 import { ask, type Command } from '../command.ts'
 import type { Release, Step } from '../release.ts'
 import { existingServices, moveTraffic, trafficOf } from '../traffic.ts'
@@ -52,29 +53,37 @@ export function destroyed(changes: readonly Change[]): readonly string[] {
     .map(({ address, change }) => `${address} (${change.actions.length > 1 ? 'replaced' : 'deleted'})`)
 }
 
-/** Secrets that the stacks ask for at each plan and apply; their values count only when `secretVersion` was raised. */
-async function secretsOf({ run, environment }: Release, stack: string): Promise<Record<string, string>> {
-  const read = async (name: string) =>
-    (
-      await run({
-        program: 'gcloud',
-        args: [
-          'secrets',
-          'versions',
-          'access',
-          'latest',
-          `--secret=${name}`,
-          `--project=${environment.project}`,
-        ],
-        why: `the value of ${name}`,
-      })
-    ).trim()
-  if (stack === 'edge') return { CLOUDFLARE_API_TOKEN: await read(releaseSecrets.cloudflareToken) }
-  if (stack !== 'control') return {}
-  return {
-    TF_VAR_stripe_webhook_secret: await read('stripe-webhook-secret'),
-    TF_VAR_cloudflare_token: await read('cloudflare-token'),
+/**
+ * Secrets that a stack asks for at each plan and apply: their newest versions, but for those that whoever releases has
+ * set in the environment, as it has to be for a secret that does not exist yet.
+ */
+async function secretsOf(release: Release, stack: string): Promise<Record<string, string>> {
+  const { run, environment, wishes } = release
+  const wanted = Object.entries(variablesOf(stack)).filter(([variable]) => !wishes.given.includes(variable))
+  const values: Record<string, string> = {}
+  for (const [variable, secret] of wanted) {
+    const value = await run({
+      program: 'gcloud',
+      args: [
+        'secrets',
+        'versions',
+        'access',
+        'latest',
+        `--secret=${secret}`,
+        `--project=${environment.project}`,
+      ],
+      why: `the value of ${variable}, which is not set here`,
+    })
+    values[variable] = value.trim()
   }
+  return values
+}
+
+/** The secret behind each variable that a stack reads. */
+export function variablesOf(stack: string): Readonly<Record<string, string>> {
+  if (stack === 'edge') return { CLOUDFLARE_API_TOKEN: releaseSecrets.cloudflareToken }
+  if (stack !== 'control') return {}
+  return Object.fromEntries(Object.values(secrets).map(({ id, variable }) => [`TF_VAR_${variable}`, id]))
 }
 
 const terraform = (folder: string, why: string, ...args: string[]): Command => ({

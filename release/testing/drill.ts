@@ -34,11 +34,14 @@ export class Drill {
     return this
   }
 
-  run(order: Order = 'release', { allowDestroy = false } = {}): Promise<Outcome> {
+  run(
+    order: Order = 'release',
+    { allowDestroy = false, given = [] as readonly string[] } = {},
+  ): Promise<Outcome> {
     this.#isDead = false
     return runRelease(order, {
       environment: this.world.environment,
-      wishes: { allowDestroy, watchMinutes: 2 },
+      wishes: { allowDestroy, watchMinutes: 2, given },
       run: this.#run,
       clock: this.clock,
       signal: new AbortController().signal,

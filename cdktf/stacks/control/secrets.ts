@@ -8,29 +8,11 @@ import { SecretManagerSecretVersion } from '@cdktf/provider-google/lib/secret-ma
 import { TerraformVariable } from 'cdktf'
 import { Construct } from 'constructs'
 import { functionAccounts } from '../../names.ts'
+import { secrets } from '../../secrets.ts'
 import type { PorttunnelerStack } from '../porttunneler-stack.ts'
 import type { Accounts } from './accounts.ts'
 
 type FunctionName = keyof typeof functionAccounts
-
-/** By the environment variable in which a function reads it. `TF_VAR_<variable>` gives it to Terraform. */
-export const secrets = {
-  STRIPE_WEBHOOK_SECRET: {
-    id: 'stripe-webhook-secret',
-    variable: 'stripe_webhook_secret',
-    readers: ['stripeWebhook'],
-  },
-  PORTTUNNELER_CLOUDFLARE_TOKEN: {
-    id: 'cloudflare-token',
-    variable: 'cloudflare_token',
-    readers: ['onJobs', 'onSchedule'],
-  },
-  PORTTUNNELER_MAIL_SMTP: {
-    id: 'mail-smtp',
-    variable: 'mail_smtp',
-    readers: ['onJobs', 'onSchedule'],
-  },
-} as const satisfies Record<string, { id: string; variable: string; readers: readonly FunctionName[] }>
 
 export class Secrets extends Construct {
   /** By function: which variables come from which secrets, in the version that is in force. */
