@@ -87,6 +87,11 @@ function addCells(verb: Verb): void {
     .option('--http-scheme <scheme>', 'what visitors of http endpoints type', 'https')
     .option('--http-port <port>', 'port of http endpoints', readNumber, 443)
     .option('--tls-port <port>', 'port of tls endpoints, and of agents', readNumber, 443)
+    .option(
+      '--addresses <list>',
+      'public addresses of a balancer in front of the relays, with commas between them',
+      readList,
+    )
   verb(
     'cells.change',
     'change',
@@ -99,6 +104,11 @@ function addCells(verb: Verb): void {
     .option('--http-scheme <scheme>', 'what visitors of http endpoints type')
     .option('--http-port <port>', 'port of http endpoints', readNumber)
     .option('--tls-port <port>', 'port of tls endpoints', readNumber)
+    .option(
+      '--addresses <list>',
+      'public addresses of a balancer in front of the relays, with commas between them; none of them: ""',
+      readList,
+    )
   verb('cells.close', 'close', 'give it no new tunnels; those it has stay').argument('<id>')
   verb('cells.open', 'open', 'give a closed cell tunnels again').argument('<id>')
 }
@@ -308,6 +318,10 @@ function readTime(text: string): number {
   const value = Date.parse(text)
   if (Number.isNaN(value)) throw new InvalidArgumentError('It must be a time such as 2026-01-31T12:00Z.')
   return value
+}
+
+function readList(text: string): readonly string[] {
+  return text.split(',').filter((part) => part !== '')
 }
 
 function readRange(text: string): readonly [number, number] {

@@ -1,12 +1,10 @@
 /**
  * Cloudflare: the console behind its proxy, with a limit of requests; the domain of tunnels beside it, where visitors
- * come with any protocol and so reach relays directly. Records of cells belong to the job `dns.records`, except those
- * of a balancer, whose address no relay knows.
+ * come with any protocol and so reach relays directly. Records of cells belong to the job `dns.records`.
  */
 import { DnsRecord } from '@cdktf/provider-cloudflare/lib/dns-record/index.js'
 import { Ruleset } from '@cdktf/provider-cloudflare/lib/ruleset/index.js'
 import { ZoneSetting } from '@cdktf/provider-cloudflare/lib/zone-setting/index.js'
-import { DataGoogleComputeAddress } from '@cdktf/provider-google/lib/data-google-compute-address/index.js'
 import { Token } from 'cdktf'
 import type { Construct } from 'constructs'
 import { usualIssuers } from '../../shared/control/certificates/issuers.ts'
@@ -81,7 +79,7 @@ export class EdgeStack extends PorttunnelerStack {
   }
 
   #tunnels(): void {
-    const { relayZoneId: zoneId, relayDomain, cells } = this.environment
+    const { relayZoneId: zoneId, relayDomain } = this.environment
     // Nobody sends mail in the name of a tunnel.
     new DnsRecord(this, 'no-mail', {
       zoneId,
@@ -102,20 +100,5 @@ export class EdgeStack extends PorttunnelerStack {
         // The binding loses numbers below `data`.
         record.addOverride('data.flags', 0)
       }
-    for (const cell of cells.filter(({ zones }) => zones.length > 1)) {
-      const { address } = new DataGoogleComputeAddress(this, `address-${cell.id}`, {
-        name: `cell-${cell.id}`,
-        region: cell.region,
-      })
-      for (const name of [cell.host, `*.${cell.host}`])
-        new DnsRecord(this, `visitors-${name}`, {
-          zoneId,
-          name,
-          type: 'A',
-          content: address,
-          ttl: 300,
-          proxied: false,
-        })
-    }
   }
 }

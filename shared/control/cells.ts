@@ -39,7 +39,9 @@ export async function ensureCell(control: Control, { id, ...settings }: CellSett
   const createdAt = before?.data.createdAt ?? nowMs
   // A closed cell stays closed, though its ports may change.
   const state = before?.data.state ?? 'open'
-  await control.store.set(cells.ref(id), { ...settings, state, createdAt })
+  // A starting server does not know them, and so keeps them.
+  const addresses = settings.addresses ?? before?.data.addresses
+  await control.store.set(cells.ref(id), { ...settings, state, createdAt, ...(addresses && { addresses }) })
   const { portFrom, portTo } = settings
   const [oldFrom, oldTo] = [before?.data.portFrom ?? portFrom, before?.data.portTo ?? portTo]
   const ports = Array.from(

@@ -213,6 +213,8 @@ export type CellDoc = {
   readonly httpScheme: 'http' | 'https'
   readonly httpPort: number
   readonly tlsPort: number
+  /** Public addresses of what stands in front of the relays, such as a balancer; none or undefined: the relays' own. */
+  readonly addresses?: readonly string[]
 }
 /** Id: `<relay>:<instance>`, one for each process. */
 export type RelayDoc = {

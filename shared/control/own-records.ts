@@ -1,8 +1,9 @@
 /**
  * A job that maintains the records that lead visitors to cells: whatever changed them, they are corrected within ten
- * minutes. A cell has the public addresses of its reporting relays; its wildcard covers names under its domain, also
- * reserved names and the targets of own domains. Targets of tunnels that moved to another cell have records of their
- * own. A cell whose relays are all silent keeps what it has.
+ * minutes. A cell has its own addresses (a balancer's), else the public addresses of its reporting relays; its wildcard
+ * covers names under its domain, also reserved names and the targets of own domains. Where that would lead to several
+ * relays, each has a record of its own, by which browsers find its live figures. Targets of tunnels that moved to
+ * another cell have records of their own too. A cell whose relays are all silent keeps what it has.
  */
 import { isPublicAddress } from '../base/public-addresses.ts'
 import { type Cell, directoryOf, queryAll } from './cells.ts'
@@ -66,13 +67,37 @@ function recordsOf(control: Control, cell: Cell): readonly ZoneRecord[] {
   const names = [...new Set([cell.host, cell.domain, `*.${cell.domain}`])].filter(
     (name) => !/^[\d.]+$/.test(name),
   )
-  return leadTo(control, names, cell)
+  return [...leadTo(control, names, cell), ...recordsOfRelays(control, cell)]
+}
+
+/** By its server name, as its certificate and the address of its live figures have it. */
+function recordsOfRelays(control: Control, cell: Cell): readonly ZoneRecord[] {
+  const shared = addressesOf(control, cell)
+  return directoryOf(control, cell).flatMap(({ sni, host }) => {
+    const isCovered = isChildOf(sni, cell.domain)
+    // A relay chooses its name: it gets none beyond its cell.
+    if (!isPublicAddress(host) || !(isCovered || isChildOf(sni, cell.host))) return []
+    return isCovered && shared.length === 1 && shared[0] === host ? [] : [recordOf(sni, host)]
+  })
+}
+
+function isChildOf(name: string, parent: string): boolean {
+  return name.endsWith(`.${parent}`) && /^[a-z0-9-]+$/.test(name.slice(0, -parent.length - 1))
 }
 
 function leadTo(control: Control, names: readonly string[], cell: Cell): readonly ZoneRecord[] {
-  const hosts = directoryOf(control, cell).map((relay) => relay.host)
-  const addresses = [...new Set(hosts)].filter(isPublicAddress)
-  return names.flatMap((name) =>
-    addresses.map((value) => ({ type: value.includes(':') ? 'AAAA' : 'A', name, value }) as const),
-  )
+  const addresses = addressesOf(control, cell)
+  return names.flatMap((name) => addresses.map((value) => recordOf(name, value)))
+}
+
+function addressesOf(control: Control, cell: Cell): readonly string[] {
+  const { addresses = [] } = cell
+  const relays = directoryOf(control, cell)
+  // A cell without relays serves nobody: what leads there stays as it is.
+  if (addresses.length > 0 && relays.length > 0) return addresses
+  return [...new Set(relays.map(({ host }) => host))].filter(isPublicAddress)
+}
+
+function recordOf(name: string, value: string): ZoneRecord {
+  return { type: value.includes(':') ? 'AAAA' : 'A', name, value }
 }

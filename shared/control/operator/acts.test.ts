@@ -79,6 +79,20 @@ describe('cells', () => {
     ])
   })
 
+  test('the address of a balancer is shown, taken away again, and is one that visitors can reach', async () => {
+    expect(await act('cells.create', { ...second, addresses: ['9.9.9.9'] })).toMatchObject({
+      addresses: ['9.9.9.9'],
+    })
+    expect(await act('cells.change', { id: 'second', portTo: 30_003 })).toMatchObject({
+      addresses: ['9.9.9.9'],
+    })
+    expect(await act('cells.change', { id: 'second', addresses: [] })).toMatchObject({ addresses: [] })
+    for (const address of ['10.0.0.1', '192.0.2.1', 'eu.example.com', '::1'])
+      await expect(act('cells.change', { id: 'second', addresses: [address] })).rejects.toMatchObject({
+        key: 'operator.input',
+      })
+  })
+
   test('a smaller range withholds its ports; a second cell of one id and ports from high to low are refused', async () => {
     await act('cells.change', { id: 'home', portTo: 20_010 })
     const port = await t.control.store.get(endpoints.ref(tcpEndpointId('home', 20_011)))

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { cellDomainMax } from '../../base/labels.ts'
+import { isPublicAddress } from '../../base/public-addresses.ts'
 import { type CellSettings, ensureCell, queryAll, readyRelays, setCellState } from '../cells.ts'
 import type { Control } from '../control.ts'
 import { type CellDoc, cells } from '../documents.ts'
@@ -29,8 +30,19 @@ const face = {
   httpPort: portSchema,
   tlsPort: portSchema,
 }
-const settingsSchema = z.strictObject({ ...idSchema.shape, ...face })
-const changeSchema = settingsSchema.partial().required({ id: true })
+/** A balancer's, in front of the relays; visitors could not reach others. */
+const addressesSchema = z
+  .array(z.string().refine(isPublicAddress, 'an address of the public internet'))
+  .max(4)
+const settingsSchema = z.strictObject({
+  ...idSchema.shape,
+  ...face,
+  addresses: addressesSchema.default([]),
+})
+const changeSchema = z
+  .strictObject({ ...idSchema.shape, ...face, addresses: addressesSchema })
+  .partial()
+  .required({ id: true })
 
 export const cellActs = {
   'cells.list': declareAct(z.strictObject({}), async ({ control }) => {
@@ -87,8 +99,9 @@ function inOrder(settings: CellSettings): CellSettings {
 
 async function describe(control: Control, id: string, cell: CellDoc) {
   const { state, host, domain, portFrom, portTo, httpScheme, httpPort, tlsPort, createdAt } = cell
+  const { addresses = [] } = cell
   const relays = await queryAll(control.store, queries.relaysOfCell, { where: { cell: id } })
   const ready = readyRelays(control, { ...cell, id, relays }).length
-  const addresses = { host, domain, ports: `${portFrom}-${portTo}`, httpScheme, httpPort, tlsPort }
-  return { id, state, ...addresses, relaysReady: ready, createdAt }
+  const shown = { host, domain, ports: `${portFrom}-${portTo}`, httpScheme, httpPort, tlsPort, addresses }
+  return { id, state, ...shown, relaysReady: ready, createdAt }
 }
