@@ -5,11 +5,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { runFor } from './command.ts'
 import type { Environment } from './environment.ts'
 import { Workbench } from './offline/workbench.ts'
-import { readEnvironment } from './read-environment.ts'
 
 export type CostLine = { readonly what: string; readonly dollars: number }
 
@@ -78,8 +77,9 @@ function print(environment: Environment, tunnels: number): void {
     )
 }
 
-if (import.meta.main) {
-  const options = { env: { type: 'string' }, tunnels: { type: 'string', default: '1000' } } as const
-  const { env = '', tunnels } = parseArgs({ options }).values
-  print(readEnvironment(env), z.coerce.number().int().min(0).max(10_000_000).parse(tunnels))
-}
+if (import.meta.main)
+  await runFor(
+    (environment, { tunnels }) =>
+      print(environment, z.coerce.number().int().min(0).max(10_000_000).parse(tunnels)),
+    { tunnels: { type: 'string', default: '1000' } },
+  )

@@ -1,6 +1,10 @@
 /** Every command of the first steps is one that the real program takes, up to the point where it wants an account. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { firstSteps } from './first-steps.ts'
+import { environmentSchema } from './environment.ts'
+import { firstSteps, pageText } from './first-steps.ts'
+import { Workbench } from './offline/workbench.ts'
 import { readEnvironment } from './read-environment.ts'
 import { hasGcloud, Shell } from './testing/shell.ts'
 
@@ -13,7 +17,7 @@ const run = (line: string) => shell.run(line)
 test.skipIf(!hasGcloud())(
   'gcloud takes every command, and then misses only an account',
   async () => {
-    const lines = commands.filter((line) => line.startsWith('gcloud '))
+    const lines = commands.flatMap((line) => /^(?:address="\$\()?(gcloud .*?)(?:\)")?$/.exec(line)?.[1] ?? [])
     expect(lines.length).toBeGreaterThan(8)
     const results = await Promise.all(lines.map(run))
     for (const [index, { code, text }] of results.entries()) {
@@ -26,13 +30,21 @@ test.skipIf(!hasGcloud())(
 
 test('what is sent by hand is JSON, and has its secrets from the shell alone', () => {
   const bodies = commands.flatMap((line) => /<<END\n([\s\S]*)\nEND$/.exec(line)?.[1] ?? [])
-  expect(bodies).toHaveLength(3)
+  expect(bodies).toHaveLength(4)
   for (const body of bodies) expect(() => JSON.parse(body)).not.toThrow()
   expect(bodies.join('')).toMatch(/\$GOOGLE_CLIENT_SECRET.*\$GITHUB_CLIENT_SECRET/)
 })
 
 test('a shell reads every line', async () => {
   for (const line of commands) expect(await run(`set -n\n${line}`)).toEqual({ code: 0, text: '' })
+})
+
+test('the public key of releases is printed as an environment wants it', async () => {
+  const line = commands.find((command) => command.startsWith('openssl pkey ')) ?? ''
+  const make = 'openssl genpkey -algorithm ed25519 | openssl pkey -pubout -out release.pem'
+  const { text } = await run(`cd && ${make} && ${line}`)
+  const release = { ...environment.release, keys: [text] }
+  expect(environmentSchema.safeParse({ ...environment, release }).error).toBeUndefined()
 })
 
 test('the key of the console is for sign-in, from the console alone', () => {
@@ -42,4 +54,57 @@ test('the key of the console is for sign-in, from the console alone', () => {
     'securetoken',
   ])
   expect(line).toContain(`--allowed-referrers='https://${environment.consoleHost}/*'`)
+})
+
+test('the page has them for the first operator', () => {
+  const page = readFileSync(join(import.meta.dirname, '../docs/cloud-steps.md'), 'utf8')
+  expect(page, 'npm run cloud:steps -- --env prod --page').toBe(pageText(environment))
+})
+
+test('every stack is applied, in the order in which each finds what it needs', () => {
+  using bench = new Workbench(environment)
+  const lines = commands.filter((line) => line.startsWith('terraform '))
+  expect(lines).toEqual(
+    bench.names.flatMap((name) =>
+      ['init', 'apply'].map((verb) => `terraform -chdir=cdktf/cdktf.out/stacks/${name} ${verb}`),
+    ),
+  )
+})
+
+const firebase = join(import.meta.dirname, '../e2e/auth-emulator/node_modules/.bin/firebase')
+
+test.skipIf(!existsSync(firebase))(
+  'firebase takes every command, and then misses only an account',
+  async () => {
+    const lines = commands.filter((line) => line.startsWith('firebase '))
+    expect(lines.length).toBeGreaterThan(2)
+    for (const line of lines) {
+      const { code, text } = await run(line.replace('firebase', `'${firebase}'`))
+      expect(text, line).toMatch(/Failed to authenticate|firebase login/)
+      expect(code, line).not.toBe(0)
+    }
+  },
+  120_000,
+)
+
+/** Who tries a command, by how it begins. */
+const tried: readonly (readonly [beginning: RegExp, where: string])[] = [
+  [/^(address="\$\()?gcloud /, 'here'],
+  [/^firebase /, 'here'],
+  [/^curl --fail-with-body /, 'here'],
+  [/^terraform -chdir/, 'stacks.test.ts'],
+  [/^npm run cloud:synth /, 'commands.test.ts'],
+  [/^npm run (build -w web|archive -w relay-vm)$/, 'e2e/global-setup.ts'],
+  [/^npm run archive -w functions$/, 'e2e/cloud-local/builds.ts'],
+  [/^openssl pkey /, 'here'],
+  [/^sha256sum /, 'e2e/applied/deliver.ts'],
+  [/^node functions\/hosting\.ts /, 'e2e/applied/web.ts'],
+  [/^(export |node ptunctl\/ptunctl\.js )/, 'e2e/applied.test.ts'],
+  [/^gh /, 'nowhere: it is not on these machines'],
+  [/^npx porttunneler (login|http) /, 'e2e/applied.test.ts'],
+]
+
+test('each command is one that a test tries, and each kind is in use', () => {
+  expect(commands.filter((line) => !tried.some(([beginning]) => beginning.test(line)))).toEqual([])
+  expect(tried.filter(([beginning]) => !commands.some((line) => beginning.test(line)))).toEqual([])
 })

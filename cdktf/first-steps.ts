@@ -3,12 +3,20 @@
  * can keep a state, what its providers cannot make, and what the state must not hold. Prints them:
  * `npm run cloud:steps -- --env prod`.
  */
-import { basename, dirname } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
-import { parseArgs } from 'node:util'
-import type { Environment } from './environment.ts'
-import { accounts, archivesBucket, emailOf, releaseSecrets, sourcesBucket, stateBucket } from './names.ts'
-import { readEnvironment } from './read-environment.ts'
+import { runFor } from './command.ts'
+import type { Cell, Environment } from './environment.ts'
+import {
+  accounts,
+  archivesBucket,
+  emailOf,
+  kmsKeyPath,
+  releaseSecrets,
+  sourcesBucket,
+  stateBucket,
+} from './names.ts'
 
 export type Step = {
   readonly title: string
@@ -28,8 +36,9 @@ const terraformNeeds = [
   'identitytoolkit',
 ]
 
-function project({ project: id, billingAccount, region }: Environment): readonly Step[] {
-  const bucket = `gs://${stateBucket({ project: id } as Environment)}`
+function project(environment: Environment): readonly Step[] {
+  const { project: id, billingAccount, region } = environment
+  const bucket = `gs://${stateBucket(environment)}`
   return [
     {
       title: 'A project that is billed',
@@ -57,16 +66,12 @@ function project({ project: id, billingAccount, region }: Environment): readonly
   ]
 }
 
-function signIn({ project: id, consoleHost }: Environment): readonly Step[] {
-  const api = `https://identitytoolkit.googleapis.com/admin/v2/projects/${id}`
-  const call = (method: string, path: string, body: string) =>
-    `curl --fail-with-body -sS -X ${method} '${api}/${path}' -H "Authorization: Bearer $(gcloud auth print-access-token)" -H 'X-Goog-User-Project: ${id}' -H 'Content-Type: application/json' --data @- <<END\n${body}\nEND`
-  const provider = (idp: string, name: string) =>
-    call(
-      'POST',
-      `defaultSupportedIdpConfigs?idpId=${idp}`,
-      `{"enabled": true, "clientId": "$${name}_CLIENT_ID", "clientSecret": "$${name}_CLIENT_SECRET"}`,
-    )
+/** A call of Google's REST interfaces as the person who is signed in. */
+function callLine({ project: id }: Environment, method: string, url: string, body: string): string {
+  return `curl --fail-with-body -sS -X ${method} '${url}' -H "Authorization: Bearer $(gcloud auth print-access-token)" -H 'X-Goog-User-Project: ${id}' -H 'Content-Type: application/json' --data @- <<END\n${body}\nEND`
+}
+
+function firebase({ project: id, consoleHost }: Environment): readonly Step[] {
   return [
     {
       title: 'Firebase, for sign-in and Hosting',
@@ -83,67 +88,122 @@ function signIn({ project: id, consoleHost }: Environment): readonly Step[] {
         `gcloud services api-keys create --project=${id} --display-name=console --api-target=service=identitytoolkit.googleapis.com --api-target=service=securetoken.googleapis.com --allowed-referrers='https://${consoleHost}/*'`,
       ],
     },
-    {
-      title:
-        'Sign-in with Google and GitHub, and nobody learns which addresses have an account (after the stack identity)',
-      note: `At both, the address to return to is https://${consoleHost}/__/auth/handler. Set GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET in this shell.`,
-      commands: [
-        provider('google.com', 'GOOGLE'),
-        provider('github.com', 'GITHUB'),
-        call(
-          'PATCH',
-          'config?updateMask=emailPrivacyConfig',
-          '{"emailPrivacyConfig": {"enableImprovedEmailPrivacy": true}}',
-        ),
-      ],
-    },
   ]
 }
 
-function deliver(environment: Environment): readonly Step[] {
-  const { name, project: id, cells, consoleHost, functionsArchiveSha256 } = environment
+/** Each stack with what Terraform is told; in this order each finds what it needs. */
+function apply({ name }: Environment, stacks: readonly string[], note: string): Step {
+  return {
+    title: `Terraform: ${stacks.join(', ')}`,
+    note,
+    commands: [
+      `npm run cloud:synth -- --env ${name}`,
+      ...stacks.flatMap((stack) =>
+        ['init', 'apply'].map((verb) => `terraform -chdir=cdktf/cdktf.out/stacks/${stack} ${verb}`),
+      ),
+    ],
+  }
+}
+
+function signIn(environment: Environment): Step {
+  const { project: id, consoleHost } = environment
+  const api = `https://identitytoolkit.googleapis.com/admin/v2/projects/${id}`
+  const call = (method: string, path: string, body: string) =>
+    callLine(environment, method, `${api}/${path}`, body)
+  const provider = (idp: string, name: string) =>
+    call(
+      'POST',
+      `defaultSupportedIdpConfigs?idpId=${idp}`,
+      `{"enabled": true, "clientId": "$${name}_CLIENT_ID", "clientSecret": "$${name}_CLIENT_SECRET"}`,
+    )
+  return {
+    title: 'Sign-in with Google and GitHub, and nobody learns which addresses have an account',
+    note: `At both, the address to return to is https://${consoleHost}/__/auth/handler. Set GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET in this shell.`,
+    commands: [
+      provider('google.com', 'GOOGLE'),
+      provider('github.com', 'GITHUB'),
+      call(
+        'PATCH',
+        'config?updateMask=emailPrivacyConfig',
+        '{"emailPrivacyConfig": {"enableImprovedEmailPrivacy": true}}',
+      ),
+    ],
+  }
+}
+
+const pageFile = join(import.meta.dirname, '../docs/cloud-steps.md')
+
+/** Relays report their own addresses; that of a balancer in front of them nobody reports. */
+function cellLines(project: string, { id, host, region, zones, tcpPorts }: Cell): readonly string[] {
+  const line = `node ptunctl/ptunctl.js cells create ${id} --host ${host} --domain ${host} --ports ${tcpPorts.first}-${tcpPorts.last}`
+  if (zones.length === 1) return [line]
+  const ask = `gcloud compute addresses describe cell-${id} --region=${region} --project=${project} --format='value(address)'`
+  return [`address="$(${ask})"`, `${line} --addresses "$address"`]
+}
+
+const releaseKey = ({ region, project: id }: Environment) =>
+  `--key=release --keyring=releases --location=${region} --project=${id}`
+
+function signer(environment: Environment): Step {
+  const { project: id, region } = environment
+  return {
+    title: 'The key of releases',
+    note: 'It never leaves KMS. Put what the last command prints into the environment as release.keys.',
+    commands: [
+      `gcloud kms keyrings create releases --location=${region} --project=${id}`,
+      `gcloud kms keys create release --keyring=releases --location=${region} --purpose=asymmetric-signing --default-algorithm=ec-sign-ed25519 --project=${id}`,
+      `gcloud kms keys versions get-public-key 1 ${releaseKey(environment)} --output-file=release.pem`,
+      'openssl pkey -pubin -in release.pem -outform DER | base64 --wrap=0',
+    ],
+  }
+}
+
+function deliver(environment: Environment): Step {
+  const { functionsArchiveSha256: hash, release } = environment
   const [sources, archives] = [`gs://${sourcesBucket(environment)}`, `gs://${archivesBucket(environment)}`]
-  const version = basename(dirname(new URL(environment.release.url).pathname))
-  const key = `--key=release --keyring=releases --location=${environment.region} --project=${id}`
+  const version = basename(dirname(new URL(release.url).pathname))
+  return {
+    title: 'What is deployed',
+    note: 'Put the hashes into the environment as functionsArchiveSha256, relayArchive and nodeArchive.',
+    commands: [
+      'npm run build -w web',
+      'npm run archive -w relay-vm',
+      'npm run archive -w functions',
+      'sha256sum functions/dist/functions.zip && cat relay-vm/dist/SHA256SUMS',
+      `gcloud kms asymmetric-sign --version=1 ${releaseKey(environment)} --input-file=relay-vm/dist/SHA256SUMS --signature-file=relay-vm/dist/SHA256SUMS.sig`,
+      `gcloud storage cp functions/dist/functions.zip ${sources}/functions-${hash}.zip --no-clobber`,
+      `gcloud storage cp relay-vm/dist/*.tar.gz relay-vm/dist/SHA256SUMS* ${archives}/${version}/ --no-clobber`,
+    ],
+  }
+}
+
+function open(environment: Environment): readonly Step[] {
+  const { name, project: id, cells, consoleHost, region } = environment
+  const sites = `https://firebasehosting.googleapis.com/v1beta1/projects/${id}/sites/${id}`
+  const relays = cells.map(({ host }) => `--relays 'https://*.${host}:*'`)
   return [
     {
-      title: 'The key of releases (after the stack project, before identity)',
-      note: 'It never leaves KMS. Put what the last command prints into the environment as release.keys.',
-      commands: [
-        `gcloud kms keyrings create releases --location=${environment.region} --project=${id}`,
-        `gcloud kms keys create release --keyring=releases --location=${environment.region} --purpose=asymmetric-signing --default-algorithm=ec-sign-ed25519 --project=${id}`,
-        `gcloud kms keys versions get-public-key 1 ${key} --output-file=release.pem`,
-        'openssl pkey -pubin -in release.pem -outform DER | base64 --wrap=0',
-      ],
-    },
-    {
-      title: 'What is deployed (after the stack project)',
-      note: 'Put the hashes into the environment as functionsArchiveSha256, relayArchive and nodeArchive.',
-      commands: [
-        'npm run build -w web',
-        'npm run archive -w relay-vm',
-        'npm run archive -w functions',
-        'sha256sum functions/dist/functions.zip && cat relay-vm/dist/SHA256SUMS',
-        `gcloud kms asymmetric-sign --version=1 ${key} --input-file=relay-vm/dist/SHA256SUMS --signature-file=relay-vm/dist/SHA256SUMS.sig`,
-        `gcloud storage cp functions/dist/functions.zip ${sources}/functions-${functionsArchiveSha256}.zip --no-clobber`,
-        `gcloud storage cp relay-vm/dist/*.tar.gz relay-vm/dist/SHA256SUMS* ${archives}/${version}/ --no-clobber`,
-      ],
-    },
-    {
       title: 'The console',
+      note: 'Hosting takes its name once the stack edge has made the record.',
       commands: [
-        `node functions/hosting.ts --region ${environment.region} ${cells.map(({ host }) => `--relays 'https://*.${host}'`).join(' ')}`,
+        `node functions/hosting.ts --region ${region} ${relays.join(' ')}`,
         `firebase deploy --only hosting --project ${id}`,
+        callLine(environment, 'POST', `${sites}/customDomains?customDomainId=${consoleHost}`, '{}'),
       ],
     },
     {
       title: 'Cells',
+      note: 'As yourself: these use the application default credentials too.',
       commands: [
-        `export GOOGLE_CLOUD_PROJECT=${id} PORTTUNNELER_URL=https://${consoleHost}`,
-        ...cells.map(
-          ({ id: cell, host, tcpPorts }) =>
-            `ptunctl cells create ${cell} --host ${host} --domain ${host} --ports ${tcpPorts.first}-${tcpPorts.last}`,
-        ),
+        `export GOOGLE_CLOUD_PROJECT=${id} PORTTUNNELER_URL=https://${consoleHost} PORTTUNNELER_KMS_KEY=${kmsKeyPath(environment)}`,
+        ...cells.flatMap((cell) => cellLines(id, cell)),
+        'node ptunctl/ptunctl.js relays list',
+      ],
+    },
+    {
+      title: 'A tunnel',
+      note: `Visitors reach it within ten minutes of the first report of a relay, when the records of ${cells[0]?.host} are made.`,
+      commands: [
         `npx porttunneler login --server https://${consoleHost}`,
         `npx porttunneler http 3000   # ${name} works`,
       ],
@@ -151,36 +211,71 @@ function deliver(environment: Environment): readonly Step[] {
   ]
 }
 
-function releases(environment: Environment): readonly Step[] {
+function releases(environment: Environment): Step {
   const { name, project: id, projectNumber, billingAccount, repository } = environment
   const account = emailOf(environment, accounts.release)
   const keep = (secret: string, variable: string) =>
     `gcloud secrets create ${secret} --project=${id} --replication-policy=automatic --data-file=- <<< "$${variable}"`
   const pool = `projects/${projectNumber}/locations/global/workloadIdentityPools/release/providers/github`
-  return [
-    {
-      title: 'What releases need (after the stack identity)',
-      note: `Sign up as the account that tries tunnels, make it a key with the scope tunnels (ptun keys create), and set SMOKE_KEY to it. Give the environment ${name} of the repository at GitHub reviewers, and let it deploy from main alone.`,
-      commands: [
-        keep(releaseSecrets.smokeKey, 'SMOKE_KEY'),
-        keep(releaseSecrets.cloudflareToken, 'CLOUDFLARE_API_TOKEN'),
-        `gcloud billing accounts add-iam-policy-binding ${billingAccount} --member=serviceAccount:${account} --role=roles/billing.costsManager`,
-        `gh api --method PUT repos/${repository}/environments/${name}`,
-        `gh variable set WORKLOAD_IDENTITY_PROVIDER --repo ${repository} --env ${name} --body ${pool}`,
-        `gh variable set RELEASE_ACCOUNT --repo ${repository} --env ${name} --body ${account}`,
-      ],
-    },
-  ]
+  return {
+    title: 'What further releases need',
+    note: `Sign up as the account that tries tunnels, make it a key with the scope tunnels (ptun keys create), and set SMOKE_KEY to it. Give the environment ${name} of the repository at GitHub reviewers, and let it deploy from main alone.`,
+    commands: [
+      keep(releaseSecrets.smokeKey, 'SMOKE_KEY'),
+      keep(releaseSecrets.cloudflareToken, 'CLOUDFLARE_API_TOKEN'),
+      `gcloud billing accounts add-iam-policy-binding ${billingAccount} --member=serviceAccount:${account} --role=roles/billing.costsManager`,
+      `gh api --method PUT repos/${repository}/environments/${name}`,
+      `gh variable set WORKLOAD_IDENTITY_PROVIDER --repo ${repository} --env ${name} --body ${pool}`,
+      `gh variable set RELEASE_ACCOUNT --repo ${repository} --env ${name} --body ${account}`,
+    ],
+  }
 }
 
 export function firstSteps(environment: Environment): readonly Step[] {
-  return [...project(environment), ...signIn(environment), ...deliver(environment), ...releases(environment)]
+  const credentials = 'Before: gcloud auth application-default login, as a person who may.'
+  const secrets =
+    'Set CLOUDFLARE_API_TOKEN (edits both zones), TF_VAR_cloudflare_token (edits the records of the relay domain alone), TF_VAR_stripe_webhook_secret and TF_VAR_mail_smtp in this shell.'
+  return [
+    ...project(environment),
+    ...firebase(environment),
+    apply(environment, ['project', 'network'], credentials),
+    signer(environment),
+    apply(environment, ['identity'], credentials),
+    signIn(environment),
+    deliver(environment),
+    apply(environment, ['control', 'relays', 'edge', 'observability'], secrets),
+    ...open(environment),
+    releases(environment),
+  ]
 }
 
-if (import.meta.main) {
-  const { env = '' } = parseArgs({ options: { env: { type: 'string' } } }).values
-  firstSteps(readEnvironment(env)).forEach(({ title, note, commands }, index) => {
-    const words = note === undefined ? [] : [`# ${note}`]
-    process.stdout.write(`\n# ${index + 1}. ${title}\n${[...words, ...commands].join('\n')}\n`)
+/** As docs/cloud-steps.md has it. */
+export function pageText(environment: Environment): string {
+  const sections = firstSteps(environment).map(({ title, note, commands }, index) => {
+    const words = note === undefined ? '' : `${note}\n\n`
+    return `## ${index + 1}. ${title}\n\n${words}\`\`\`sh\n${commands.join('\n')}\n\`\`\`\n`
   })
+  return `${pageHead}\n${sections.join('\n')}`
 }
+
+const pageHead = `# From nothing to a tunnel in the cloud
+
+Every command for the first operator's installation, in order. \`npm run cloud:steps -- --env prod --page\` writes this
+page, and without \`--page\` the same steps are printed for any environment. What they make is in [cloud.md](cloud.md).
+
+You need a checkout after \`npm ci\`, Terraform 1.11 or later, \`gcloud\` and \`firebase\` (\`npm install -g
+firebase-tools\`) signed in as you, a billing account at Google, two zones at Cloudflare, and an endpoint at Stripe.
+\`cdktf/environments/prod.ts\` has the facts.
+`
+
+if (import.meta.main)
+  await runFor(
+    (environment, { page }) => {
+      if (page) return writeFileSync(pageFile, pageText(environment))
+      firstSteps(environment).forEach(({ title, note, commands }, index) => {
+        const words = note === undefined ? [] : [`# ${note}`]
+        process.stdout.write(`\n# ${index + 1}. ${title}\n${[...words, ...commands].join('\n')}\n`)
+      })
+    },
+    { page: { type: 'boolean', default: false } },
+  )

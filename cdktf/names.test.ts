@@ -88,14 +88,34 @@ const leftOut = [
   'PORTTUNNELER_TRUST_RESOLVERS',
 ]
 
-test('variables: all that functions read, and no other but the one of the SDK', () => {
-  const known = [...read('functions/settings.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name)
-  const given = [...Object.keys(functionVariables(environment)), ...Object.keys(secrets)]
-  expect(given.filter((name) => !known.includes(name))).toEqual([
-    'GOOGLE_CLOUD_PROJECT',
-    'METADATA_SERVER_DETECTION',
-  ])
-  expect(known.filter((name) => !given.includes(name ?? '')).sort()).toEqual(leftOut)
+/** The SDKs read these, not our settings. */
+const ofSdks = ['GOOGLE_CLOUD_PROJECT', 'METADATA_SERVER_DETECTION']
+
+/** What is missing, and what nobody reads. */
+function differences(given: readonly string[], wanted: readonly string[]): readonly string[] {
+  return [
+    ...wanted.filter((name) => !given.includes(name)),
+    ...given.filter((name) => !wanted.includes(name)),
+  ]
+}
+
+/** Each dropped or misspelt name shows, and none shows otherwise. */
+function expectEachToShow(given: readonly string[], wanted: readonly string[]): void {
+  expect(differences(given, wanted)).toEqual([])
+  for (const name of given) {
+    const others = given.filter((other) => other !== name)
+    expect(differences(others, wanted)).toEqual([name])
+    expect(differences([...others, `${name}x`], wanted)).toEqual([name, `${name}x`])
+  }
+}
+
+test('variables: all that functions read but those left out, and no other; each that is dropped shows', () => {
+  const known = [...read('functions/settings.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(
+    ([, name = '']) => name,
+  )
+  expect(leftOut.filter((name) => !known.includes(name))).toEqual([])
+  const wanted = [...known.filter((name) => !leftOut.includes(name)), ...ofSdks]
+  expectEachToShow([...Object.keys(functionVariables(environment)), ...Object.keys(secrets)], wanted)
 })
 
 test('secrets: those of docs/cloud-resources.md, each with the functions that read it', () => {
@@ -147,7 +167,7 @@ test('topics and subscriptions: those of the code, one subscription for each rel
   )
 })
 
-test('metadata: the keys that start-up.sh reads, each in the form that it wants', () => {
+test('metadata: the keys that start-up.sh reads, each in the form that it wants; each that is dropped shows', () => {
   const script = read('relay-vm/deploy/start-up.sh')
   const patterns = Object.fromEntries(
     [...script.matchAll(/^readonly (\w+_pattern)='(.*)'$/gm)].map(([, name = '', pattern = '']) => [
@@ -166,7 +186,7 @@ test('metadata: the keys that start-up.sh reads, each in the form that it wants'
   for (const vm of vms) {
     const metadata = relayMetadata(environment, vm)
     const keys = Object.keys(metadata).filter((key) => key.startsWith('ptun-'))
-    expect([...keys, ...unusedKeys].sort()).toEqual([...wanted.keys()].sort())
+    expectEachToShow([...keys, ...unusedKeys], [...wanted.keys()])
     for (const key of keys) expect(metadata[key]).toMatch(new RegExp(`^(${wanted.get(key)})$`))
   }
 })

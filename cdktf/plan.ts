@@ -3,11 +3,12 @@
  * it against providers that know the schemas and believe that nothing exists. `npm run cloud:plan -- --env prod`.
  */
 import process from 'node:process'
-import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { runFor } from './command.ts'
 import type { Environment } from './environment.ts'
 import { terraformMissing, Workbench } from './offline/workbench.ts'
-import { readEnvironment } from './read-environment.ts'
+import { quotaUse } from './quotas.ts'
+import { stacksOf } from './testing/policy.ts'
 
 const planSchema = z.object({
   resource_changes: z
@@ -71,10 +72,15 @@ async function print(environment: Environment): Promise<void> {
     process.stdout.write(`\n${stack}: ${made.length} to add\n${linesOf(made).join('\n')}\n`)
   }
   process.stdout.write(`\n${total} to add, if nothing exists yet.\n`)
+  process.stdout.write('\nQuotas of a new project; ask Google for more where it says so:\n')
+  for (const { quota, place, used, max } of quotaUse(stacksOf(bench.names.map((stack) => bench.read(stack)))))
+    process.stdout.write(
+      `  ${quota.padEnd(20)} ${place.padEnd(14)} ${String(used).padStart(4)} of ${max}${used > max ? ': ask for more' : ''}\n`,
+    )
 }
 
 const missing = terraformMissing()
 if (missing) {
   process.stderr.write(`${missing}\n`)
   process.exitCode = 1
-} else await print(readEnvironment(parseArgs({ options: { env: { type: 'string' } } }).values.env ?? ''))
+} else await runFor(print)

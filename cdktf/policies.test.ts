@@ -5,9 +5,10 @@ import { type EnvironmentName, environments, readEnvironment } from './read-envi
 import { accessPolicies } from './testing/policies-access.ts'
 import { dataPolicies } from './testing/policies-data.ts'
 import { placePolicies } from './testing/policies-places.ts'
+import { projectPolicies } from './testing/policies-project.ts'
 import { stacksOf } from './testing/policy.ts'
 
-const policies = [...accessPolicies, ...dataPolicies, ...placePolicies]
+const policies = [...accessPolicies, ...dataPolicies, ...placePolicies, ...projectPolicies]
 
 function synthesised(name: EnvironmentName) {
   using bench = new Workbench(readEnvironment(name))

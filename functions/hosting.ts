@@ -2,7 +2,7 @@
  * Writes firebase.json: what Firebase Hosting serves and with which headers, what it passes to a function, and where
  * the emulators listen. `npm run docs` runs it; before a deployment run it with your own region and relays:
  *
- * node functions/hosting.ts --region us-east1 --relays 'https://*.relay.tunnels.example.com'
+ * node functions/hosting.ts --region us-east1 --relays 'https://*.relay.tunnels.example.com:*'
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { pageHeaders } from '@porttunneler/shared/api/page-headers'
 export type Places = {
   /** The functions' region. */
   readonly region: string
-  /** Origins of the relays' live figures; `https:` allows any. */
+  /** Origins of the relays' live figures, with any port (`:*`): none means 443 alone. `https:` allows any. */
   readonly relays: readonly string[]
 }
 

@@ -10,9 +10,15 @@ type Answer = (resource: Resource) => Value
 
 /** The form of these matters: programs are started with them, or other resources check it. */
 const answers: { readonly [place: string]: Answer } = {
+  'google_cloudfunctions2_function.service': ({ name, project, location }) =>
+    `projects/${project}/locations/${location}/services/${String(name).toLowerCase()}`,
   'google_cloudfunctions2_function.uri': ({ name }) =>
     `https://${String(name).toLowerCase()}-a1b2c3-ew.a.run.app`,
-  'google_compute_address.address': ({ name }) => `192.0.2.${(sum(String(name)) % 250) + 1}`,
+  'google_compute_address.address': ({ name }) => `34.140.0.${(sum(String(name)) % 250) + 1}`,
+  'google_compute_instance_template.name': ({ name_prefix }) => `${name_prefix}20261129`,
+  'google_kms_key_ring.id': ({ name, project, location }) =>
+    `projects/${project}/locations/${location}/keyRings/${name}`,
+  'google_pubsub_topic.id': ({ name, project }) => `projects/${project}/topics/${name}`,
   'google_service_account.email': ({ account_id, project }) =>
     `${account_id}@${project}.iam.gserviceaccount.com`,
 }
@@ -22,7 +28,10 @@ export function madeUp(type: string, name: string, shape: Type, resource: Resour
   if (answer) return answer(resource)
   // A value without a type in the schema travels with its type.
   if (shape === 'dynamic') return [Buffer.from('"string"'), 'made up']
-  if (shape === 'string') return `${type}/${String(resource.name ?? resource.account_id ?? '')}/${name}`
+  const label = [resource.name, resource.name_prefix, resource.account_id].find(
+    (text) => typeof text === 'string',
+  )
+  if (shape === 'string') return `${type}/${label ?? ''}/${name}`
   if (shape === 'number') return 1
   if (shape === 'bool') return false
   return shape[0] === 'map' || shape[0] === 'object' ? {} : []

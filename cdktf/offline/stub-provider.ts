@@ -102,6 +102,8 @@ function handlersOf(
   provider: string,
   { resources, dataSources }: Schemas,
 ): { readonly [method: string]: Handle } {
+  /** The provider's own project, which is that of every resource that names no other. */
+  let project: Value = unknown
   const schemaOf = (type: string, schemas = resources): Block => {
     const found = schemas.get(type)
     if (!found) throw new Error(`no ${type}`)
@@ -120,17 +122,28 @@ function handlersOf(
     UpgradeResourceState: ({ raw_state }) => ({
       upgraded_state: { json: raw_state.json },
     }),
-    Configure: () => ({}),
+    Configure: ({ config }) => {
+      project = asObject(decode(config.msgpack)).project ?? unknown
+      return {}
+    },
     ReadResource: ({ current_state }) => ({ new_state: current_state }),
     ReadDataSource: ({ type_name, config }) => {
       const schema = schemaOf(type_name, dataSources)
-      const asked = plan(schema, decode(config.msgpack), null, decode(config.msgpack))
+      const asked = plan(schema, decode(config.msgpack), {
+        prior: null,
+        config: decode(config.msgpack),
+        project,
+      })
       return { state: { msgpack: encode(settle(schema, asked, type_name)) } }
     },
     PlanResourceChange: ({ type_name, prior_state, proposed_new_state, config }) => {
       const proposed = decode(proposed_new_state.msgpack)
       if (proposed === null) return { planned_state: { msgpack: encode(null) } }
-      const planned = plan(schemaOf(type_name), proposed, decode(prior_state.msgpack), decode(config.msgpack))
+      const planned = plan(schemaOf(type_name), proposed, {
+        prior: decode(prior_state.msgpack),
+        config: decode(config.msgpack),
+        project,
+      })
       return { planned_state: { msgpack: encode(planned) } }
     },
     ApplyResourceChange: ({ type_name, planned_state }) => {
@@ -142,8 +155,10 @@ function handlersOf(
   }
 }
 
-/** What the provider sets is unknown until applied; after that it stays. */
-function plan(block: Block, proposed: Value, prior: Value, config: Value): Value {
+type Known = { readonly prior: Value; readonly config: Value; readonly project: Value }
+
+/** What the provider sets is unknown until applied, except for the project; after that it stays. */
+function plan(block: Block, proposed: Value, { prior, config, project }: Known): Value {
   const result: { [name: string]: Value } = { ...asObject(proposed) }
   const before = asObject(prior)
   for (const [name, { computed, writeOnly, optional }] of block.attributes) {
@@ -151,6 +166,7 @@ function plan(block: Block, proposed: Value, prior: Value, config: Value): Value
     else if (computed && (asObject(config)[name] ?? null) === null) {
       const kept = before[name] ?? null
       if (kept !== null) result[name] = kept
+      else if (name === 'project') result[name] = project
       else result[name] = optional && !alwaysSet.has(name) ? null : unknown
     }
   }
@@ -160,19 +176,18 @@ function plan(block: Block, proposed: Value, prior: Value, config: Value): Value
     const priorItems = before[name]
     const configItems = asObject(config)[name]
     result[name] = items.map((item, index) =>
-      plan(
-        inner,
-        item,
-        Array.isArray(priorItems) ? (priorItems[index] ?? null) : null,
-        Array.isArray(configItems) ? (configItems[index] ?? null) : null,
-      ),
+      plan(inner, item, {
+        prior: Array.isArray(priorItems) ? (priorItems[index] ?? null) : null,
+        config: Array.isArray(configItems) ? (configItems[index] ?? null) : null,
+        project,
+      }),
     )
   }
   return result
 }
 
 /** Optional settings that the real providers fill in when they are left out, and that others refer to. */
-const alwaysSet = new Set(['id', 'project'])
+const alwaysSet = new Set(['address', 'id', 'name', 'service'])
 
 function settle(block: Block, planned: Value, type: string, resource = asObject(planned)): Value {
   const result: { [name: string]: Value } = { ...asObject(planned) }

@@ -20,16 +20,23 @@ const synthesisedSchema = z.looseObject({
   resource: z.record(z.string(), z.record(z.string(), blockSchema)).default({}),
   data: z.record(z.string(), z.record(z.string(), blockSchema)).default({}),
   variable: z.record(z.string(), blockSchema).default({}),
+  provider: z.record(z.string(), z.array(blockSchema)).default({}),
 })
 
-/** Whether Terraform is there; `undefined`, or the line that says how to get it. */
+const cure = 'https://developer.hashicorp.com/terraform/install, 1.11 or later'
+const versionSchema = z.object({ terraform_version: z.string() })
+
+/** `undefined` where there is a Terraform that knows write-only arguments, else the line that says how to get it. */
 export function terraformMissing(): string | undefined {
+  let version: string
   try {
-    execFileSync('terraform', ['version'], { stdio: 'ignore' })
-    return undefined
+    const said = execFileSync('terraform', ['version', '-json'], { encoding: 'utf8', stdio: 'pipe' })
+    version = versionSchema.parse(JSON.parse(said)).terraform_version
   } catch {
-    return 'terraform is missing: https://developer.hashicorp.com/terraform/install, 1.11 or later'
+    return `terraform is missing: ${cure}`
   }
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major > 1 || (major === 1 && minor >= 11) ? undefined : `terraform is ${version}: ${cure}`
 }
 
 export class Workbench implements Disposable {

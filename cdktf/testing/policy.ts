@@ -12,6 +12,7 @@ export type Stacks = {
   /** Every resource of a type, by its name in the file. */
   of(type: string): readonly (readonly [name: string, settings: Settings])[]
   readonly types: readonly string[]
+  readonly providers: readonly (readonly [name: string, settings: Settings])[]
   readonly variables: readonly (readonly [name: string, settings: Settings])[]
 }
 
@@ -28,6 +29,9 @@ export function stacksOf(contents: readonly Synthesised[]): Stacks {
   return {
     of: (type) => all.filter(([name]) => name === type).flatMap(([, list]) => Object.entries(list)),
     types: [...new Set(all.map(([type]) => type))],
+    providers: contents.flatMap(({ provider }) =>
+      Object.entries(provider).flatMap(([name, list]) => list.map((settings) => [name, settings] as const)),
+    ),
     variables: contents.flatMap(({ variable }) => Object.entries(variable)),
   }
 }
