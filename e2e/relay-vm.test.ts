@@ -2,7 +2,6 @@
  * A relay VM from boot to shutdown: the real start-up and shutdown scripts, in a network namespace and a file system of
  * their own, with the deployed archive and the unit that systemd would read. Only systemctl is replaced.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -21,6 +20,7 @@ import { temporaryFolder } from './harness/standalone.ts'
 import { describeWith } from './requirements.ts'
 import { makeRelease } from './vm/archives.ts'
 import { controlUrl, type VmEvent, vm } from './vm/vm.ts'
+import { layWire, takeWire } from './vm/wire.ts'
 
 /** The VM and its surroundings: two network namespaces with a wire between them. */
 const [machine, cloud] = [`ptun-vm-${process.pid}`, `ptun-cloud-${process.pid}`]
@@ -64,7 +64,10 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl', 'openssl'], 'relay VM', () 
       'ptun-proxy-protocol': 'http tcp',
       ...makeRelease(archives, `${controlUrl}/archives`),
     })
-    layWire()
+    layWire(
+      { name: machine, addresses: [vm.address] },
+      { name: cloud, addresses: ['169.254.169.254', vm.controlAddress] },
+    )
     const program = [join(repository, 'e2e/vm/surroundings.ts'), join(folder, 'attributes.json'), archives]
     surroundings = await startProgram('node', program, { namespace: cloud })
     surroundings.lines.subscribe(({ from, text }) => {
@@ -78,7 +81,7 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl', 'openssl'], 'relay VM', () 
         if (!existsSync(join(root, 'run/units', file.replace('.pid', '.exit'))))
           process.kill(Number(unitFile(file)), 'SIGKILL')
     await surroundings?.stop('SIGKILL')
-    for (const name of [machine, cloud]) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' })
+    takeWire(machine, cloud)
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -219,20 +222,3 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl', 'openssl'], 'relay VM', () 
       expect(watchUrl).toMatch(new RegExp(`^https://r[12]-${vm.instanceId}\\.${vm.cellHost}:${agentPort}$`))
   })
 })
-
-function layWire(): void {
-  const ip = (line: string) => execFileSync('ip', line.split(' '))
-  for (const name of [machine, cloud]) {
-    ip(`netns add ${name}`)
-    ip(`-n ${name} link set lo up`)
-  }
-  ip(`-n ${machine} link add eth0 type veth peer name eth0 netns ${cloud}`)
-  for (const [name, addresses] of [
-    [machine, [vm.address]],
-    [cloud, ['169.254.169.254', vm.controlAddress]],
-  ] as const) {
-    for (const address of addresses) ip(`-n ${name} addr add ${address}/32 dev eth0`)
-    ip(`-n ${name} link set eth0 up`)
-    ip(`-n ${name} route add default dev eth0`)
-  }
-}

@@ -8,9 +8,11 @@ import { type FunctionName, functionNames } from './functions.ts'
 const rewriteSchema = z.object({ source: z.string(), run: z.object({ serviceId: z.string() }).optional() })
 const configSchema = z.object({ hosting: z.object({ rewrites: z.array(rewriteSchema) }) })
 
-/** Takes a request's target, with its query. */
-export function readRewrites(): (target: string) => FunctionName | undefined {
-  const { hosting } = configSchema.parse(JSON.parse(readFileSync(join(root, 'firebase.json'), 'utf8')))
+const ownConfig = () => readFileSync(join(root, 'firebase.json'), 'utf8')
+
+/** @returns takes a request's target, with its query */
+export function readRewrites(config = ownConfig()): (target: string) => FunctionName | undefined {
+  const { hosting } = configSchema.parse(JSON.parse(config))
   const rules = hosting.rewrites.flatMap(({ source, run }) => {
     const name = functionNames.find((each) => each.toLowerCase() === run?.serviceId)
     return name === undefined ? [] : [{ name, matches: matcherOf(source) }]

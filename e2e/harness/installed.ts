@@ -32,6 +32,9 @@ const programs = {
   nsenter: { names: ['nsenter'], install: 'apt-get install util-linux' },
   dpkg: { names: ['dpkg-deb'], install: 'use Debian or Ubuntu' },
   openssl: { names: ['openssl'], install: 'apt-get install openssl' },
+  terraform: { names: ['terraform'], install: 'https://developer.hashicorp.com/terraform/install' },
+  zip: { names: ['zip'], install: 'apt-get install zip' },
+  unzip: { names: ['unzip'], install: 'apt-get install unzip' },
   nft: { names: ['nft'], install: 'apt-get install nftables' },
 } as const
 
@@ -39,9 +42,9 @@ export type Program = keyof typeof programs
 /**
  * `mounts`: file systems of the test's own, which needs root and CAP_SYS_ADMIN. `namespaces`: network namespaces with
  * nftables inside, which needs root. `authEmulator`: Firebase's own, whose packages are larger than all others together
- * and so are installed in a folder of their own.
+ * and so are installed in a folder of their own. `stack`: the cloud stack's packages, which are as large.
  */
-export type Need = Program | 'mounts' | 'namespaces' | 'authEmulator'
+export type Need = Program | 'mounts' | 'namespaces' | 'authEmulator' | 'stack'
 
 /** The absolute path, or undefined where it is not installed. */
 export function findProgram(program: Program): string | undefined {
@@ -54,6 +57,7 @@ export function findProgram(program: Program): string | undefined {
 export function installOf(need: Need): string {
   if (need === 'namespaces') return 'run it as root on Linux with nf_tables'
   if (need === 'mounts') return 'run it as root on Linux where it may mount a tmpfs'
+  if (need === 'stack') return 'npm ci in cdktf'
   return need === 'authEmulator' ? 'npm ci in e2e/auth-emulator' : programs[need].install
 }
 
@@ -65,6 +69,7 @@ export function missingOf(needs: readonly Need[]): readonly Need[] {
 function isThere(need: Need): boolean {
   if (need === 'namespaces') return hasNamespaces()
   if (need === 'mounts') return hasMounts()
+  if (need === 'stack') return existsSync(join(import.meta.dirname, '../../cdktf/node_modules'))
   if (need === 'authEmulator') return existsSync(join(authEmulatorFolder, 'node_modules/firebase-tools'))
   return findProgram(need) !== undefined
 }

@@ -18,16 +18,16 @@ export type Mishap = number | 'cut' | 'damage'
 
 export type FakeGoogleCloud = Awaited<ReturnType<typeof startGoogleCloud>>
 
-export async function startGoogleCloud(project = defaultProject) {
+export async function startGoogleCloud(project = defaultProject, keyName = kmsKeyOf(project)) {
   const bearers = new Set<string>()
   /** Group path to instance ids. */
   const groups = new Map<string, string[]>()
   const calls: string[] = []
   const mishaps: Mishap[] = []
-  const vault = makeKms(kmsKeyOf(project))
+  const vault = makeKms(keyName)
   const answerTo = (path: string, body: unknown): Answer => {
     const url = new URL(path, 'http://fake')
-    const verb = new RegExp(`^/v1/${kmsKeyOf(project)}:(encrypt|decrypt)$`).exec(url.pathname)?.[1]
+    const verb = new RegExp(`^/v1/${keyName}:(encrypt|decrypt)$`).exec(url.pathname)?.[1]
     if (verb === 'encrypt') return vault.encrypt(body)
     if (verb === 'decrypt') return vault.decrypt(body)
     const list = new RegExp(`^/compute/v1/projects/${project}/(.+)/listManagedInstances$`).exec(

@@ -255,13 +255,20 @@ function lookUp(zone: Zone, records: readonly Answer[], { name, type }: Question
   if (at === zone.name && type === 'SOA') return reply([soa(zone.name)])
   const server = zone.servers.find(([one]) => one === at)
   if (server && type === 'A') return reply([{ type: 'A', name: at, data: server[1] }])
-  const own = records.filter((record) => record.name === at)
+  const exact = records.filter((record) => record.name === at)
+  const parent = at.slice(at.indexOf('.') + 1)
+  const isThere = at === zone.name || records.some((record) => isUnder(record.name, at))
+  const covering = isThere ? [] : records.filter((record) => record.name === `*.${parent}`)
+  const own = [...exact, ...covering.map((record) => ({ ...record, name: at }))]
   const found = own.filter((record) => record.type === type)
   const alias = own.filter((record) => record.type === 'CNAME')
   if (found.length > 0) return reply(found)
   if (alias.length > 0) return reply(alias)
-  const isThere = at === zone.name || records.some((record) => isUnder(record.name, at))
-  return { code: isThere ? codes.NOERROR : codes.NXDOMAIN, answers: [], authorities: [soa(zone.name)] }
+  return {
+    code: isThere || own.length > 0 ? codes.NOERROR : codes.NXDOMAIN,
+    answers: [],
+    authorities: [soa(zone.name)],
+  }
 }
 
 function reply(answers: Answer[]): Reply {
