@@ -153,6 +153,9 @@ describeWith(needs, 'the applied stack', () => {
         'bundle-sha256',
         'node-url',
         'node-sha256',
+        'release-url',
+        'release-keys',
+        'oldest-release',
       ]) {
         writeFileSync(join(folder, files.withheld), `ptun-${name}`)
         const { exit, stderr } = await runScript(root, startUp(), stage.machine)
@@ -205,7 +208,10 @@ describeWith(needs, 'the applied stack', () => {
         })
       const [login = '', tunnel = ''] = stepOf(applied, 'A tunnel')
       const signingIn = await start(login)
-      const said = await signingIn.lines.waitFor(({ text }) => text.startsWith('Code '), { what: 'a code' })
+      const said = await signingIn.lines.waitFor(({ text }) => text.startsWith('Code '), {
+        what: 'a code',
+        deadlineMs: 60_000,
+      })
       const userCode = said.text.split(/\s+/)[1]
       const decided = await callAs(stage.token, 'POST', '/v1/device/decision', { userCode, approve: true })
       expect(decided.status).toBeLessThan(300)
@@ -213,7 +219,10 @@ describeWith(needs, 'the applied stack', () => {
       const served = await start(tunnel)
       const { domain } = { domain: vm().metadata['ptun-domain'] ?? '' }
       const address = new RegExp(`https://([a-z0-9-]+\\.${domain})`)
-      const online = await served.lines.waitFor(({ text }) => address.test(text), { what: 'the tunnel' })
+      const online = await served.lines.waitFor(({ text }) => address.test(text), {
+        what: 'the tunnel',
+        deadlineMs: 60_000,
+      })
       const [, host = ''] = address.exec(online.text) ?? []
       await eventually(
         'a visitor is served',
@@ -243,7 +252,8 @@ describeWith(needs, 'the applied stack', () => {
         { raw: { kind: 'tcp', upstream: upstreamPort } },
         { namespace: stage.cloud, env: { NODE_EXTRA_CA_CERTS: stage.authority } },
       )
-      const raw = new URL(await agent.online('raw'))
+      const online = await agent.waitFor('tunnel.online', { tunnel: 'raw', deadlineMs: 60_000 })
+      const raw = new URL(String(online.url))
       expect(raw.hostname).toBe(vm().metadata['ptun-cell-host'])
       expect(await visit(`http://${raw.host}/`)).toBe(upstreamText)
       const ports = [80, 443, Number(raw.port), Number(vm().metadata['ptun-own-port'])]

@@ -84,9 +84,9 @@ describe('records of a cell', () => {
     )
   })
 
-  test('a relay gets no name beyond its cell', async () => {
+  test('a relay gets no name beyond its cell, and none that a zone refuses', async () => {
     await ensureCell(t.control, { ...settings, addresses: [balancer] })
-    for (const [n, name] of ['x.example.net', `a.b.${host}`, host, `*.${host}`].entries())
+    for (const [n, name] of ['x.example.net', `a.b.${host}`, host, `*.${host}`, `-a.${host}`].entries())
       await report(`r${n}`, '8.8.8.8', name)
     expect(await records()).toEqual([`A ${host} ${balancer}`, `A *.${host} ${balancer}`])
   })

@@ -82,7 +82,10 @@ function recordsOfRelays(control: Control, cell: Cell): readonly ZoneRecord[] {
 }
 
 function isChildOf(name: string, parent: string): boolean {
-  return name.endsWith(`.${parent}`) && /^[a-z0-9-]+$/.test(name.slice(0, -parent.length - 1))
+  return (
+    name.endsWith(`.${parent}`) &&
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name.slice(0, -parent.length - 1))
+  )
 }
 
 function leadTo(control: Control, names: readonly string[], cell: Cell): readonly ZoneRecord[] {
