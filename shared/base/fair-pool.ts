@@ -2,7 +2,8 @@
  * A limited resource shared by strangers. Each member has a path of holders, the larger first: account, tunnel,
  * network, address. While there is room, everybody is admitted. When the pool is full, the largest holder yields one
  * member to a smaller one, level by level; a newcomer that belongs to the largest holder replaces one of that holder's
- * own members, or is refused. So shares matter only when the pool is full, and nobody can shut out anybody else.
+ * own members, or is refused. So shares matter only when the pool is full, and nobody can shut out anybody else, with
+ * one exception: in a patient pool, somebody who is as many holders as there are places.
  */
 
 import type { Clock } from './clock.ts'
