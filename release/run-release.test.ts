@@ -92,6 +92,13 @@ describe('forward', () => {
     )
   })
 
+  test('pages may call the relays of each cell at any port', async () => {
+    const drill = new Drill().servesFirst()
+    await drill.run()
+    const { args = [] } = drill.commands.find((one) => one.args.includes('functions/hosting.ts')) ?? {}
+    for (const { host } of readEnvironment('prod').cells) expect(args).toContain(`https://*.${host}:*`)
+  })
+
   test('no command line has a secret in it', async () => {
     const drill = new Drill().servesFirst()
     await drill.run()

@@ -106,7 +106,12 @@ function node(world: World, command: Command): string {
     return ''
   }
   if (file === 'functions/hosting.ts') {
-    parseArgs({ args, options: { region: text, relays: { ...text, multiple: true } } })
+    const { relays = [] } = parseArgs({
+      args,
+      options: { region: text, relays: { ...text, multiple: true } },
+    }).values
+    const portless = relays.filter((origin) => !origin.endsWith(':*'))
+    if (portless.length > 0) throw refused(command, `pages could not call the ports of ${portless.join()}`)
     return ''
   }
   if (file !== 'release/smoke.ts') return exactly(world, command)

@@ -60,7 +60,8 @@ export const web: Step = {
         'functions/hosting.ts',
         '--region',
         environment.region,
-        ...environment.cells.flatMap(({ host }) => ['--relays', `https://*.${host}`]),
+        // Live figures are at port 8444 and above; without a port a page may call 443 alone.
+        ...environment.cells.flatMap(({ host }) => ['--relays', `https://*.${host}:*`]),
       ],
       why: 'pages may call these relays alone',
     })
