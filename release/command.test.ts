@@ -46,6 +46,15 @@ test('a failure names the command and what the program said last, but no secret'
   })
 })
 
+test('a failure quotes what the program printed, but not where that may hold secrets', async () => {
+  const fails = script('console.log("value"); process.exit(3)')
+  await expect(run(fails)).rejects.toMatchObject({ fields: { lastWords: 'value' } })
+  await expect(run({ ...fails, printsSecrets: true })).rejects.toMatchObject({
+    detail: expect.stringMatching(/it ended with 3$/) as string,
+    fields: { lastWords: '' },
+  })
+})
+
 test('a program that is not installed is a failure like another', async () => {
   const nowhere = spawning({ clock: systemClock, signal: never, cwd: `${import.meta.dirname}/none` })
   await expect(nowhere(script(''))).rejects.toMatchObject({ key: 'release.command' })

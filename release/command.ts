@@ -26,6 +26,8 @@ export type Command = {
   readonly input?: string
   /** Variables that only this command gets; their values are never printed. */
   readonly secrets?: Readonly<Record<string, string>>
+  /** What it writes to stdout may hold secrets, so a failure does not quote it. */
+  readonly printsSecrets?: true
   /** How long it may take. */
   readonly minutes?: number
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { vmsOf } from '../cdktf/names.ts'
 import { readEnvironment } from '../cdktf/read-environment.ts'
+import { commandLine } from './command.ts'
 import { variablesOf } from './steps/stacks.ts'
 import { Drill, firstCommit, Killed, secondCommit } from './testing/drill.ts'
 
@@ -90,6 +91,17 @@ describe('forward', () => {
     expect(read.map((line) => /--secret=(\S+)/.exec(line)?.[1])).toEqual(
       Object.values(variablesOf('control')).slice(0, -1),
     )
+  })
+
+  test('each command that prints secrets says so, and no failure quotes it', async () => {
+    const drill = new Drill().servesFirst()
+    await drill.run()
+    await drill.run('rollback')
+    const secret = drill.commands.filter((one) =>
+      /secrets versions access|print-access-token|show -json/.test(commandLine(one)),
+    )
+    expect(new Set(secret.map(({ program }) => program))).toEqual(new Set(['gcloud', 'terraform']))
+    expect(secret.filter(({ printsSecrets }) => !printsSecrets).map(commandLine)).toEqual([])
   })
 
   test('pages may call the relays of each cell at any port', async () => {

@@ -72,9 +72,8 @@ export function spawning({ clock, signal, cwd }: Surroundings): Run {
       settle()
       if (code === 0 && stopped === undefined) return resolve(Buffer.concat(out).toString('utf8'))
       const reason = stopped ?? (killedBy ? `${killedBy} ended it` : `it ended with ${code}`)
-      reject(
-        failure(command, reason, lastWords || Buffer.concat(out).toString('utf8').slice(-lastWordsChars)),
-      )
+      const quotable = command.printsSecrets ? '' : Buffer.concat(out).toString('utf8')
+      reject(failure(command, reason, lastWords || quotable.slice(-lastWordsChars)))
     })
     function settle(): void {
       deadline.clear()

@@ -79,6 +79,7 @@ export async function tryTunnels(release: Release): Promise<void> {
       `--secret=${releaseSecrets.smokeKey}`,
       `--project=${environment.project}`,
     ],
+    printsSecrets: true,
     why: 'the key of the account that tries tunnels',
   })
   for (const { id } of environment.cells) {
@@ -134,6 +135,7 @@ async function figuresSince(release: Release, from: number): Promise<FiguresByRe
   const token = await release.run({
     program: 'gcloud',
     args: ['auth', 'print-access-token'],
+    printsSecrets: true,
     why: 'signs in at Cloud Monitoring',
   })
   const read = (metric: string, aligner: string, reducer: string, ...labels: string[]) =>

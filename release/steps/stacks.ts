@@ -72,6 +72,7 @@ async function secretsOf(release: Release, stack: string): Promise<Record<string
         `--secret=${secret}`,
         `--project=${environment.project}`,
       ],
+      printsSecrets: true,
       why: `the value of ${variable}, which is not set here`,
     })
     values[variable] = value.trim()
@@ -122,7 +123,10 @@ export const plan: Step = {
         ),
         secrets: await secretsOf(release, stack),
       })
-      const shown = terraform(outOf(stack), 'the same for programs', 'show', '-json', planFile)
+      const shown: Command = {
+        ...terraform(outOf(stack), 'the same for programs', 'show', '-json', planFile),
+        printsSecrets: true,
+      }
       const { resource_changes: changes } = await ask(run, planSchema, shown)
       say(`${stack}: ${summaryOf(changes)}`)
       lost.push(...destroyed(changes).map((line) => `${stack}: ${line}`))

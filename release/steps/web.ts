@@ -17,6 +17,7 @@ async function hostingCall(
   const token = await run({
     program: 'gcloud',
     args: ['auth', 'print-access-token'],
+    printsSecrets: true,
     why: 'signs in at Firebase Hosting',
   })
   const verb = method === undefined ? [] : ['--request', method]
