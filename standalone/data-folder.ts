@@ -60,7 +60,7 @@ export function openDataFolder(path: string): DataFolder {
 
 /** The server's own files; anything else in the folder is not ours to change. */
 const ownFiles =
-  /^(lock|(store|backup-\d+)\.db(-wal|-shm|-journal)?|master\.key|standalone\.json(\.new)?|ptunctl\.sock)$/
+  /^(lock|(store\.db|\S+\.ptun-snapshot)(-wal|-shm|-journal)?|master\.key|standalone\.json(\.new)?|ptunctl\.sock)$/
 const ownFolders = /^(logs|mail|siblings|ca|demo(-b)?|relay(-\d+)?(-b)?)$/
 
 /** Sets the modes that this release would have set. */

@@ -100,7 +100,7 @@ describe('backup', () => {
       expect(readFileSync(join(again, name)).equals(readFileSync(join(data, name))), name).toBe(true)
       expect(statSync(join(again, name)).mode & 0o077, name).toBe(0)
     }
-    expect(filesIn(data).filter((name) => name.startsWith('backup-'))).toEqual([])
+    expect(filesIn(data).filter((name) => name.startsWith('backup'))).toEqual([])
   })
 
   test('any tar can unpack it', async () => {
@@ -128,17 +128,34 @@ describe('backup', () => {
 
   test('it never replaces a file, and a draft of a killed one does not stay', async () => {
     const killed = spawnSync(process.execPath, ['-e', '']).pid
-    const left = [join(data, `backup-${killed}.db`), `${root}/yesterday.tar.gz.${killed}.ptun-draft`]
+    const own = `${killed}-0123456789ab`
+    const left = [join(data, `backup.${own}.ptun-snapshot`), `${root}/yesterday.tar.gz.${own}.ptun-draft`]
     for (const path of left) {
       writeFileSync(path, 'half')
       utimesSync(path, 0, 0)
     }
     await create()
     expect(readdirSync(root)).toEqual(['backup.tar.gz'])
-    expect(existsSync(join(data, `backup-${killed}.db`))).toBe(false)
+    expect(left.filter((path) => existsSync(path))).toEqual([])
     const before = readFileSync(file)
     await expect(create()).rejects.toMatchObject({ key: 'backup.occupied' })
     expect(readFileSync(file).equals(before)).toBe(true)
+  })
+
+  test('old files of others stay, beside the backup and in the data folder', async () => {
+    const names = [
+      'backup-20261128.db',
+      'backup-20261128.db-journal',
+      'backup.4194304-0123456789ab.ptun-snapshot',
+    ]
+    const theirs = [...names.map((name) => join(root, name)), join(data, 'backup-20261128.db')]
+    for (const path of theirs) {
+      writeFileSync(path, 'of somebody else')
+      utimesSync(path, 0, 0)
+    }
+    await create()
+    expect(theirs.filter((path) => !existsSync(path))).toEqual([])
+    rmSync(join(data, 'backup-20261128.db'))
   })
 
   test('where it cannot be written nothing is left, and the reason is told', async () => {
@@ -148,7 +165,7 @@ describe('backup', () => {
       detail: expect.stringContaining('ENOENT'),
     })
     await expect(createBackup({ data: root, file, nowMs })).rejects.toMatchObject({ key: 'operator.nowhere' })
-    expect(filesIn(data).filter((name) => name.startsWith('backup-'))).toEqual([])
+    expect(filesIn(data).filter((name) => name.startsWith('backup'))).toEqual([])
   })
 
   test('a database that is damaged is not called a backup', async () => {

@@ -9,14 +9,13 @@ import { open, readFile, rename } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
-import { writtenAt } from '../data-folder.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { snapshotDatabase } from '../platform/store.sqlite.snapshot.ts'
 import { seal } from './age.ts'
+import { draftPaths, removeLeft } from './left.ts'
 import {
   backupFormat,
   backupKind,
@@ -59,10 +58,9 @@ export async function createBackup(wish: BackupWish): Promise<BackupReport> {
   if (!existsSync(join(data, databaseName)))
     throw fail('operator.nowhere', `${data} is not the data folder of a server.`)
   if (existsSync(file)) throw fail('backup.occupied', `${file} exists.`)
-  const draft = `${file}.${process.pid}.ptun-draft`
-  const snapshot = join(data, `backup-${process.pid}.db`)
-  removeLeft(file, data)
+  const { draft, snapshot } = draftPaths(file, data)
   try {
+    removeLeft(file, data)
     // Before the database: it may know of more than the files do, as after a start that was cut; never of less.
     const small = keptNames(data).flatMap((name) => readSmall(data, name))
     if (small.reduce((sum, { content }) => sum + content.length, 0) > smallBytesMax)
@@ -161,35 +159,6 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
-  }
-}
-
-/** What backups that were killed have left: drafts beside the file, and snapshots in the data folder. */
-function removeLeft(file: string, data: string): void {
-  for (const folder of [dirname(file), data])
-    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-      const [, draft, snapshot] = leftShape.exec(name) ?? []
-      const pid = Number(draft ?? snapshot)
-      // The process may run in another container, where its number is another one; then it writes all the time.
-      if (Number.isNaN(pid) || isAlive(pid) || isFresh(join(folder, name))) continue
-      rmSync(join(folder, name), { force: true })
-    }
-}
-
-const leftShape = /(?:\.(\d+)\.ptun-draft|^backup-(\d+)\.db(?:-journal)?)$/
-const freshMs = 10 * 60_000
-
-function isFresh(path: string): boolean {
-  return systemClock.now() - writtenAt(path) < freshMs
-}
-
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }
 
