@@ -69,11 +69,18 @@ test('one that fails is told, removes no earlier one, and is tried again', async
   await schedule.close()
 })
 
-test('a name from a clock that was ahead does not put the next one off', async () => {
-  writeFileSync(join(folder, 'porttunneler-20270131T000000Z.tar.gz'), '')
+test('names from a clock that was ahead make no more backups and remove none', async () => {
+  const future = ['porttunneler-20270131T000000Z.tar.gz', 'porttunneler-20270201T000000Z.tar.gz']
+  const past = 'porttunneler-20260130T000000Z.tar.gz'
+  for (const name of [...future, past]) writeFileSync(join(folder, name), '')
   const schedule = start()
   await schedule.look()
-  expect(names()[0]).toBe('porttunneler-20260131T000000Z.tar.gz')
+  const due = 'porttunneler-20260131T000000Z.tar.gz'
+  expect(names()).toEqual([past, due, ...future])
+  await pass(schedule, 5 * 60_000)
+  expect(names(), 'the next look').toEqual([past, due, ...future])
+  await pass(schedule, 24 * hour)
+  expect(names()).toEqual([due, 'porttunneler-20260201T000500Z.tar.gz', ...future])
   await schedule.close()
 })
 

@@ -75,15 +75,14 @@ export class BackupSchedule {
     const { settings, clock, log } = this.#options
     const { every, keep, folder, passphraseFile } = settings
     const nowMs = clock.now()
-    const newest = (await backupsIn(folder)).at(-1)
-    // A clock that was ahead must not put the next one off.
-    if (newest !== undefined && newest.at <= nowMs && nowMs - newest.at < every) return
+    const newest = (await backupsUntil(nowMs, folder)).at(-1)
+    if (newest !== undefined && nowMs - newest.at < every) return
     this.#closing.signal.throwIfAborted()
     const file = join(folder, nameAt(nowMs, passphraseFile !== undefined))
     const make = this.#options.make ?? ((path, signal) => this.#make(path, signal))
     await make(file, this.#closing.signal)
     log.info({ file, at: nowMs }, 'a backup was made')
-    const all = await backupsIn(folder)
+    const all = await backupsUntil(nowMs, folder)
     for (const { name } of all.slice(0, -keep)) await rm(join(folder, name), { force: true })
   }
 
@@ -102,13 +101,19 @@ export class BackupSchedule {
 
 const program = fileURLToPath(new URL('./main.ts', import.meta.url))
 
-/** The oldest first. */
-async function backupsIn(folder: string): Promise<readonly { readonly name: string; readonly at: number }[]> {
+/**
+ * The oldest first. Names from the future are left out: a clock that was ahead made them, and they must neither put the
+ * next backup off nor take the place of one that is to stay.
+ */
+async function backupsUntil(
+  nowMs: number,
+  folder: string,
+): Promise<readonly { readonly name: string; readonly at: number }[]> {
   const names = await readdir(folder)
   return names.sort().flatMap((name) => {
     const [, year, month, day, hour, minute, second] = nameShape.exec(name) ?? []
-    if (year === undefined) return []
-    return [{ name, at: Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`) }]
+    const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+    return at <= nowMs ? [{ name, at }] : []
   })
 }
 
