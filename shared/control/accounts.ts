@@ -25,6 +25,7 @@ import type { IdentityClaims, Snapshot, Store, Transaction } from './platform.ts
 import { queries } from './query-table.ts'
 import { freshQuota } from './quota.ts'
 import { quotas } from './quota-documents.ts'
+import { requireStill } from './still.ts'
 import { isAhead } from './stored-times.ts'
 import { lookToTellTeam } from './team/letters.ts'
 import { isInvited } from './team/open-invitations.ts'
@@ -253,12 +254,17 @@ export async function setAccountStatus(
   control: Pick<Control, 'bus' | 'cells' | 'clock' | 'log'> & { readonly store: Pick<Store, 'transact'> },
   account: string,
   status: AccountDoc['status'],
-  by?: Partial<Omit<AuditCaller, 'account'>> & { readonly reason?: string },
+  by?: Partial<Omit<AuditCaller, 'account'>> & {
+    readonly reason?: string
+    /** Runs first in the transaction; what it throws prevents the change. */
+    readonly check?: (tx: Transaction) => Promise<void>
+  },
 ): Promise<void> {
   const nowMs = control.clock.now()
   const wish = { kind: 'account.close', subject: account, account }
   const later = { kind: 'account.erase', subject: account, account, dueAt: nowMs + eraseAfterMs }
   const [outgoing, ids] = await control.store.transact(async (tx) => {
+    await by?.check?.(tx)
     const before = await tx.get(accounts.ref(account))
     if (!before) throw fail('api.not_found')
     if (before.data.status === 'closed') throw fail('account.closed')
@@ -277,6 +283,13 @@ export async function setAccountStatus(
   })
   await publishCommands(control, outgoing)
   await kick(control, ids)
+}
+
+/** For good. @throws auth.scope, account.closed */
+export async function closeAccount(control: AccountControl, caller: Caller): Promise<void> {
+  const check = (tx: Transaction) =>
+    requireStill(tx, caller, { needs: 'account.close', nowMs: control.clock.now() })
+  await setAccountStatus(control, caller.account, 'closed', { ...caller, check })
 }
 
 const statusActions = {

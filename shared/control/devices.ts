@@ -21,6 +21,7 @@ import { limitsOf } from './plans.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { countEvent } from './rates.ts'
+import { requireStill } from './still.ts'
 import { isStillOn } from './stored-times.ts'
 
 const lifetimeMs = 15 * 60_000
@@ -135,7 +136,10 @@ export async function decideDevice(
   const nowMs = control.clock.now()
   await withKeyRoom(control, caller, async (tx) => {
     const latest = await tx.get(found.ref)
-    if (approve) await readKeyRoom(tx, caller)
+    if (approve) {
+      await readKeyRoom(tx, caller)
+      await requireStill(tx, caller, { needs: 'keys.own', nowMs })
+    }
     if (latest?.data.state !== 'pending' || !isOpen(latest.data, nowMs)) throw fail('device.unknown')
     const decided = approve
       ? ({

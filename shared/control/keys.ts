@@ -7,7 +7,7 @@ import type { Key } from '../api/schemas/accounts.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { hashSecret, newId, newSecret } from '../base/ids.ts'
 import { byCaller, writeAudit } from './audit.ts'
-import { type Caller, requirePermission, roleOf } from './caller.ts'
+import { type Caller, roleOf } from './caller.ts'
 import type { AccountControl, AnyControl } from './control.ts'
 import { withCounts } from './counting.ts'
 import { type KeyDoc, keys, type MemberDoc, members } from './documents.ts'
@@ -17,6 +17,7 @@ import { lookToNotify } from './mail/notices.ts'
 import type { Page, QueryOptions, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { doubtQuota, lookToTake, type Quota, readQuota, writeQuota } from './quota.ts'
+import { requireHeld, requireLive, requireStill } from './still.ts'
 import { lookToUnserve } from './unserve.ts'
 
 export type CreatedKey = { readonly key: Key; readonly secret: string }
@@ -46,11 +47,13 @@ export async function createKey(
   const [created, job] = await withKeyRoom(control, caller, async (tx) => {
     const found = await tx.get(members.ref(`${account}:${member}`))
     if (!found || (member !== self && found.data.name === undefined)) throw fail('api.not_found')
-    if (member !== self) requirePermission(caller, 'keys.manage')
-    requireLive(caller, found.data)
+    const clockMs = control.clock.now()
+    if (member === self) requireHeld(caller, found.data, { needs: 'keys.own', nowMs: clockMs })
+    else await requireStill(tx, caller, { needs: 'keys.manage', nowMs: clockMs })
+    requireLive(caller, found.data, clockMs)
     requireUseful(input.scopes, permissionsOf(roleOf(found.data)))
     const quota = await readKeyRoom(tx, caller)
-    const nowMs = countsFrom(found.data, control.clock.now())
+    const nowMs = countsFrom(found.data, clockMs)
     const told = { event: 'key', user: user?.id ?? '', name: input.name, from } as const
     const tell = user && (await lookToNotify(tx, told, { account, nowMs }))
     const made = writeKey(tx, { ...caller, member }, { input, quota, nowMs, alsoWrite })
@@ -58,14 +61,6 @@ export async function createKey(
   })
   if (job !== undefined) await kick(control, [job])
   return created
-}
-
-/**
- * A person's state is cached for 30 s, and a key outlives that. So a sign-in that ended together with the keys of its
- * time must not make a new key. @throws auth.invalid
- */
-function requireLive({ user }: Pick<Caller, 'user'>, { keysSince = 0 }: MemberDoc): void {
-  if (user?.authTimeMs !== undefined && user.authTimeMs < keysSince) throw fail('auth.invalid')
 }
 
 /**
@@ -177,10 +172,10 @@ export async function revokeKey(control: AccountControl, caller: Caller, id: str
   const [found] = items
   if (found?.data.revokedAt !== 0) throw fail('api.not_found')
   const isOwn = caller.actor === id || (caller.user !== undefined && found.data.user === caller.member)
-  if (!isOwn) requirePermission(caller, 'keys.manage')
   const job = await control.store.transact(async (tx) => {
     const latest = await tx.get(found.ref)
     if (latest?.data.revokedAt !== 0) throw fail('api.not_found')
+    if (!isOwn) await requireStill(tx, caller, { needs: 'keys.manage', nowMs })
     const take = await lookToTake(tx, caller.account)
     const unserve = await lookToUnserve(tx, { account: caller.account, subject: id }, nowMs)
     tx.set(latest.ref, { ...latest.data, revokedAt: nowMs })

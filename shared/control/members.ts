@@ -2,7 +2,7 @@
  * The members of an account and their roles. Service members belong to the account: they hold keys for CI and servers,
  * so what those serve outlives the people who set it up. Only owners make or unmake an owner, and the last one stays.
  */
-import { permissionsOf, type Role } from '../api/schemas/access.ts'
+import { type Permission, permissionsOf, type Role } from '../api/schemas/access.ts'
 import type { Member } from '../api/schemas/accounts.ts'
 import { fail } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
@@ -16,6 +16,7 @@ import { addressRef, hasBounced } from './mail/addresses.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { lookToTake, type Quota, readQuota, writeQuota } from './quota.ts'
+import { requireHeld, requireStill } from './still.ts'
 import { invitationRef } from './team/invitation-documents.ts'
 import { lookToTellTeam } from './team/letters.ts'
 import { lookToUnserve, memberOf } from './unserve.ts'
@@ -46,17 +47,17 @@ export async function emailOf({ store }: Pick<Control, 'store'>, user: string): 
   return (await store.get(users.ref(user)))?.data.email ?? ''
 }
 
-/** @throws member.limit */
+/** @throws member.limit, auth.scope */
 export async function createService(
   control: AccountControl,
   caller: Caller,
   { name, role }: { readonly name: string; readonly role: Role },
 ): Promise<Member> {
-  requireAssign(caller, role)
   const { account } = caller
   const nowMs = control.clock.now()
   const member: MemberDoc = { account, user: newId('svc', nowMs), role, since: nowMs, status: 'active', name }
   await withRoom(control, async (tx, quota) => {
+    await requireStill(tx, caller, { needs: rightToAssign(role), nowMs })
     tx.create(members.ref(`${account}:${member.user}`), member)
     writeQuota(tx, quota, { members: 1 })
     const entry = {
@@ -78,12 +79,11 @@ export async function changeRole(
   const nowMs = control.clock.now()
   const { account } = caller
   const jobs = await control.store.transact(async (tx) => {
-    const { found, others } = await readOne(tx, account, id)
+    const { found, others, own } = await readOne(tx, caller, id)
     const before = roleOf(found.data)
     const unserve = await lookToUnserve(tx, memberOf(account, id), nowMs)
     const tell = await lookToTellTeam(tx, { event: 'owner', account, user: id }, nowMs)
-    requireAssign(caller, before)
-    requireAssign(caller, role)
+    for (const each of [before, role]) requireHeld(caller, own, { needs: rightToAssign(each), nowMs })
     if (found.data.name !== undefined && role === 'owner')
       throw fail('auth.scope', 'A service owns no account.')
     if (before === 'owner' && role !== 'owner') requireOwner(others)
@@ -107,15 +107,13 @@ export async function handOver(control: AccountControl, caller: Caller, id: stri
   const { account, member: own } = caller
   if (id === own) throw fail('auth.scope', 'You are the owner already.')
   const jobs = await control.store.transact(async (tx) => {
-    const { found } = await readOne(tx, account, id)
-    const mine = await tx.get(members.ref(`${account}:${own}`))
+    const { found, own: mine } = await readOne(tx, caller, id)
     const tell = await lookToTellTeam(tx, { event: 'owner', account, user: id }, nowMs)
     if (found.data.name !== undefined) throw fail('auth.scope', 'A service owns no account.')
     if (found.data.status === 'disabled') throw fail('auth.scope', 'A disabled member owns no account.')
-    // They may have lost the right since they signed in.
-    if (!mine || roleOf(mine.data) !== 'owner') throw fail('auth.scope')
+    requireHeld(caller, mine, { needs: 'owners.manage', nowMs })
     tx.set(found.ref, { ...found.data, role: 'owner' })
-    tx.set(mine.ref, { ...mine.data, role: 'admin' })
+    tx.update(members.ref(`${account}:${own}`), { role: 'admin' })
     for (const [target, from, to] of [
       [id, roleOf(found.data), 'owner'],
       [own, 'owner', 'admin'],
@@ -138,12 +136,12 @@ export async function removeMember(
   const nowMs = control.clock.now()
   const { account } = caller
   const jobs = await control.store.transact(async (tx) => {
-    const { found, others } = await readOne(tx, account, id)
+    const { found, others, own } = await readOne(tx, caller, id)
     const take = await lookToTake(tx, account)
     const unserve = await lookToUnserve(tx, memberOf(account, id), nowMs)
     const tell = await lookToTellTeam(tx, { event: 'removed', account, user: id }, nowMs)
     const isOwn = id === caller.user?.id
-    if (!isOwn) requireAssign(caller, roleOf(found.data))
+    if (!isOwn) requireHeld(caller, own, { needs: rightToAssign(roleOf(found.data)), nowMs })
     if (roleOf(found.data) === 'owner') requireOwner(others)
     tx.delete(found.ref)
     // An earlier one would let them in again.
@@ -193,9 +191,9 @@ export async function addMember(
   })
 }
 
-/** Only an owner gives or takes what an owner has. @throws auth.scope */
-function requireAssign(caller: Caller, role: Role): void {
-  requirePermission(caller, role === 'owner' ? 'owners.manage' : 'members.manage')
+/** Only an owner gives or takes what an owner has. */
+export function rightToAssign(role: Role): Permission {
+  return role === 'owner' ? 'owners.manage' : 'members.manage'
 }
 
 function requireOwner(others: readonly MemberDoc[]): void {
@@ -221,13 +219,19 @@ async function withRoom(
 /** Reads all members in one read, so that two owners who leave at once cannot both go. @throws api.not_found */
 async function readOne(
   tx: Transaction,
-  account: string,
+  { account, member }: Pick<Caller, 'account' | 'member'>,
   id: string,
-): Promise<{ readonly found: Snapshot<MemberDoc>; readonly others: readonly MemberDoc[] }> {
+): Promise<{
+  readonly found: Snapshot<MemberDoc>
+  readonly others: readonly MemberDoc[]
+  /** The caller's. */
+  readonly own: MemberDoc | undefined
+}> {
   const { items } = await tx.query(queries.membersOfAccount, { where: {}, limit: membersMax })
   const found = items.find(({ ref }) => ref.id === `${account}:${id}`)
   if (!found) throw fail('api.not_found')
-  return { found, others: items.filter((item) => item !== found).map(({ data }) => data) }
+  const others = items.filter((item) => item !== found).map(({ data }) => data)
+  return { found, others, own: items.find(({ data }) => data.user === member)?.data }
 }
 
 function describeMember(member: MemberDoc, email: string | undefined): Member {

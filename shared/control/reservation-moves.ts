@@ -24,6 +24,7 @@ import {
   requireUnbound,
   wordsOf,
 } from './reservations.ts'
+import { requireStill } from './still.ts'
 
 type What = { readonly id: string; readonly ifRevision?: number | undefined }
 
@@ -160,6 +161,7 @@ export async function moveToAccount(
   requireUnbound(caller)
   const run = async (tx: Transaction) => {
     const nowMs = control.clock.now()
+    await requireStill(tx, caller, { needs: 'domains.write', nowMs })
     const { ref, data } = await readOwn(tx, caller, what)
     if (to === caller.account) throw fail('api.combination', 'It is in this account already.')
     const target = await readTarget(tx, caller, to)

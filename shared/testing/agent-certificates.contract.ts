@@ -14,7 +14,7 @@ import { readAgentCertificate, requestCertificate } from '../control/certificate
 import { relayCertificates } from '../control/certificates/serving.ts'
 import { claimLeases } from '../control/claims.ts'
 import { controlOf } from '../control/control.ts'
-import { rates } from '../control/documents.ts'
+import { members, rates } from '../control/documents.ts'
 import { describeDomains } from '../control/domains/describing.ts'
 import { giveDomain, readDomain } from '../control/domains/domains.ts'
 import type { Store } from '../control/platform.ts'
@@ -281,6 +281,16 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(issuer.issued).toBe(0)
       for (const id of ids) expect(await store.get(certificates.ref(id))).toBeUndefined()
     })
+
+    check(
+      'who has lost the right to serve gets no certificate, even where that is not known yet',
+      async (stage) => {
+        const { ada, store } = stage
+        await stage.serve(ada)
+        await store.update(members.ref(`${ada.account}:${ada.member}`), { role: 'viewer' })
+        expect(await outcome(stage.ask(ada))).toBe('auth.scope')
+      },
+    )
 
     check('an order that fails for a week is dropped, and may be asked for again', async (stage) => {
       const { ada, issuer, store } = stage

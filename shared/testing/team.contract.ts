@@ -5,17 +5,34 @@
 import { describe, expect, test } from 'vitest'
 import type { Role } from '../api/schemas/access.ts'
 import { isFailure } from '../base/errors.ts'
-import { ensureAccount, eraseAfterMs, readAccount, setAccountStatus } from '../control/accounts.ts'
+import {
+  closeAccount,
+  ensureAccount,
+  eraseAfterMs,
+  readAccount,
+  setAccountStatus,
+} from '../control/accounts.ts'
 import type { Caller, Person } from '../control/caller.ts'
 import { type Control, controlOf } from '../control/control.ts'
-import { members, users } from '../control/documents.ts'
+import { authorizeDevice, decideDevice } from '../control/devices.ts'
+import { type MemberDoc, members, users } from '../control/documents.ts'
 import { makeWorker } from '../control/jobs/kinds.ts'
+import { createKey, revokeKey } from '../control/keys.ts'
 import { lookToBounce } from '../control/mail/addresses.ts'
-import { addMember, changeRole, emailOf, handOver, listMembers, removeMember } from '../control/members.ts'
+import {
+  addMember,
+  changeRole,
+  createService,
+  emailOf,
+  handOver,
+  listMembers,
+  removeMember,
+} from '../control/members.ts'
 import type { MailMessage, Store } from '../control/platform.ts'
 import { personCaller } from '../control/principals.ts'
 import { queries } from '../control/query-table.ts'
 import { quotas } from '../control/quota-documents.ts'
+import { moveToAccount } from '../control/reservation-moves.ts'
 import {
   acceptInvitation,
   invite,
@@ -316,6 +333,44 @@ const attacks: readonly Attack[] = [
   ],
 ]
 
+/** How Bob, an owner, loses his rights while another process still knows him as one; and how his acts are refused. */
+const losses: readonly (readonly [how: string, member: Partial<MemberDoc> | undefined, refused: string])[] = [
+  ['a lower role', { role: 'viewer' }, 'auth.scope'],
+  ['a membership that was disabled', { status: 'disabled' }, 'auth.scope'],
+  ['a membership that ended', undefined, 'auth.scope'],
+  ['a sign-in that was ended with its keys', { keysSince: 1 }, 'auth.invalid'],
+]
+
+/** All that would outlast the right. @returns what each was answered */
+async function tryAll(stage: Stage, late: Caller): Promise<Readonly<Record<string, string>>> {
+  const { control, own, ada, eve } = stage
+  const ci = await createService(own, ada, { name: 'ci', role: 'admin' })
+  const key = { name: 'k', scopes: ['admin'] } as const
+  const adas = await createKey(own, ada, key)
+  const invited = await invite(control, ada, { email: 'cy@example.com', role: 'viewer' })
+  const { userCode } = await authorizeDevice(control, { device: 'x', scope: 'admin', from: '192.0.2.9' })
+  const before = [await stage.who(), await stage.count()]
+  const acts: Readonly<Record<string, () => Promise<unknown>>> = {
+    'own role': () => changeRole(own, late, { member: late.member, role: 'owner' }),
+    "another's role": () => changeRole(own, late, { member: ada.member, role: 'viewer' }),
+    'a service': () => createService(own, late, { name: 's', role: 'admin' }),
+    'a key of a service': () => createKey(own, late, { ...key, member: ci.id }),
+    'an own key': () => createKey(own, late, key),
+    "another's key": () => revokeKey(own, late, adas.key.id),
+    'an invitation': () => invite(control, late, { email: 'dee@example.com', role: 'owner' }),
+    'an invitation taken back': () => revokeInvitation(control, late, invited.id),
+    'a removal': () => stage.remove(eve, late),
+    'the account handed over': () => handOver(own, late, eve.member),
+    'the account closed': () => closeAccount(own, late),
+    'a device': () => decideDevice(control, late, { userCode, approve: true }),
+    'a name moved': () => moveToAccount(control, late, { id: 'host:none', account: late.account }),
+  }
+  const said: Record<string, string> = {}
+  for (const [what, act] of Object.entries(acts)) said[what] = await outcome(act())
+  expect([await stage.who(), await stage.count()]).toEqual(before)
+  return said
+}
+
 export function describeTeam(name: string, make: MakeStore): void {
   const check = (title: string, run: (stage: Stage) => Promise<void>) =>
     test(title, () => withStore(make, async (store) => run(await makeTeamStage(store))), 60_000)
@@ -327,6 +382,24 @@ export function describeTeam(name: string, make: MakeStore): void {
         expect((await stage.who()).filter((member) => member.startsWith('bob'))).toEqual(
           what === 'an invitation of a member' ? [`${bobs} viewer`] : [],
         )
+      })
+
+    for (const [how, loss, refused] of losses)
+      check(`a right is gone at once for all that would outlast it: ${how}`, async (stage) => {
+        const { control, own, ada, bob, eve } = stage
+        await addMember(own, { user: bob.member, role: 'owner', actor: 'test' })
+        await addMember(own, { user: eve.member, role: 'developer', actor: 'test' })
+        const late = await stage.actingIn(bob)
+        const person = { ...stage.personOf(late), authTimeMs: 0 }
+        const ref = members.ref(`${ada.account}:${bob.member}`)
+        await (loss ? control.store.update(ref, loss) : control.store.delete(ref))
+        const said = await tryAll(stage, { ...late, user: person })
+        const nothing = loss ? refused : 'api.not_found'
+        for (const [what, one] of Object.entries(said))
+          expect([what, one]).toEqual([
+            what,
+            what.startsWith('own role') || what === 'an own key' ? nothing : refused,
+          ])
       })
 
     check(

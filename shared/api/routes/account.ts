@@ -1,5 +1,5 @@
 /** The caller, their account, its usage. Operators belong to no account, so it needs the whole control. */
-import { readAccount, renameAccount, setAccountStatus } from '../../control/accounts.ts'
+import { closeAccount, readAccount, renameAccount } from '../../control/accounts.ts'
 import type { Caller } from '../../control/caller.ts'
 import type { AccountDoc } from '../../control/documents.ts'
 import { isOperator } from '../../control/operator/kept-mails.ts'
@@ -92,7 +92,7 @@ export function accountRoutes({ control }: ApiDeps): RouteGroup {
     })
     .add(routes.close, async (c, { caller, control: own }) => {
       requireNoRevision(c.req.header('if-match'))
-      await setAccountStatus(own, caller.account, 'closed', caller)
+      await closeAccount(own, caller)
       return c.body(null, 204)
     })
     .add(routes.usage, async (c, { caller, control: own }) =>

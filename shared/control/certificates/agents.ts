@@ -10,6 +10,7 @@ import { type Caller, mayTouch } from '../caller.ts'
 import { type CertificateDoc, certificates, noCertificate } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
 import { countEvent } from '../rates.ts'
+import { requireStill } from '../still.ts'
 import { agentPrefix, isOfAgent, notYours, requireHost, tunnelAt } from './agent-hosts.ts'
 import { certificateJob, ensureCertificate } from './ordering.ts'
 import { readAgentRequest } from './read-csr.ts'
@@ -51,6 +52,7 @@ export async function requestCertificate(
     const known = (await tx.get(ref))?.data
     if (known) return known
     const nowMs = control.clock.now()
+    await requireStill(tx, caller, { needs: 'tunnels.serve', nowMs })
     const fresh: CertificateDoc = {
       ...noCertificate(caller.account, [host]),
       ...{ csr: der.toString('base64'), replaces, requestedAt: nowMs, triedAt: nowMs },

@@ -15,10 +15,11 @@ import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import { addressRef, hasBounced, normaliseEmail } from '../mail/addresses.ts'
 import { mailWish } from '../mail/sending.ts'
-import { joinAccount } from '../members.ts'
+import { joinAccount, rightToAssign } from '../members.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { countEvent } from '../rates.ts'
+import { requireStill } from '../still.ts'
 import { type InvitationDoc, invitationRef, invitations } from './invitation-documents.ts'
 import { lookToTellTeam } from './letters.ts'
 import { type Asked, invitationMs, isOpen, isRight, readToken } from './open-invitations.ts'
@@ -39,7 +40,7 @@ export async function invite(
 ): Promise<Invitation> {
   const { store, clock, vault, settings } = control
   const by = requirePerson(caller)
-  requirePermission(caller, rightToGive(given.role))
+  requirePermission(caller, rightToAssign(given.role))
   const { account } = caller
   const email = normaliseEmail(given.email)
   if (await isMember(control, account, email)) throw fail('member.exists')
@@ -67,6 +68,7 @@ export async function invite(
     ttl: new Date(expiresAt),
   }
   const job = await store.transact(async (tx) => {
+    await requireStill(tx, caller, { needs: rightToAssign(given.role), nowMs })
     const options = { where: { account }, limit: openMax + 1 }
     const { items } = await tx.query(queries.invitationsOfAccount, options)
     const others = items.filter((item) => item.ref.id !== ref.id && isOpen(item.data, nowMs))
@@ -101,12 +103,13 @@ export async function listInvitations(control: Control, account: string): Promis
 
 /** @throws api.not_found, auth.scope for one with a role that the caller could not give */
 export async function revokeInvitation(control: Control, caller: Caller, id: string): Promise<void> {
+  const nowMs = control.clock.now()
   await control.store.transact(async (tx) => {
     const found = await tx.get(invitations.ref(id))
     if (found?.data.account !== caller.account) throw fail('api.not_found')
-    requirePermission(caller, rightToGive(found.data.role))
+    await requireStill(tx, caller, { needs: rightToAssign(found.data.role), nowMs })
     tx.delete(found.ref)
-    writeAudit(tx, { ...byCaller(caller), target: id, action: 'member.uninvited' }, control.clock.now())
+    writeAudit(tx, { ...byCaller(caller), target: id, action: 'member.uninvited' }, nowMs)
   })
 }
 
@@ -195,13 +198,9 @@ async function requireAccount(tx: Transaction, id: string): Promise<void> {
   if (status === undefined) throw fail('invitation.over')
 }
 
-function rightToGive(role: Role) {
-  return role === 'owner' ? 'owners.manage' : 'members.manage'
-}
-
 function mayGive(member: MemberDoc | undefined, role: Role): boolean {
   if (!member || member.status === 'disabled') return false
-  return permissionsOf(roleOf(member)).has(rightToGive(role))
+  return permissionsOf(roleOf(member)).has(rightToAssign(role))
 }
 
 async function isMember({ store }: Control, account: string, email: string): Promise<boolean> {
