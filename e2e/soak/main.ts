@@ -11,6 +11,7 @@ import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { loadavg } from 'node:os'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
+import { limits } from '@porttunneler/shared/protocol/limits'
 import { seededRandom } from '@porttunneler/shared/testing/wire-pair'
 import { z } from 'zod'
 import { eventually } from '../harness/events.ts'
@@ -47,7 +48,8 @@ const seed = z.coerce
 /** Relays restart in the first part. Slopes are judged after the second part, which is for warming up. */
 const restartShare = 0.2
 const warmShare = 0.3
-const quietMs = 60_000
+/** The last fault may have killed an agent: relays keep its session, and its visitors, for the grace of a resume. */
+const quietMs = limits.resumeGraceMs + 60_000
 /** For a running sync, or a connection kept by the control plane's client. */
 const slack = 4
 /** Credit of visitors that left in a hurry may still be on its way back; nothing else is. */
