@@ -27,7 +27,7 @@ export const agentCases = {
     },
   ),
   'rate agentHandshakeRate': staged(
-    { limits: { handshakes: { agents: { perMinute: 12_000, burst: 400 }, source: plenty } } },
+    { limits: { handshakes: { agents: { perMinute: 3_000, burst: 400 }, source: plenty } } },
     {
       code: 'tls.budget',
       count: 1_000,

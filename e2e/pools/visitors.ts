@@ -91,7 +91,7 @@ export const visitorCases = {
     },
   ),
   'rate accept': staged(
-    { limits: { source: { perMinute: 30_000, burst: 200 } } },
+    { limits: { source: { perMinute: 3_000, burst: 200 } } },
     {
       code: 'visitor.rate',
       count: 300,
@@ -101,7 +101,7 @@ export const visitorCases = {
     },
   ),
   'rate visitorHandshakeRate': staged(
-    { limits: { handshakes: { visitors: { perMinute: 12_000, burst: 400 }, source: plenty } } },
+    { limits: { handshakes: { visitors: { perMinute: 3_000, burst: 400 }, source: plenty } } },
     {
       code: 'tls.budget',
       count: 1_000,
@@ -121,7 +121,7 @@ export const visitorCases = {
   ),
   'rate takenBack': { open: openTakenBack },
   'rate account': staged(
-    { limits: { account: { perMinute: 6_000, burst: 1_000 } } },
+    { limits: { account: { perMinute: 1_200, burst: 1_000 } } },
     {
       code: 'account.rate',
       count: 1_250,
