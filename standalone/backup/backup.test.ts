@@ -142,6 +142,14 @@ describe('backup', () => {
     expect(readFileSync(file).equals(before)).toBe(true)
   })
 
+  test('a file that comes to its name while it is made is not replaced', async () => {
+    const doing = create()
+    writeFileSync(file, 'of somebody else')
+    await expect(doing).rejects.toMatchObject({ key: 'backup.occupied' })
+    expect(readFileSync(file, 'utf8')).toBe('of somebody else')
+    expect(readdirSync(root)).toEqual(['backup.tar.gz'])
+  })
+
   test('old files of others stay, beside the backup and in the data folder', async () => {
     const names = [
       'backup-20261128.db',

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { open, readFile, rename } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
@@ -26,6 +26,7 @@ import {
   type Manifest,
   manifestName,
 } from './manifest.ts'
+import { placeDraft } from './place.ts'
 import { readBackup } from './read.ts'
 import { tarEnd, tarHeader, tarPadding } from './tar.ts'
 
@@ -87,7 +88,7 @@ export async function createBackup(wish: BackupWish): Promise<BackupReport> {
     }
     await writeDraft(draft, tarOf(list, small, snapshot), passphrase)
     await readBackup({ file: draft, passphrase })
-    await rename(draft, file)
+    await placeDraft(draft, file)
     await syncFolder(dirname(file))
     const facts = { at: nowMs, bytes: statSync(file).size, documents, files: files.length }
     return { file, ...facts, encrypted: passphrase !== undefined }
