@@ -282,7 +282,20 @@ describe('restore', () => {
     mkdirSync(join(again, 'restoring'), { recursive: true })
     expect(() => openDataFolder(again)).toThrow(expect.objectContaining({ key: 'backup.unfinished' }))
     await create()
-    await expect(restore()).rejects.toMatchObject({ key: 'backup.occupied' })
+    await expect(restore()).rejects.toMatchObject({ key: 'backup.unfinished' })
+  })
+
+  test('where one failed while it moved files no server starts, and the next restore says so', async () => {
+    await create()
+    const again = join(root, 'again')
+    const doing = restore()
+    // No file can be moved onto a folder with something in it.
+    mkdirSync(join(again, 'standalone.yaml', 'x'), { recursive: true })
+    await expect(doing).rejects.toMatchObject({ key: 'backup.unfinished' })
+    expect(() => openDataFolder(again)).toThrow(expect.objectContaining({ key: 'backup.unfinished' }))
+    await expect(restore()).rejects.toMatchObject({ key: 'backup.unfinished' })
+    rmSync(again, { recursive: true })
+    expect(await restore()).toMatchObject({ at: nowMs })
   })
 
   test('the list says what each file has to be', async () => {

@@ -1,7 +1,8 @@
 /**
  * Puts a backup into an empty data folder. Everything is unpacked and checked in a folder inside, and moved only then;
- * until the last step no server starts there, however this one ends. What the restored state means to agents and relays
- * that know a newer one is settled before (restored.ts).
+ * as long as that folder is there no server starts. A restore that fails before it moves anything removes the folder;
+ * later it leaves the folder there, since only a part of the data may have been moved. What the restored state means to
+ * agents and relays that know a newer one is settled before (restored.ts).
  */
 import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
@@ -39,8 +40,8 @@ export type RestoreReport = {
 }
 
 /**
- * @throws backup.occupied, backup.damaged, backup.passphrase, backup.newer, backup.failed, store.newer,
- * vault.unreadable
+ * @throws backup.occupied, backup.unfinished, backup.damaged, backup.passphrase, backup.newer, backup.failed,
+ * store.newer, vault.unreadable
  */
 export async function restoreBackup(
   wish: RestoreWish,
@@ -48,30 +49,37 @@ export async function restoreBackup(
 ): Promise<RestoreReport> {
   const { data, file, passphrase } = wish
   const staging = makeStaging(data)
+  let isMoving = false
   try {
     const store = (name: string, content: AsyncIterable<Buffer>) => keep(join(staging, name), content)
     const manifest = await readBackup({ file, passphrase, store })
     const { documents } = checkDatabase(join(staging, databaseName))
     if (documents !== manifest.documents) throw fail('backup.damaged', 'Documents are missing in it.')
     const settled = await settle(staging, { at: manifest.at, operator: wish.operator }, random)
+    isMoving = true
     for (const name of readdirSync(staging)) await rename(join(staging, name), join(data, name))
     await syncFolder(data)
     rmdirSync(staging)
     const { at, version, files } = manifest
     return { data, at, version, documents, files: files.length, settled }
   } catch (cause) {
+    if (isMoving)
+      throw fail('backup.unfinished', `Not all of it came into ${data}${sayFileError(cause)}`, { cause })
     rmSync(staging, { recursive: true, force: true })
     if (isFailure(cause)) throw cause
     throw fail('backup.failed', `${data} cannot be written${sayFileError(cause)}`, { cause })
   }
 }
 
-/** @throws backup.occupied, backup.failed */
+/** @throws backup.occupied, backup.unfinished, backup.failed */
 function makeStaging(data: string): string {
   const staging = join(data, restoringFolder)
   try {
     makeFolder(data)
-    const [first] = readdirSync(data)
+    const names = readdirSync(data)
+    if (names.includes(restoringFolder))
+      throw fail('backup.unfinished', `Another restore into ${data} did not finish, or is not done yet.`)
+    const [first] = names
     if (first !== undefined) throw fail('backup.occupied', `${data} is not empty: it has "${first}" in it.`)
     // Two restores at once: only one of them can make it.
     mkdirSync(staging, { mode: 0o700 })

@@ -52,7 +52,8 @@ export const backupCodes = {
     ...byHand,
     exit: 2,
     title: 'A restore did not finish',
-    cause: 'A restore into this data folder was interrupted, so only a part of the data may be in it.',
-    cure: 'Empty the data folder and restore again. Nothing of the backup itself was changed.',
+    cause:
+      'A restore into this data folder was interrupted or failed, so only a part of the data may be in it. No server starts there.',
+    cure: 'Make sure that no restore is running, empty the data folder with its folder "restoring", and restore again. The backup itself is unchanged.',
   },
 } as const satisfies Record<string, ErrorEntry>
