@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
+import { hashSecret } from '../base/ids.ts'
 import { ensureAccount, setAccountStatus } from './accounts.ts'
 import type { Control } from './control.ts'
+import { rates } from './documents.ts'
 import { runAct } from './operator/acts.ts'
 import { confirmWaiting, joinWaitList, waitingRef } from './wait-list.ts'
 
-const day = 24 * 3_600_000
+const hour = 3_600_000
+const day = 24 * hour
 const email = 'bob@example.com'
 let t: TestControl
 let beta: Control
@@ -120,6 +123,23 @@ describe('waiting list', () => {
     await join('p10@example.com', '198.51.100.1')
     const asked = { email, from: '203.0.113.1' }
     await expect(joinWaitList(t.control, asked)).rejects.toMatchObject({ key: 'api.not_found' })
+  })
+
+  test('a network asks twenty times a day, and repeats of an address use up nothing of what all may ask for', async () => {
+    const allOfDay = async () => {
+      const window = Math.floor(t.clock.now() / day)
+      const id = `waitlist.all:${hashSecret('all').slice(0, 32)}:${window}`
+      return (await t.control.store.get(rates.ref(id)))?.data.count
+    }
+    t.clock.advance(day - (t.clock.now() % day))
+    for (let n = 0; n < 10; n++) await join()
+    t.clock.advance(hour)
+    for (let n = 0; n < 10; n++) await join(n < 8 ? ' BOB@example.com' : `p${n}@example.com`)
+    expect(await allOfDay()).toBe(3)
+    t.clock.advance(hour)
+    await expect(join()).rejects.toMatchObject({ key: 'api.rate' })
+    t.clock.advance(day)
+    await join()
   })
 
   test('without mail an address counts at once, and the operator gets the codes to send', async () => {

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import { sourceOf } from '../base/addresses.ts'
-import { fail } from '../base/errors.ts'
+import { fail, isFailure } from '../base/errors.ts'
 import { hashSecret, newSecret } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
 import type { Control } from './control.ts'
@@ -24,8 +24,11 @@ const askedMs = 7 * dayMs
 const waitingMs = 400 * dayMs
 /** After their person has come. */
 const cameMs = 90 * dayMs
-/** A network, by its source, and everybody together: so much can wait for a proof at most. */
+/** A network, by its source. */
 const perSource = { scope: 'waitlist', max: 10, windowMs: hourMs }
+const perSourceDay = { scope: 'waitlist.day', max: 20, windowMs: dayMs }
+/** An address is counted once a day in what all may ask for together: it brings one mail and one entry at most. */
+const perAddress = { scope: 'waitlist.address', max: 1, windowMs: dayMs }
 const together = { scope: 'waitlist.all', max: 5_000, windowMs: dayMs }
 
 /** Id: SHA-256 of the address. */
@@ -63,11 +66,23 @@ export async function joinWaitList(
 ): Promise<void> {
   if (control.settings.registration !== 'beta')
     throw fail('api.not_found', 'This service has no waiting list.')
-  await countEvent(control, perSource, { subject: sourceOf(from), key: 'api.rate' })
-  await countEvent(control, together, { subject: 'all', key: 'api.rate' })
+  for (const limit of [perSource, perSourceDay])
+    await countEvent(control, limit, { subject: sourceOf(from), key: 'api.rate' })
   const address = normalise(email)
+  await countTogether(control, address)
   const wish = { kind: 'waitlist.join', subject: hashSecret(address), account: '', body: { email: address } }
   await control.store.transact(async (tx) => (await look(tx, wish, control.clock.now()))())
+}
+
+/** When the day is used up, repeats are refused too: otherwise they would show who has asked. @throws api.rate */
+async function countTogether(control: Control, address: string): Promise<void> {
+  const takeBack = await countEvent(control, together, { subject: 'all', key: 'api.rate' })
+  try {
+    await countEvent(control, perAddress, { subject: address, key: 'api.rate' })
+  } catch (error) {
+    if (!isFailure(error, 'api.rate')) throw error
+    await takeBack()
+  }
 }
 
 export function takeWaiting(control: Control): JobKind {
