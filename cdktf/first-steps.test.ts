@@ -1,15 +1,25 @@
 /** Every command of the first steps is one that the real program takes, up to the point where it wants an account. */
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { readSettings } from '../functions/settings.ts'
+import manifest from '../package.json' with { type: 'json' }
 import { environmentSchema } from './environment.ts'
 import { firstSteps, pageText } from './first-steps.ts'
+import { functionsObject, kmsKeyPath, sourcesBucket } from './names.ts'
 import { Workbench } from './offline/workbench.ts'
 import { readEnvironment } from './read-environment.ts'
+import { secrets } from './secrets.ts'
 import { hasGcloud, Shell } from './testing/shell.ts'
 
 const environment = readEnvironment('prod')
 const commands = firstSteps(environment).flatMap((step) => step.commands)
+const docs = join(import.meta.dirname, '../docs')
+/** The lines for a shell that docs/cloud.md shows. */
+const shown = [...readFileSync(join(docs, 'cloud.md'), 'utf8').matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(
+  ([, block = '']) => block.trim().split('\n'),
+)
 const shell = new Shell()
 afterAll(() => shell[Symbol.dispose]())
 const run = (line: string) => shell.run(line)
@@ -56,8 +66,42 @@ test('the key of the console is for sign-in, from the console alone', () => {
   expect(line).toContain(`--allowed-referrers='https://${environment.consoleHost}/*'`)
 })
 
+test('docs/cloud.md: a shell reads each line, its scripts exist, and ptunctl gets all its settings', async () => {
+  expect(await run(`set -n\n${shown.join('\n')}`)).toEqual({ code: 0, text: '' })
+  const scripts = shown.flatMap((line) => /^npm run ([\w:-]+)/.exec(line)?.[1] ?? [])
+  expect(scripts.length).toBeGreaterThan(4)
+  expect(scripts.filter((name) => !(name in manifest.scripts))).toEqual([])
+  const lines = shown.filter((line) => line.startsWith('export '))
+  const { text } = await run([...lines, 'env'].join('\n'))
+  const given = Object.fromEntries(text.split('\n').map((line) => line.split(/=(.*)/)))
+  expect(readSettings({ FIREBASE_API_KEY: 'none', ...given })).toMatchObject({ hasMail: true })
+  const key = kmsKeyPath({ ...environment, project: 'your-project' })
+  expect(given.PORTTUNNELER_KMS_KEY).toBe(key)
+})
+
+test('Terraform sees each secret that is set in the shell', async () => {
+  const names = [
+    'CLOUDFLARE_API_TOKEN',
+    ...Object.values(secrets).map(({ variable }) => `TF_VAR_${variable}`),
+  ]
+  const steps = firstSteps(environment).filter((step) => step.title.includes('control'))
+  expect(steps).toHaveLength(1)
+  const [first] = steps.flatMap((step) => step.commands)
+  const { text } = await run([...names.map((name) => `${name}=${name}-value`), first, 'env'].join('\n'))
+  for (const name of names) expect(text).toContain(`${name}=${name}-value\n`)
+})
+
+test('the archive of functions goes where the stack looks for what was built', async () => {
+  const line = commands.find((command) => command.includes('cp functions/dist/functions.zip')) ?? ''
+  const content = 'an archive'
+  const make = `cd && mkdir -p functions/dist && printf '${content}' > functions/dist/functions.zip`
+  const { text } = await run(`${make}\ngcloud() { echo "$4"; }\n${line}`)
+  const hash = createHash('sha256').update(content).digest('hex')
+  expect(text.trim()).toBe(`gs://${sourcesBucket(environment)}/${functionsObject(hash)}`)
+})
+
 test('the page has them for the first operator', () => {
-  const page = readFileSync(join(import.meta.dirname, '../docs/cloud-steps.md'), 'utf8')
+  const page = readFileSync(join(docs, 'cloud-steps.md'), 'utf8')
   expect(page, 'npm run cloud:steps -- --env prod --page').toBe(pageText(environment))
 })
 
@@ -76,7 +120,7 @@ const firebase = join(import.meta.dirname, '../e2e/auth-emulator/node_modules/.b
 test.skipIf(!existsSync(firebase))(
   'firebase takes every command, and then misses only an account',
   async () => {
-    const lines = commands.filter((line) => line.startsWith('firebase '))
+    const lines = [...commands, ...shown].filter((line) => line.startsWith('firebase '))
     expect(lines.length).toBeGreaterThan(2)
     for (const line of lines) {
       const { code, text } = await run(line.replace('firebase', `'${firebase}'`))

@@ -8,15 +8,17 @@ import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { runFor } from './command.ts'
 import type { Cell, Environment } from './environment.ts'
+import { operatorLine } from './function-variables.ts'
 import {
   accounts,
   archivesBucket,
   emailOf,
-  kmsKeyPath,
+  functionsObject,
   releaseSecrets,
   sourcesBucket,
   stateBucket,
 } from './names.ts'
+import { secrets } from './secrets.ts'
 
 export type Step = {
   readonly title: string
@@ -92,11 +94,16 @@ function firebase({ project: id, consoleHost }: Environment): readonly Step[] {
 }
 
 /** Each stack with what Terraform is told; in this order each finds what it needs. */
-function apply({ name }: Environment, stacks: readonly string[], note: string): Step {
+function apply(
+  { name }: Environment,
+  stacks: readonly string[],
+  { note, exported = [] }: { readonly note: string; readonly exported?: readonly string[] },
+): Step {
   return {
     title: `Terraform: ${stacks.join(', ')}`,
     note,
     commands: [
+      ...(exported.length > 0 ? [`export ${exported.join(' ')}`] : []),
       `npm run cloud:synth -- --env ${name}`,
       ...stacks.flatMap((stack) =>
         ['init', 'apply'].map((verb) => `terraform -chdir=cdktf/cdktf.out/stacks/${stack} ${verb}`),
@@ -159,8 +166,10 @@ function signer(environment: Environment): Step {
 }
 
 function deliver(environment: Environment): Step {
-  const { functionsArchiveSha256: hash, release } = environment
+  const { release } = environment
   const [sources, archives] = [`gs://${sourcesBucket(environment)}`, `gs://${archivesBucket(environment)}`]
+  // The true name also while the environment has yet another hash.
+  const object = functionsObject('$(sha256sum functions/dist/functions.zip | cut -c1-64)')
   const version = basename(dirname(new URL(release.url).pathname))
   return {
     title: 'What is deployed',
@@ -171,7 +180,7 @@ function deliver(environment: Environment): Step {
       'npm run archive -w functions',
       'sha256sum functions/dist/functions.zip && cat relay-vm/dist/SHA256SUMS',
       `gcloud kms asymmetric-sign --version=1 ${releaseKey(environment)} --input-file=relay-vm/dist/SHA256SUMS --signature-file=relay-vm/dist/SHA256SUMS.sig`,
-      `gcloud storage cp functions/dist/functions.zip ${sources}/functions-${hash}.zip --no-clobber`,
+      `gcloud storage cp functions/dist/functions.zip ${sources}/${object} --no-clobber`,
       `gcloud storage cp relay-vm/dist/*.tar.gz relay-vm/dist/SHA256SUMS* ${archives}/${version}/ --no-clobber`,
     ],
   }
@@ -195,7 +204,7 @@ function open(environment: Environment): readonly Step[] {
       title: 'Cells',
       note: 'As yourself: these use the application default credentials too.',
       commands: [
-        `export GOOGLE_CLOUD_PROJECT=${id} PORTTUNNELER_URL=https://${consoleHost} PORTTUNNELER_KMS_KEY=${kmsKeyPath(environment)}`,
+        operatorLine(environment),
         ...cells.flatMap((cell) => cellLines(id, cell)),
         'node ptunctl/ptunctl.js relays list',
       ],
@@ -232,9 +241,11 @@ function releases(environment: Environment): Step {
 }
 
 export function firstSteps(environment: Environment): readonly Step[] {
-  const credentials = 'Before: gcloud auth application-default login, as a person who may.'
-  const secrets =
-    'Set CLOUDFLARE_API_TOKEN (edits both zones), TF_VAR_cloudflare_token (edits the records of the relay domain alone), TF_VAR_stripe_webhook_secret and TF_VAR_mail_smtp in this shell.'
+  const credentials = { note: 'Before: gcloud auth application-default login, as a person who may.' }
+  const variables = {
+    note: 'Set CLOUDFLARE_API_TOKEN (edits both zones), TF_VAR_cloudflare_token (edits the records of the relay domain alone), TF_VAR_stripe_webhook_secret and TF_VAR_mail_smtp in this shell; Terraform sees what is exported.',
+    exported: ['CLOUDFLARE_API_TOKEN', ...Object.values(secrets).map(({ variable }) => `TF_VAR_${variable}`)],
+  }
   return [
     ...project(environment),
     ...firebase(environment),
@@ -243,7 +254,7 @@ export function firstSteps(environment: Environment): readonly Step[] {
     apply(environment, ['identity'], credentials),
     signIn(environment),
     deliver(environment),
-    apply(environment, ['control', 'relays', 'edge', 'observability'], secrets),
+    apply(environment, ['control', 'relays', 'edge', 'observability'], variables),
     ...open(environment),
     releases(environment),
   ]

@@ -30,3 +30,23 @@ export function functionVariables(environment: Environment): { readonly [name: s
     ...(trustedProxies.length > 0 && { PORTTUNNELER_TRUSTED_PROXIES: trustedProxies.join(',') }),
   }
 }
+
+/** What ptunctl needs of it: where it works, and what people are told. */
+const operatorVariables = [
+  'GOOGLE_CLOUD_PROJECT',
+  'PORTTUNNELER_URL',
+  'PORTTUNNELER_KMS_KEY',
+  'PORTTUNNELER_DATABASE',
+  'PORTTUNNELER_MAIL_FROM',
+]
+
+/** The line for a shell before any of ptunctl's. */
+export function operatorLine(environment: Environment): string {
+  const variables = functionVariables(environment)
+  const words = operatorVariables.map((name) => `${name}=${quoted(variables[name] ?? '')}`)
+  return `export ${words.join(' ')}`
+}
+
+function quoted(text: string): string {
+  return /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}

@@ -50,10 +50,12 @@ async function apply(facts: object): Promise<Applied> {
 }
 
 function upload({ steps }: Applied, { functions, release }: Delivered, buckets: string): void {
+  const hash = sha256Of(readFileSync(functions))
   const lines = steps
     .flatMap(({ commands }) => commands)
     .filter((line) => line.startsWith('gcloud storage cp '))
-  for (const line of lines) {
+  for (const command of lines) {
+    const line = command.replace('$(sha256sum functions/dist/functions.zip | cut -c1-64)', hash)
     const words = line
       .split(' ')
       .slice(3)
