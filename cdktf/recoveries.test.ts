@@ -1,11 +1,16 @@
 /** Every command after a loss is one that the real program takes, up to the point where it wants an account. */
 import { afterAll, expect, test } from 'vitest'
+import { readSettings } from '../functions/settings.ts'
 import { buildProgram } from '../ptunctl/program.ts'
+import { sha256Of } from '../relay-vm/deploy/release-list.ts'
+import { services } from '../release/traffic.ts'
 import { environmentSchema } from './environment.ts'
 import { functionVariables } from './function-variables.ts'
+import { archivesBucket, kmsKeyPath, relaysFolder, stateBucket } from './names.ts'
 import { Workbench } from './offline/workbench.ts'
 import { environments, readEnvironment } from './read-environment.ts'
 import { recoveryNames, recoveryOf } from './recoveries.ts'
+import { secrets } from './secrets.ts'
 import { stacksOf } from './testing/policy.ts'
 import { hasGcloud, Shell } from './testing/shell.ts'
 
@@ -13,15 +18,21 @@ const environment = readEnvironment('prod')
 const commands = [
   ...new Set(recoveryNames.flatMap((name) => recoveryOf(name, environment).flatMap((step) => step.commands))),
 ]
+const ptunctl = 'node ptunctl/ptunctl.js '
 const shell = new Shell()
 afterAll(() => shell[Symbol.dispose]())
 
 test.skipIf(!hasGcloud())(
   'gcloud takes every command, and then misses only an account',
   async () => {
-    const lines = commands.filter((line) => line.startsWith('gcloud '))
+    const all = commands.flatMap(
+      (line) => /^(?:export \w+="\$\()?(gcloud .*?)(?:\)")?$/.exec(line)?.[1] ?? [],
+    )
+    // Of those that differ by a name alone, one: each is a Python program.
+    const kinds = new Map(all.map((line) => [line.replace(/(update-traffic |--secret=)\S+/, '$1'), line]))
+    const lines = [...kinds.values()]
     expect(lines.length).toBeGreaterThan(12)
-    // A few at a time: each is a Python program.
+    // A few at a time.
     for (let start = 0; start < lines.length; start += 4) {
       const some = lines.slice(start, start + 4)
       const results = await Promise.all(some.map((line) => shell.run(line)))
@@ -40,15 +51,93 @@ test('a shell reads every line', async () => {
 })
 
 test('ptunctl takes its own', async () => {
-  const lines = commands.filter((line) => line.startsWith('ptunctl '))
+  const lines = commands.filter((line) => line.startsWith(ptunctl))
   expect(lines.length).toBeGreaterThan(8)
   for (const line of lines) {
-    const words = [...line.matchAll(/'([^']*)'|\S+/g)].map(([word, quoted]) => quoted ?? word).slice(1)
+    const words = [...line.matchAll(/'([^']*)'|\S+/g)].map(([word, quoted]) => quoted ?? word).slice(2)
     let runs = 0
     const program = buildProgram(async () => void runs++, { writeOut() {}, writeErr() {} })
     await program.parseAsync(words, { from: 'user' })
     expect({ line, runs }).toEqual({ line, runs: 1 })
   }
+})
+
+test('every line for ptunctl comes after one that gives it all its settings', async () => {
+  const named = { ...environment, database: 'restored-of-last-year' }
+  let lines = 0
+  for (const name of recoveryNames) {
+    let variables: string | undefined
+    for (const command of recoveryOf(name, named).flatMap((step) => step.commands)) {
+      if (command.startsWith('export GOOGLE_CLOUD_PROJECT=')) variables = command
+      if (!command.startsWith(ptunctl)) continue
+      lines++
+      const { text } = await shell.run(`${variables} && env`)
+      const given = Object.fromEntries(text.split('\n').map((line) => line.split(/=(.*)/)))
+      // ptunctl gives itself the key of the console (functions/office.ts).
+      const settings = readSettings({ FIREBASE_API_KEY: 'none', ...given })
+      expect(settings).toMatchObject({ kmsKey: kmsKeyPath(environment), hasMail: true })
+      const restores = name === 'database' || name === 'backup'
+      expect(settings.database).toBe(restores ? 'restored-20260131' : named.database)
+    }
+  }
+  expect(lines).toBeGreaterThan(8)
+})
+
+test('by hand the stack keeps what the last release deployed, and its secrets', async () => {
+  const [functions, relays] = [
+    'a'.repeat(64),
+    `${'b'.repeat(64)}  relay-vm.tar.gz\n${'c'.repeat(64)}  node-v24.tar.gz`,
+  ]
+  const record = JSON.stringify({ archives: { functions, relays: sha256Of(Buffer.from(relays)) } })
+  const applies = recoveryOf('database', environment).filter(({ commands: lines }) =>
+    lines.some((line) => line.startsWith('terraform ')),
+  )
+  expect(applies).toHaveLength(3)
+  for (const { commands: lines } of applies) {
+    // Google's tool has the record and the list under their names; npm and Terraform print what they are given.
+    const script = [
+      `gcloud() { case "$*" in
+        "storage cp gs://${stateBucket(environment)}/releases/current.json "*) echo '${record}' > "$4";;
+        "storage cp gs://${archivesBucket(environment)}/${relaysFolder(relays)}/SHA256SUMS "*) echo '${relays}' > "$4";;
+        "secrets versions access latest --secret="*) echo "value of $5";;
+        "storage rm "* | "run services "*) ;;
+        *) return 1;;
+      esac; }`,
+      'npm() { echo "$6 $7"; cat "$9"; }',
+      'terraform() { env | grep ^TF_VAR_ | sort; }',
+      ...lines,
+    ].join('\n')
+    const { code, text } = await shell.run(`set -eu\n${script}`)
+    expect({ code, text }).toMatchObject({
+      code: 0,
+      text: expect.stringContaining(`--functions ${functions}\n`),
+    })
+    expect(text).toContain(relays)
+    for (const { id, variable } of Object.values(secrets))
+      expect(text).toContain(`TF_VAR_${variable}=value of --secret=${id}\n`)
+  }
+})
+
+test('functions change over: the calls of each go to its new revision before what was forgotten ends', () => {
+  const lines = recoveryOf('database', environment).flatMap((step) => step.commands)
+  const place = `--region=${environment.region} --project=${environment.project}`
+  const at = services.map((name) =>
+    lines.indexOf(`gcloud run services update-traffic ${name} --to-latest ${place}`),
+  )
+  const applied = lines.flatMap((line, index) =>
+    line.startsWith('terraform ') && line.endsWith(' apply') ? [index] : [],
+  )
+  expect(Math.min(...at)).toBeGreaterThan(applied[1] ?? Infinity)
+  expect(Math.max(...at)).toBeLessThan(lines.findIndex((line) => line.includes(' backup settle ')))
+})
+
+test('a revoked token is replaced by a release, which leaves the other secrets as they are', () => {
+  const lines = recoveryOf('dns', environment).flatMap((step) => step.commands)
+  expect(lines.filter((line) => line.startsWith('terraform '))).toEqual([])
+  expect(lines.slice(0, 2)).toEqual([
+    `export TF_VAR_${secrets.PORTTUNNELER_CLOUDFLARE_TOKEN.variable}`,
+    'npm run release -- --env prod',
+  ])
 })
 
 test('a database beside the first gets the same indexes, and functions use the one that is named', () => {

@@ -5,10 +5,13 @@
  */
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { deployments } from '../functions/deployment.ts'
 import type { Environment } from './environment.ts'
 import type { Step } from './first-steps.ts'
-import { keyRing, signingKey, vmsOf } from './names.ts'
+import { operatorLine } from './function-variables.ts'
+import { archivesBucket, keyRing, releaseSecrets, signingKey, stateBucket, vmsOf } from './names.ts'
 import { readEnvironment } from './read-environment.ts'
+import { secrets } from './secrets.ts'
 
 export const recoveryNames = ['database', 'backup', 'key', 'rotation', 'cell', 'dns'] as const
 export type RecoveryName = (typeof recoveryNames)[number]
@@ -35,11 +38,27 @@ export function recoveryOf(name: RecoveryName, environment: Environment): readon
 }
 
 const bucketOf = ({ project }: Environment) => `gs://${project}-restore`
-const apply = 'terraform -chdir=cdktf/cdktf.out/stacks/control apply'
-const synth = ({ name }: Environment) => `npm run cloud:synth -- --env ${name}`
+const stack = 'cdktf/cdktf.out/stacks/control'
+const checkout =
+  'In a checkout of the commit that releases/current.json names, after npm ci; before the first release there is none, then synthesise as in the first steps.'
 
-function variables({ project, consoleHost }: Environment): string {
-  return `export GOOGLE_CLOUD_PROJECT=${project} PORTTUNNELER_URL=https://${consoleHost}`
+/** Applies the stack of functions and databases: with what the last release deployed, and the secrets as they are. */
+function applied(environment: Environment): readonly string[] {
+  const { name, project } = environment
+  const values = Object.values(secrets).map(
+    ({ id, variable }) =>
+      `export TF_VAR_${variable}="$(gcloud secrets versions access latest --secret=${id} --project=${project})"`,
+  )
+  const current = (field: string) => `$(node -p "require('$folder/current.json').${field}")`
+  return [
+    'folder="$(mktemp -d)"',
+    `gcloud storage cp gs://${stateBucket(environment)}/releases/current.json "$folder/current.json"`,
+    `gcloud storage cp "gs://${archivesBucket(environment)}/relays-${current('archives.relays')}/SHA256SUMS" "$folder/SHA256SUMS"`,
+    `npm run cloud:synth -- --env ${name} --functions "${current('archives.functions')}" --relays "$folder/SHA256SUMS"`,
+    ...values,
+    `terraform -chdir=${stack} init`,
+    `terraform -chdir=${stack} apply`,
+  ]
 }
 
 function makeBucket(environment: Environment): string {
@@ -84,8 +103,8 @@ function goBack(environment: Environment): readonly Step[] {
   return [
     {
       title: 'A new database with its indexes, rules and backups; the functions go on with the old one',
-      note: `In cdktf/environments/${name}.ts: databases: ['${database}', '${restored}'].`,
-      commands: [synth(environment), apply],
+      note: `${checkout} In cdktf/environments/${name}.ts: databases: ['${database}', '${restored}'].`,
+      commands: applied(environment),
     },
     {
       title: 'The state goes into it',
@@ -95,26 +114,33 @@ function goBack(environment: Environment): readonly Step[] {
     },
     {
       title: 'The functions change over',
-      note: `In cdktf/environments/${name}.ts: database: '${restored}'. What was written since the export is in the old database alone.`,
-      commands: [synth(environment), apply],
+      note: `${checkout} In cdktf/environments/${name}.ts: database: '${restored}'. What was written since the export is in the old database alone. Commit the change to main, and do not roll back to what ran before: those revisions write to the old database.`,
+      commands: [...applied(environment), ...newestRevisions(environment)],
     },
     {
       title: 'What the restored state has forgotten ends',
       commands: [
-        variables(environment),
-        `export PORTTUNNELER_DATABASE=${restored}`,
-        `ptunctl backup settle ${moment}`,
-        'ptunctl secrets list',
-        'ptunctl relays list',
-        'ptunctl jobs dead',
+        operatorLine({ ...environment, database: restored }),
+        `node ptunctl/ptunctl.js backup settle ${moment}`,
+        'node ptunctl/ptunctl.js secrets list',
+        'node ptunctl/ptunctl.js relays list',
+        'node ptunctl/ptunctl.js jobs dead',
       ],
     },
     {
       title: 'Once nobody needs the old state any more',
-      note: `Take the old database out of databases: Terraform forgets it, and it stays until you delete it.`,
-      commands: [`gcloud storage rm --recursive ${bucketOf(environment)}`, synth(environment), apply],
+      note: `${checkout} Take the old database out of databases: Terraform forgets it, and it stays until you delete it.`,
+      commands: [`gcloud storage rm --recursive ${bucketOf(environment)}`, ...applied(environment)],
     },
   ]
+}
+
+/** Applying makes new revisions and leaves the calls where a release has put them. */
+function newestRevisions({ project, region }: Environment): readonly string[] {
+  return Object.keys(deployments).map(
+    (name) =>
+      `gcloud run services update-traffic ${name.toLowerCase()} --to-latest --region=${region} --project=${project}`,
+  )
 }
 
 function keyWords({ project, region }: Environment): string {
@@ -137,11 +163,11 @@ function lostKey(environment: Environment): readonly Step[] {
       title: 'One that was destroyed: seal by a new one, and make anew what it had sealed',
       commands: [
         `gcloud kms keys versions create --primary ${words}`,
-        variables(environment),
-        'ptunctl secrets list',
-        "ptunctl secrets renew --reason 'version 1 was destroyed'",
-        'ptunctl secrets list',
-        'ptunctl certificates list',
+        operatorLine(environment),
+        'node ptunctl/ptunctl.js secrets list',
+        "node ptunctl/ptunctl.js secrets renew --reason 'version 1 was destroyed'",
+        'node ptunctl/ptunctl.js secrets list',
+        'node ptunctl/ptunctl.js certificates list',
       ],
     },
   ]
@@ -154,16 +180,16 @@ function rotation(environment: Environment): readonly Step[] {
       title: 'A new version seals everything',
       commands: [
         `gcloud kms keys versions create --primary ${words}`,
-        variables(environment),
-        'ptunctl secrets rotate',
-        'ptunctl secrets list',
+        operatorLine(environment),
+        'node ptunctl/ptunctl.js secrets rotate',
+        'node ptunctl/ptunctl.js secrets list',
       ],
     },
     {
       title: 'The old one is disabled, and destroyed when nothing missed it for a week',
       commands: [
         `gcloud kms keys versions disable 1 ${words}`,
-        'ptunctl secrets list',
+        'node ptunctl/ptunctl.js secrets list',
         `gcloud kms keys versions destroy 1 ${words}`,
       ],
     },
@@ -179,9 +205,9 @@ function lostCell(environment: Environment): readonly Step[] {
       title: 'Its tunnels go to another cell',
       note: 'Two minutes after the last report of its relays. Without another open cell they wait for this one.',
       commands: [
-        variables(environment),
-        `ptunctl relays list --cell ${cell.id}`,
-        `ptunctl cells close ${cell.id}`,
+        operatorLine(environment),
+        `node ptunctl/ptunctl.js relays list --cell ${cell.id}`,
+        `node ptunctl/ptunctl.js cells close ${cell.id}`,
       ],
     },
     {
@@ -191,8 +217,8 @@ function lostCell(environment: Environment): readonly Step[] {
           ({ name, zone }) =>
             `gcloud compute instance-groups managed rolling-action replace ${name} --project=${project} --zone=${zone} --max-surge=0 --max-unavailable=1`,
         ),
-        `ptunctl relays list --cell ${cell.id}`,
-        `ptunctl cells open ${cell.id}`,
+        `node ptunctl/ptunctl.js relays list --cell ${cell.id}`,
+        `node ptunctl/ptunctl.js cells open ${cell.id}`,
       ],
     },
   ]
@@ -202,9 +228,16 @@ function lostDns({ name, relayDomain, project, cells }: Environment): readonly S
   const records = cells.map(({ id, host }) => `# ${host} and *.${host}: the addresses of cell ${id}`)
   return [
     {
-      title: 'A token that was revoked',
-      note: `Raise secretVersion in cdktf/environments/${name}.ts by one.`,
-      commands: ['export TF_VAR_cloudflare_token', `npm run cloud:synth -- --env ${name}`, apply],
+      title: 'The token of the functions was revoked',
+      note: `Raise secretVersion in cdktf/environments/${name}.ts by one, and commit that to main. Set TF_VAR_cloudflare_token to the new token: the release writes the other secrets again as they are.`,
+      commands: ['export TF_VAR_cloudflare_token', `npm run release -- --env ${name}`],
+    },
+    {
+      title: 'The token of releases was revoked',
+      note: 'Set CLOUDFLARE_API_TOKEN to the new one in this shell.',
+      commands: [
+        `gcloud secrets versions add ${releaseSecrets.cloudflareToken} --project=${project} --data-file=- <<< "$CLOUDFLARE_API_TOKEN"`,
+      ],
     },
     {
       title: `The zone ${relayDomain} at another provider, with short lives of its records`,
