@@ -61,11 +61,11 @@ export const environmentSchema = z
     budgetDollars: z.int().min(1).max(1_000_000),
     /** Functions, database and keys are there. */
     region: z.string().regex(/^[a-z]+-[a-z]+\d+$/),
-    /** The console and the API are there. */
     /** Those that are there: a restore to a point in time adds one (docs/disaster.md). */
     databases: z.array(databaseName).min(1).max(4).default([defaultDatabase]),
     /** The one that the functions use. */
     database: databaseName.default(defaultDatabase),
+    /** The console and the API are there. */
     consoleHost: host,
     consoleZoneId: zoneId,
     /** A registrable domain of its own, so that tunnels share no cookies with the console. */

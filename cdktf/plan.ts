@@ -8,6 +8,7 @@ import { runFor } from './command.ts'
 import type { Environment } from './environment.ts'
 import { terraformMissing, Workbench } from './offline/workbench.ts'
 import { quotaUse } from './quotas.ts'
+import { secrets } from './secrets.ts'
 import { stacksOf } from './testing/policy.ts'
 
 const planSchema = z.object({
@@ -22,7 +23,7 @@ const planSchema = z.object({
 })
 const namesShown = 4
 /** Secrets are asked for by variables; for this plan any text will do. */
-const noSecrets = { stripe_webhook_secret: 'none', cloudflare_token: 'none', mail_smtp: 'none' }
+const noSecrets = Object.fromEntries(Object.values(secrets).map(({ variable }) => [variable, 'none']))
 const keys = [
   'name',
   'account_id',
