@@ -28,7 +28,7 @@ test.skipIf(!hasGcloud())(
     const all = commands.flatMap(
       (line) => /^(?:export \w+="\$\()?(gcloud .*?)(?:\)")?$/.exec(line)?.[1] ?? [],
     )
-    // Of those that differ by a name alone, one: each is a Python program.
+    // Each is a Python program: one is enough where lines differ by a name alone.
     const kinds = new Map(all.map((line) => [line.replace(/(update-traffic |--secret=)\S+/, '$1'), line]))
     const lines = [...kinds.values()]
     expect(lines.length).toBeGreaterThan(12)
