@@ -173,6 +173,87 @@ describe('refused', () => {
   })
 })
 
+describe('taken over by another run', () => {
+  const takenOver = { key: 'release.taken_over' }
+  const changes = /update-traffic|POST| apply |deploy|update-instances|storage (cp|rm)/
+
+  /** While a first run is at this command, a second one does all of its work. */
+  async function during(before: string, order: 'resume' | 'rollback' | 'abandon') {
+    const drill = new Drill().servesFirst()
+    let outcome: string | undefined
+    drill.meanwhile = {
+      before,
+      act: async () => {
+        outcome = await drill.run(order)
+        drill.commands.length = 0
+      },
+    }
+    const error: unknown = await drill.run().then(
+      () => 'it went on',
+      (reason: unknown) => reason,
+    )
+    return { drill, outcome, error, after: drill.lines.filter((line) => changes.test(line)) }
+  }
+
+  test.each(['rollback', 'resume', 'abandon'] as const)(
+    '%s while it watches: the first run stops at its next write, and changes nothing more',
+    async (order) => {
+      const { drill, outcome, error, after } = await during('monitoring.googleapis.com', order)
+      expect(error).toMatchObject(takenOver)
+      // The write that was refused.
+      expect(after).toEqual([expect.stringMatching(/storage cp - \S+under-way.json/)])
+      expect(outcome).toBe({ rollback: 'rolled back', resume: 'released', abandon: 'abandoned' }[order])
+      if (order === 'rollback') expect(drill.serving).toEqual(first(drill))
+      expect(drill.underWay).toBeUndefined()
+    },
+  )
+
+  test('rollback while it applies: the stacks that are left stay as the rollback made them', async () => {
+    const { error, after } = await during('stacks/control apply', 'rollback')
+    expect(error).toMatchObject(takenOver)
+    expect(after.filter((line) => line.includes(' apply '))).toEqual([])
+  })
+
+  test('one that finds the new version worse after that does not go back too', async () => {
+    const drill = new Drill().servesFirst()
+    drill.meanwhile = {
+      before: 'release/smoke.ts',
+      act: async () => {
+        await drill.run('rollback')
+        drill.world.faults.lostTunnels = 2
+      },
+    }
+    await expect(drill.run()).rejects.toMatchObject(takenOver)
+    expect(drill.serving).toEqual(first(drill))
+  })
+
+  test('at its very end: what is recorded as running is what runs', async () => {
+    const { drill, error } = await during('releases/current.json --if-generation-match', 'rollback')
+    expect(error).toMatchObject(takenOver)
+    expect(drill.serving).toEqual(first(drill))
+    expect(drill.current?.commit).toBe(firstCommit)
+  })
+
+  test.each(['resume', 'rollback'] as const)('two that %s in the same moment: one goes on', async (order) => {
+    const drill = new Drill().servesFirst()
+    drill.killAfter = 90
+    await expect(drill.run()).rejects.toThrow(Killed)
+    drill.commands.length = 0
+    const results = await Promise.allSettled([drill.run(order), drill.run(order)])
+    expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    expect(results.find((one) => one.status === 'rejected')).toMatchObject({ reason: takenOver })
+    // The other one has not even begun.
+    expect(drill.lines.filter((line) => line === 'npm ci')).toHaveLength({ resume: 1, rollback: 0 }[order])
+    expect(drill.underWay).toBeUndefined()
+  })
+
+  test('a write that gcloud tried again after it had arrived is not taken for that of another run', async () => {
+    const drill = new Drill().servesFirst()
+    drill.repeats = /storage cp - .*--if-generation-match/
+    expect(await drill.run()).toBe('released')
+  })
+})
+
 describe('it goes back by itself', () => {
   const { functions, relays } = new Drill().world.archivesOf(secondCommit)
   test.each([

@@ -45,7 +45,10 @@ const reasonCharsMax = 4_000
 export async function runRelease(order: Order, setting: Setting): Promise<Outcome> {
   const keeper = new Keeper(setting)
   const known = await keeper.records.underWay()
-  if (order === 'rollback') return await goBack(keeper, known ?? (await undoingOf(keeper)))
+  if (order === 'rollback') {
+    if (known) await keeper.records.takeOver(known)
+    return await goBack(keeper, known ?? (await undoingOf(keeper)))
+  }
   if (order === 'release') {
     if (known)
       throw fail('release.under_way', `${known.id} of commit ${known.commit} was begun at ${known.startedAt}`)
@@ -56,7 +59,16 @@ export async function runRelease(order: Order, setting: Setting): Promise<Outcom
     await keeper.records.end(known, 'abandoned', keeper.time())
     return 'abandoned'
   }
+  if (known.direction === 'forward') await requireCommit(keeper, known)
+  await keeper.records.takeOver(known)
   return known.direction === 'back' ? await goBack(keeper, known) : await goForward(keeper, known, true)
+}
+
+/** Before a release is taken over: from another checkout it could not go on, and whoever runs it would be stopped. */
+async function requireCommit(keeper: Keeper, { commit }: UnderWay): Promise<void> {
+  const here = await commitOf(keeper.run)
+  if (here !== commit)
+    throw fail('release.differs', `This is commit ${here}, and the release is of ${commit}`)
 }
 
 /** The state of one release, in memory and as stored. */
@@ -194,8 +206,8 @@ async function stop(
   const { state } = release
   const and = (text: string) =>
     fail(failure.key, `${failure.detail}\n${text}`, { fields: failure.fields, cause: failure })
-  // Somebody else's release may go on from the right checkout.
-  if (failure.key === 'release.differs') return failure
+  // Somebody else's release may go on from the right checkout, or is gone on with by another run.
+  if (othersGoOn(failure)) return failure
   if (!hasChanged(state)) {
     await keeper.records.end(state, `stopped: ${failure.message.slice(0, reasonCharsMax)}`, keeper.time())
     return and('Nothing was changed.')
@@ -206,10 +218,14 @@ async function stop(
   try {
     await goBack(keeper, { ...state, reason: failure.message.slice(0, reasonCharsMax) })
   } catch (error) {
-    if (!isFailure(error)) throw error
+    if (!isFailure(error) || othersGoOn(error)) throw error
     return and(`Rolling it back failed: ${error.message}\nContinue with --resume.`)
   }
   return and('It was rolled back.')
+}
+
+function othersGoOn({ key }: PortTunnelerError): boolean {
+  return key === 'release.differs' || key === 'release.taken_over'
 }
 
 /** Steps before this one only read, and write archives that nothing uses. */
@@ -254,7 +270,9 @@ async function goBack(keeper: Keeper, from: UnderWay): Promise<Outcome> {
   if (from.direction === 'forward')
     await release.note({ direction: 'back', reason: from.reason ?? 'asked for' })
   await runSteps(keeper, release, { list: rollBackSteps(target), isContinued: true })
-  if (target && current?.id === from.id) await keeper.records.setCurrent(target)
+  // Read and written anew in any case: a run that was taken over at its very end may just record its own release.
+  await keeper.records.current()
+  if (target) await keeper.records.setCurrent(target)
   await keeper.records.end(release.state, `rolled back: ${release.state.reason}`, keeper.time())
   return 'rolled back'
 }

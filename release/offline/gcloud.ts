@@ -1,4 +1,5 @@
 /** Stands in for gcloud: the verbs that a release uses, with the flags that each takes. */
+import { createHash } from 'node:crypto'
 import type { Command } from '../command.ts'
 import { ended, refused, type World } from './world.ts'
 
@@ -32,8 +33,12 @@ const verbs: Readonly<Record<string, Verb>> = {
     flags: [],
     names: 1,
     act: ({ objects }, { names: [from = ''] }, command) => {
-      const found = objects.get(from)
-      if (found === undefined)
+      const [address = '', generation] = from.split('#')
+      const found = objects.get(address)
+      if (
+        found === undefined ||
+        (generation ?? objects.generationOf(address)) !== objects.generationOf(address)
+      )
         throw ended(
           command,
           `ERROR: (gcloud.storage.cat) The following URLs matched no objects or files:\n${from}`,
@@ -41,11 +46,22 @@ const verbs: Readonly<Record<string, Verb>> = {
       return found
     },
   },
+  'storage objects describe': {
+    flags: ['format!'],
+    names: 1,
+    act: ({ objects }, { names: [address = ''] }, command) => {
+      const found = objects.get(address)
+      if (found === undefined) throw ended(command, `ERROR: (gcloud) ${address} not found: 404.`)
+      const md5_hash = createHash('md5').update(found).digest('base64')
+      return JSON.stringify({ generation: objects.generationOf(address), md5_hash })
+    },
+  },
   'storage cp': { flags: ['no-clobber', 'if-generation-match'], names: 2, act: copy },
   'storage rm': {
-    flags: [],
+    flags: ['if-generation-match'],
     names: 1,
-    act: ({ objects }, { names: [from = ''] }, command) => {
+    act: ({ objects }, { names: [from = ''], flags }, command) => {
+      requireGeneration(objects.generationOf(from), flags, command)
       if (!objects.delete(from)) throw ended(command, 'The following URLs matched no objects or files')
       return ''
     },
@@ -148,11 +164,15 @@ function copy(
     from.endsWith('/relays/cdk.tf.json') ? JSON.stringify(synthesised) : `content of ${from}`
   const content = from === '-' ? command.input : from.startsWith('gs://') ? objects.get(from) : readFile()
   if (content === undefined) throw ended(command, `The following URLs matched no objects or files: ${from}`)
+  if (to.startsWith('gs://')) requireGeneration(objects.generationOf(to), flags, command)
   if (!to.startsWith('gs://')) files.set(to, content)
-  else if (flags.get('if-generation-match') === '0' && objects.has(to))
-    throw ended(command, 'HTTPError 412: At least one of the pre-conditions you specified did not hold.')
   else if (!flags.has('no-clobber') || !objects.has(to)) objects.set(to, content)
   return ''
+}
+
+function requireGeneration(generation: string, flags: Words['flags'], command: Command): void {
+  if ((flags.get('if-generation-match') ?? generation) !== generation)
+    throw ended(command, 'HTTPError 412: At least one of the pre-conditions you specified did not hold.')
 }
 
 function describeService({ services }: World, { names: [name = ''] }: Words, command: Command): string {

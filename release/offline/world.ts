@@ -43,12 +43,30 @@ export type Faults = {
 export const callsOfRevision = 1_000
 const usualMs = 120
 
+/** Objects by `gs://` address; each write gives one a new generation, as Cloud Storage does. */
+class Objects extends Map<string, string> {
+  #newest = 0
+  #generations: Map<string, string> | undefined
+
+  override set(address: string, content: string): this {
+    this.#newest += 1
+    this.#generations ??= new Map()
+    this.#generations.set(address, String(this.#newest))
+    return super.set(address, content)
+  }
+
+  /** `0` when there is no such object. */
+  generationOf(address: string): string {
+    return (this.has(address) ? this.#generations?.get(address) : undefined) ?? '0'
+  }
+}
+
 export class World {
   readonly environment: Environment
   readonly faults: Faults
   commit: string
-  /** Objects by `gs://` address, and files that were fetched, by path. */
-  readonly objects = new Map<string, string>()
+  readonly objects = new Objects()
+  /** Files that were fetched, by path. */
   readonly files = new Map<string, string>()
   readonly services = new Map<string, Service>()
   /** The archive that the newest template has, and those that VMs run, by VM. */

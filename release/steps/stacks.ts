@@ -175,7 +175,10 @@ export const apply: Step = {
   name: 'apply',
   title: 'The stacks are applied; VMs and calls stay as they are',
   async run(release) {
-    for (const stack of stacks)
+    for (const stack of stacks) {
+      const secrets = await secretsOf(release, stack)
+      // Stops here when another run has taken over: it may have applied an earlier stack of relays.
+      await release.note({})
       await release.run({
         ...terraform(
           outOf(stack),
@@ -185,8 +188,9 @@ export const apply: Step = {
           '-no-color',
           planFile,
         ),
-        secrets: await secretsOf(release, stack),
+        secrets,
       })
+    }
     const revisions: Record<string, string> = {}
     for (const service of await existingServices(release))
       revisions[service] = (await trafficOf(release, service)).latest

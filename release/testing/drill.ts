@@ -20,6 +20,10 @@ export class Drill {
   readonly said: string[] = []
   readonly clock = new JumpingClock(Date.UTC(2026, 10, 29))
   #isDead = false
+  /** Before the next command with this in its line, something else happens. */
+  meanwhile: { readonly before: string; readonly act: () => Promise<unknown> } | undefined
+  /** Commands that gcloud runs twice, as when an answer was lost: the second time counts. */
+  repeats: RegExp | undefined
   /** After so many more commands the process is killed. What the last of them did has happened. */
   killAfter: number | undefined
 
@@ -83,6 +87,12 @@ export class Drill {
       throw new Killed(commandLine(command))
     }
     if (this.killAfter !== undefined) this.killAfter -= 1
+    const { meanwhile } = this
+    if (meanwhile && commandLine(command).includes(meanwhile.before)) {
+      this.meanwhile = undefined
+      await meanwhile.act()
+    }
+    if (this.repeats?.test(commandLine(command))) await this.#answers(command)
     return await this.#answers(command)
   }
 

@@ -85,4 +85,12 @@ export const releaseCodes = {
     cause: 'A tunnel was opened to try the new version, and no visitor got through it.',
     cure: 'The release was rolled back. The detail has what ptun or the visitor met.',
   },
+  'release.taken_over': {
+    code: 'PT-5331',
+    ...stopped,
+    title: 'Another run has taken this release over',
+    cause:
+      'Somebody continued, undid or abandoned this release with --resume, --rollback or --abandon while this run was working on it, or did so in the same moment. This run has stopped; the other one goes on.',
+    cure: 'Leave it to the other run. When that has ended, look how the release stands: if it is not finished, continue with --resume or undo it with --rollback.',
+  },
 } as const satisfies Record<string, ErrorEntry>
