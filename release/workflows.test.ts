@@ -58,10 +58,19 @@ function breaches(text: string): readonly string[] {
   return [
     ...(/\bsecrets\b/.test(text.replace(/#.*/g, '')) ? ['it has a secret: take a token of OIDC'] : []),
     ...pinBreaches(text),
+    ...groupBreaches(workflow),
     ...Object.entries(workflow.jobs).flatMap(([name, job]) =>
       jobBreaches(workflow, job).map((breach) => `${name}: ${breach}`),
     ),
   ]
+}
+
+/** A group holds one run and one that waits: a third one cancels that which waits. */
+function groupBreaches({ on, concurrency: { group } }: Workflow): readonly string[] {
+  const each = `$\{{ github.event_name == 'pull_request' && github.ref || github.sha }}`
+  return on.push !== undefined && !group.endsWith(each)
+    ? ['commits of main share a group, so some are never tried']
+    : []
 }
 
 function pinBreaches(text: string): readonly string[] {
@@ -144,6 +153,11 @@ describe('each mistake is found', () => {
       'all permissions',
       ci.replace('permissions:\n  contents: read', 'permissions: write-all'),
       'permissions',
+    ],
+    [
+      'commits of main that push each other out',
+      ci.replace(/group: ci-.*/, `group: ci-$\{{ github.ref }}`),
+      'some are never tried',
     ],
     ['no time limit', ci.replace(/ {4}timeout-minutes: 60\n/, ''), 'timeout-minutes'],
     [
