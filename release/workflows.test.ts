@@ -66,7 +66,10 @@ function breaches(text: string): readonly string[] {
 }
 
 /** A group holds one run and one that waits: a third one cancels that which waits. */
-function groupBreaches({ on, concurrency: { group } }: Workflow): readonly string[] {
+function groupBreaches({ name, on, concurrency: { group } }: Workflow): readonly string[] {
+  const ofRelease = `$\{{ inputs.order == 'rollback' && 'release-rollback' || 'release' }}`
+  if (name === 'release')
+    return group === ofRelease ? [] : ['a rollback waits for the release that it undoes']
   const each = `$\{{ github.event_name == 'pull_request' && github.ref || github.sha }}`
   return on.push !== undefined && !group.endsWith(each)
     ? ['commits of main share a group, so some are never tried']
@@ -158,6 +161,11 @@ describe('each mistake is found', () => {
       'commits of main that push each other out',
       ci.replace(/group: ci-.*/, `group: ci-$\{{ github.ref }}`),
       'some are never tried',
+    ],
+    [
+      'a rollback that waits for a release',
+      release.replace(/group: .*/, 'group: release'),
+      'a rollback waits',
     ],
     ['no time limit', ci.replace(/ {4}timeout-minutes: 60\n/, ''), 'timeout-minutes'],
     [
