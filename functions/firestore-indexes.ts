@@ -48,6 +48,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['bound', 'detached'],
   ['bound', 'endpoints'],
   ['bound', 'epochs'],
+  ['cells', 'addresses'],
   ['certificates', 'chain'],
   ['certificates', 'csr'],
   ['certificates', 'hosts'],
