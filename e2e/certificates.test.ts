@@ -9,7 +9,7 @@ import { request as requestPlain } from 'node:http'
 import { Agent as ConnectionPool } from 'node:https'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { curl } from './harness/curl.ts'
 import { eventually } from './harness/events.ts'
@@ -137,11 +137,20 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
   })
 
   test('the relay keeps what it serves in its data folder', async () => {
-    const kept = JSON.parse(readFileSync(join(folder, 'relay/certificates.json'), 'utf8')) as {
-      certificates: { hosts: string[]; chain: string }[]
-    }
-    const names = kept.certificates.flatMap(({ hosts }) => hosts)
-    expect(names.sort()).toEqual([shop, serviceDomain].sort())
+    const read = () =>
+      JSON.parse(readFileSync(join(folder, 'relay/certificates.json'), 'utf8')) as {
+        certificates: { hosts: string[]; chain: string }[]
+      }
+    // It is written after the certificate is served.
+    const kept = await vi.waitFor(
+      () => {
+        const file = read()
+        const names = file.certificates.flatMap(({ hosts }) => hosts)
+        expect(names.sort()).toEqual([shop, serviceDomain].sort())
+        return file
+      },
+      { timeout: 20_000, interval: 100 },
+    )
     for (const { chain, hosts } of kept.certificates)
       expect(new X509Certificate(chain).checkHost(hosts[0] ?? '')).toBe(hosts[0])
   })
