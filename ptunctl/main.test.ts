@@ -2,10 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import os, { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { systemClock } from '@porttunneler/shared/base/clock'
-import { silentLog } from '@porttunneler/shared/base/log'
-import { openControlPlane } from '@porttunneler/standalone/control-plane'
 import { openDataFolder } from '@porttunneler/standalone/data-folder'
+import { openPlane } from '@porttunneler/standalone/testing/plane'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { run } from './main.ts'
 
@@ -14,14 +12,7 @@ let account: string
 beforeEach(async () => {
   data = mkdtempSync(join(tmpdir(), 'pt-ctl-'))
   const folder = openDataFolder(data)
-  const settings = {
-    consoleUrl: 'http://localhost',
-    registration: 'open',
-    plan: 'free',
-    version: '0.0.0',
-  } as const
-  const around = { clock: systemClock, random: Math.random, log: silentLog, proxies: [] }
-  const plane = openControlPlane({ folder, ...settings, ...around })
+  const plane = openPlane(folder)
   await plane.ensureFirstAccount('ada@example.com')
   await plane.close()
   folder.close()

@@ -3,14 +3,14 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { systemClock } from '@porttunneler/shared/base/clock'
 import { silentLog } from '@porttunneler/shared/base/log'
 import type { ActName } from '@porttunneler/shared/control/operator/acts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type ControlPlane, openControlPlane } from './control-plane.ts'
+import type { ControlPlane } from './control-plane.ts'
 import { openDataFolder } from './data-folder.ts'
 import { runOnFolder } from './office.ts'
 import { openOfficeSocket, socketPath } from './office-socket.ts'
+import { openPlane } from './testing/plane.ts'
 
 let data: string
 beforeEach(() => {
@@ -25,14 +25,7 @@ const run = (act: ActName, input: object = {}) => runOnFolder(data, { act, input
 /** The parts of a server that ptunctl uses. */
 async function startServer(): Promise<{ plane: ControlPlane; stop(): Promise<void> }> {
   const folder = openDataFolder(data)
-  const settings = {
-    consoleUrl: 'http://localhost',
-    registration: 'open',
-    plan: 'free',
-    version: '0.0.0',
-  } as const
-  const around = { clock: systemClock, random: Math.random, log: silentLog, proxies: [] }
-  const plane = openControlPlane({ folder, ...settings, ...around })
+  const plane = openPlane(folder)
   await plane.ensureCell(cell)
   const close = await openOfficeSocket(plane.office, { folder, log: silentLog })
   const stop = async () => {

@@ -15,12 +15,11 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { systemClock } from '@porttunneler/shared/base/clock'
-import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type ControlPlane, openControlPlane } from '../control-plane.ts'
+import type { ControlPlane } from '../control-plane.ts'
 import { openDataFolder } from '../data-folder.ts'
+import { openPlane } from '../testing/plane.ts'
 import { createBackup } from './create.ts'
 import { readBackup } from './read.ts'
 import { restoreBackup } from './restore.ts'
@@ -39,14 +38,7 @@ beforeAll(async () => {
   data = join(home, 'data')
   const folder = openDataFolder(data)
   closeFolder = () => folder.close()
-  const settings = {
-    consoleUrl: 'http://localhost',
-    registration: 'open',
-    plan: 'free',
-    version: '0.0.0',
-  } as const
-  const around = { clock: systemClock, random: Math.random, log: silentLog, proxies: [] }
-  plane = openControlPlane({ folder, ...settings, ...around })
+  plane = openPlane(folder)
   await plane.ensureFirstAccount('ada@example.com')
   const files = {
     'standalone.yaml': 'demo: false\n',
