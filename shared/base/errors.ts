@@ -15,6 +15,7 @@ import { httpVisitorCodes } from './codes/http.ts'
 import { leaseCodes } from './codes/lease.ts'
 import { nameCodes } from './codes/names.ts'
 import { operatorCodes } from './codes/operator.ts'
+import { planCodes } from './codes/plan.ts'
 import { releaseCodes } from './codes/release.ts'
 import { standaloneCodes } from './codes/standalone.ts'
 import { teamCodes } from './codes/team.ts'
@@ -42,6 +43,7 @@ export const codes = {
   ...apiCodes,
   ...accountCodes,
   ...teamCodes,
+  ...planCodes,
   ...leaseCodes,
   ...nameCodes,
   ...domainCodes,
