@@ -24,13 +24,10 @@ import { z } from 'zod'
 import { acmeSchema, forTheWorld, isPublicName } from './acme-settings.ts'
 import { backupSchema } from './backup/settings.ts'
 import { type Authority, authorityFiles, covers, localNames, readAuthority } from './local-authority.ts'
+import { signInSchema } from './platform/oidc/settings.ts'
+import { digits, portClashes, portSchema, rangeSchema } from './port-settings.ts'
+import { readClientSecrets } from './sign-in-secrets.ts'
 
-const digits = z
-  .string()
-  .regex(/^\d{1,5}$/, 'a number')
-  .transform(Number)
-/** 0 lets the system choose: for tests, and for several servers on one machine. */
-const portSchema = z.union([z.int(), digits]).pipe(z.int().min(0).max(65_535))
 const openPortSchema = portSchema.refine((port) => port > 0, 'a port from 1 to 65535')
 const originSchema = z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin)
 const hostSchema = z
@@ -51,20 +48,6 @@ const hostListSchema = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(/[\s,]+/).filter((part) => part !== '') : value),
   z.array(hostSchema).max(100),
 )
-
-export type PortRange = { readonly from: number; readonly to: number }
-
-const rangeSchema = z
-  .string()
-  .regex(/^\d{1,5}-\d{1,5}$/, 'a range such as 20000-20999')
-  .transform((text): PortRange => {
-    const [from = 0, to = 0] = text.split('-').map(Number)
-    return { from, to }
-  })
-  .refine(
-    ({ from, to }) => from >= 1024 && to <= 65_535 && from <= to,
-    'a range within 1024-65535, low to high',
-  )
 
 const relaysMax = 16
 
@@ -127,6 +110,8 @@ const shapeSchema = z.strictObject({
       from: mailFromSchema.optional(),
     })
     .prefault({}),
+  /** Services that people can sign in with. */
+  signIn: signInSchema.prefault({}),
   /** Whether strangers may make accounts. Default: only while only this machine can reach the server. */
   registration: registrationSchema.optional(),
   /** Plan of every account but the first. Default: unlimited while only this machine reaches the server, else free. */
@@ -210,17 +195,6 @@ export type Settings = {
   readonly hasOldAuthority: boolean
 }
 
-function portClashes({ tcp, ...single }: { tcp: PortRange } & Record<string, number | PortRange>): string[] {
-  const taken = Object.entries(single).flatMap(([name, port]) =>
-    typeof port === 'number' && port !== 0 ? [{ name, port }] : [],
-  )
-  return taken.flatMap(({ name, port }, index) => {
-    if (port >= tcp.from && port <= tcp.to) return [`${name} (${port}) lies within the tcp range`]
-    const twin = taken.slice(0, index).find((other) => other.port === port)
-    return twin ? [`${name} and ${twin.name} are both ${port}`] : []
-  })
-}
-
 /** Environment variables and their settings. */
 const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_BIND: ['bind'],
@@ -264,22 +238,24 @@ export function readSettings({ args, env, readText, isOpen }: Sources): Settings
   if (holdsPassword(check(shapeSchema, fromFile, file)) && isOpen(file))
     throw fail(
       'standalone.readable',
-      `${file} holds a secret (of the mail server or a certificate authority), and others can read it.`,
+      `${file} holds a secret (of the mail server, a certificate authority or a sign-in service), and others can read it.`,
     )
   const config = check(configSchema, forTheWorld(withVariables(fromFile, env)), 'settings')
+  const signIn = { providers: readClientSecrets(config.signIn.providers, { data, readText, isOpen }) }
   const kept = resolve(data, authorityFiles.folder, authorityFiles.secret)
   const text = config.acme || config.certificate ? undefined : readText(kept)
   const authority = text === undefined ? undefined : readAuthority(kept, text)
   const isOurs = authority !== undefined && covers(authority, localNames(config))
   return {
     ...{ data, isBundled: options.bundled ?? false },
-    config: { ...config, ...(isOurs && { authority }) },
+    config: { ...config, signIn, ...(isOurs && { authority }) },
     hasOldAuthority: authority !== undefined && !isOurs,
   }
 }
 
 /** The secrets that the file may hold. */
-function holdsPassword({ mail: { smtp }, acme }: z.infer<typeof shapeSchema>): boolean {
+function holdsPassword({ mail: { smtp }, acme, signIn }: z.infer<typeof shapeSchema>): boolean {
+  if (signIn.providers.some(({ secret }) => secret !== undefined)) return true
   if (acme?.issuers.some(({ key }) => key !== undefined)) return true
   return smtp !== undefined && new URL(smtp.reveal()).password !== ''
 }

@@ -24,6 +24,7 @@ import { openLocalBus } from './platform/bus.local.ts'
 import { localIdentity } from './platform/identity.local.ts'
 import { openFileKeyVault } from './platform/key-vault.file.ts'
 import { openLogMail } from './platform/mail.log.ts'
+import type { ProviderSettings } from './platform/oidc/settings.ts'
 import { openSqliteStore } from './platform/store.sqlite.ts'
 
 export type DomainOptions = {
@@ -35,6 +36,8 @@ export type DomainOptions = {
   readonly registration: Registration
   readonly plan: PlanName
   readonly version: string
+  /** Services to sign in with. Default: none. */
+  readonly providers?: readonly ProviderSettings[] | undefined
   /** Default: public resolvers. */
   readonly dns?: Pick<DeskOptions, 'resolvers' | 'trustResolvers'>
   /** undefined: no certificates are ordered. */
@@ -66,6 +69,8 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     resetUrl: (token) => page('reset-password', token),
     registerUrl: (token) => page('register', token),
     signInUrl: `${settings.consoleUrl}/sign-in`,
+    providers: options.providers ?? [],
+    returnUrl: (provider) => `${settings.consoleUrl}/sign-in/with/${provider}`,
     kick: (ids) => kick({ bus, log }, ids),
   })
   const relayIdentity = enrolledRelayIdentity({ store, clock })
@@ -108,7 +113,8 @@ function certificatesOf(
   }
 }
 
-function settingsOf({ consoleUrl, version, plan, registration }: DomainOptions): Settings {
+function settingsOf({ consoleUrl, version, plan, registration, providers = [] }: DomainOptions): Settings {
   const addresses = { issuer: consoleUrl, consoleUrl, docsUrl: consoleUrl }
-  return { ...addresses, version, registration, defaultPlan: plan }
+  const services = providers.map(({ id, name }) => ({ id, name }))
+  return { ...addresses, version, registration, defaultPlan: plan, services }
 }

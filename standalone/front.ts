@@ -111,6 +111,7 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
     plan: config.plan ?? (isLoopback(config) ? 'unlimited' : 'free'),
     version: manifest.version,
     smtp: config.mail,
+    providers: config.signIn.providers,
     dns: config.dns,
     acme: config.acme,
     authority: config.authority,

@@ -17,6 +17,7 @@ import { nameCodes } from './codes/names.ts'
 import { operatorCodes } from './codes/operator.ts'
 import { planCodes } from './codes/plan.ts'
 import { releaseCodes } from './codes/release.ts'
+import { socialCodes } from './codes/social.ts'
 import { standaloneCodes } from './codes/standalone.ts'
 import { teamCodes } from './codes/team.ts'
 import { upstreamCodes } from './codes/upstream.ts'
@@ -42,6 +43,7 @@ export type ErrorEntry = {
 export const codes = {
   ...apiCodes,
   ...accountCodes,
+  ...socialCodes,
   ...teamCodes,
   ...planCodes,
   ...leaseCodes,

@@ -29,9 +29,21 @@ export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {
 
 /**
  * pts = API key, ptr = refresh token, pte = enrolment key, ptc = relay credential, ptd = device code,
- * ptw = password reset, ptv = device that signed in before, pti = invite code, ptj = invitation into an account.
+ * ptw = password reset, ptv = device that signed in before, pti = invite code, ptj = invitation into an account,
+ * pto = state of a sign-in at another service, ptq = the browser's half of it.
  */
-export type SecretPrefix = 'pts' | 'ptr' | 'pte' | 'ptc' | 'ptd' | 'ptw' | 'ptv' | 'pti' | 'ptj'
+export type SecretPrefix =
+  | 'pts'
+  | 'ptr'
+  | 'pte'
+  | 'ptc'
+  | 'ptd'
+  | 'ptw'
+  | 'ptv'
+  | 'pti'
+  | 'ptj'
+  | 'pto'
+  | 'ptq'
 
 export function newSecret(prefix: SecretPrefix): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`

@@ -26,6 +26,8 @@ export type AuditAction =
   | 'auth.reset_requested'
   | 'auth.password_reset'
   | 'auth.password_changed'
+  | 'auth.linked'
+  | 'auth.unlinked'
   | 'key.created'
   | 'key.revoked'
   | 'device.approved'

@@ -25,6 +25,8 @@ export type Settings = {
   readonly registration: Registration
   /** The plan of a new account. */
   readonly defaultPlan: PlanName
+  /** Services that people can sign in with beside a password; where identity is `local`. */
+  readonly services?: readonly { readonly id: string; readonly name: string }[]
   /** What the console needs to sign people in at Firebase; where identity is `firebase`. */
   readonly firebase?: {
     readonly apiKey: string

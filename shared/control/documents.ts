@@ -15,6 +15,8 @@ export type UserDoc = {
   /** Time, by an outside service's clock, of the sign-in there that brought a changed address; undefined until then. */
   readonly emailAt?: number
   readonly emailVerified: boolean
+  /** The sign-in service on whose word `emailVerified` rests; undefined or '': on a mail of ours. */
+  readonly provenBy?: string
   /** Time of the last sign-in at an outside service that is in the audit log; undefined before the first. */
   readonly signedInAt?: number
   readonly status: 'active' | 'disabled'
@@ -27,7 +29,12 @@ export type IdentityDoc = {
   readonly user: string
   /** When they were erased: earlier sign-ins count no more. */
   readonly erasedAt?: number
-  /** Set for an erased one, far beyond the life of every token. */
+  /** Of a sign-in at another service: its address there, and when it was linked. */
+  readonly email?: string
+  readonly linkedAt?: number
+  /** The person who has removed it: its address alone does not link it to them again. */
+  readonly removedFrom?: string
+  /** Set for an erased one, far beyond the life of every token, and for a removed one. */
   readonly ttl?: Date
 }
 

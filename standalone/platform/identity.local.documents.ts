@@ -23,6 +23,8 @@ export type SessionDoc = {
   readonly authTime: number
   readonly createdAt: number
   readonly usedAt: number
+  /** How the person proved themselves; earlier releases omit it. */
+  readonly method?: string
   readonly ttl: Date
 }
 
@@ -40,6 +42,16 @@ export type DeviceDoc = {
   readonly user: string
   /** The user's value when it was made; earlier releases omit it. */
   readonly validSince?: number
+  readonly ttl: Date
+}
+
+/** A sign-in at another service that is on its way. Id: SHA-256 of its state. */
+export type AttemptDoc = {
+  readonly provider: string
+  /** Who wants to link the service to themselves; '' for a sign-in. */
+  readonly user: string
+  /** SHA-256 of what only the browser has that began it. */
+  readonly half: string
   readonly ttl: Date
 }
 
@@ -64,6 +76,7 @@ export const passwords = globalCollection<PasswordDoc>('passwords')
 export const refreshTokens = globalCollection<SessionDoc>('refreshTokens')
 export const resets = globalCollection<ResetDoc>('passwordResets')
 export const devices = globalCollection<DeviceDoc>('knownDevices')
+export const attempts = globalCollection<AttemptDoc>('signInAttempts')
 export const failures = globalCollection<FailuresDoc>('signInFailures')
 export const keyRings = globalCollection<KeyRingDoc>('keyRings')
 

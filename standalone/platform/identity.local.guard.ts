@@ -32,6 +32,8 @@ export const limits = {
   /** NIST SP 800-63B asks for at most 100 failures of an account in a row; after these it is two a minute. */
   address: { free: 30, waitMs: 1_000, waitMsMax: 30_000, quietMs: 60 * minute },
   register: { free: 30, waitMs: minute, waitMsMax: 15 * minute, quietMs: 60 * minute },
+  /** Begun at other services and not finished: an office behind one address has many people. */
+  social: { free: 60, waitMs: minute, waitMsMax: 15 * minute, quietMs: 60 * minute },
   resetSource: { free: 20, waitMs: minute, waitMsMax: 15 * minute, quietMs: 60 * minute },
   /** Per address, whoever asks, so that nobody's mailbox is flooded. */
   resetEmail: { free: 3, waitMs: 10 * minute, waitMsMax: 60 * minute, quietMs: 6 * 60 * minute },
@@ -96,6 +98,16 @@ export class Guard {
   /** @throws auth.locked */
   async countRegistration(from: string): Promise<void> {
     await this.#take(counter('register', sourceOf(from)))
+  }
+
+  /** Counts a sign-in that is begun at another service. @throws auth.locked */
+  async countSocial(from: string): Promise<void> {
+    await this.#take(counter('social', sourceOf(from)))
+  }
+
+  /** One of them was finished. */
+  async forgiveSocial(from: string): Promise<void> {
+    await this.#giveBack([{ ...counter('social', sourceOf(from)), until: 0 }])
   }
 
   /** @throws auth.locked when this source asks too often */

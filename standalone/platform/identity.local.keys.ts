@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
-import { fail } from '@porttunneler/shared/base/errors'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import type { KeyVault, Store } from '@porttunneler/shared/control/platform'
 import { isAhead } from '@porttunneler/shared/control/stored-times'
@@ -58,7 +58,7 @@ type Ring = {
 type PrivateKey = Awaited<ReturnType<typeof importJWK>>
 
 /** What an access token says of a person. */
-export const claimsSchema = z.object({
+const claimsSchema = z.object({
   sub: z.string(),
   email: z.string(),
   email_verified: z.boolean(),
@@ -127,6 +127,16 @@ export class AccessKeys {
     const issuedAt = (payload.iat ?? 0) * 1000
     if (isAhead(issuedAt, { nowMs: this.#clock.now(), lastsMs: 0 })) throw fail('auth.invalid')
     return payload
+  }
+
+  /** What the token says of a person. @throws auth.invalid */
+  async claims(token: string): Promise<z.infer<typeof claimsSchema>> {
+    try {
+      return claimsSchema.parse(await this.verify(token))
+    } catch (cause) {
+      if (isFailure(cause)) throw cause
+      throw fail('auth.invalid', undefined, { cause })
+    }
   }
 
   /** The public keys, including the next one. */

@@ -107,20 +107,33 @@ export function userWrites(
     email: given,
     hash,
     emailVerified,
+    provenBy,
     now,
   }: {
     readonly email: string
-    readonly hash: string
+    /** undefined: without a password. */
+    readonly hash?: string
     readonly emailVerified: boolean
+    /** The sign-in service that says so; undefined: a mail of ours. */
+    readonly provenBy?: string
     readonly now: number
   },
 ): readonly Extract<Write, { op: 'create' | 'set' }>[] {
   const email = normaliseEmail(given)
-  const data: UserDoc = { email, emailVerified, status: 'active', validSince: now, providers: ['local'] }
+  const data: UserDoc = {
+    email,
+    emailVerified,
+    status: 'active',
+    validSince: now,
+    providers: [provenBy ?? 'local'],
+    ...(provenBy !== undefined && { provenBy }),
+  }
   return [
     { op: 'create', ref: emailRef(email), data: { user } },
     { op: 'create', ref: users.ref(user), data },
     { op: 'create', ref: identities.ref(`local:${user}`), data: { user } },
-    { op: 'create', ref: passwords.ref(user), data: { hash, generation: 1 } },
+    ...(hash === undefined
+      ? []
+      : [{ op: 'create' as const, ref: passwords.ref(user), data: { hash, generation: 1 } }]),
   ]
 }

@@ -113,7 +113,7 @@ export class Resets {
       if (!reset?.user || !isOpen(reset, now)) throw fail('auth.reset')
       const password = (await tx.get(passwords.ref(reset.user)))?.data
       const owner = (await tx.get(users.ref(reset.user)))?.data
-      if (!owner || password?.generation !== reset.generation) throw fail('auth.reset')
+      if (!owner || (password?.generation ?? 0) !== reset.generation) throw fail('auth.reset')
       const validSince = Math.max(now, owner.validSince) + 1
       const mustEnd = endKeys || !owner.emailVerified
       const ask = mustEnd
@@ -123,7 +123,7 @@ export class Resets {
       tx.delete(ref)
       tx.set(passwords.ref(reset.user), { hash, generation: reset.generation + 1 })
       // The holder of the link can read the mailbox.
-      tx.update(users.ref(reset.user), { emailVerified: true, validSince })
+      tx.update(users.ref(reset.user), { emailVerified: true, provenBy: '', validSince })
       for (const { ref: entry, data } of told) tx.create(entry, data)
       return { validSince, jobs: ask ? [tell(), ask()] : [tell()], keysEnd: mustEnd }
     })
@@ -143,9 +143,10 @@ export class Resets {
     const [known, password] = user
       ? await Promise.all([store.get(users.ref(user)), store.get(passwords.ref(user))])
       : []
-    if (!user || !known || !password || known.data.status !== 'active') return
+    if (!user || !known || known.data.status !== 'active') return
     const token = newSecret('ptw')
-    const { generation } = password.data
+    // Somebody who signs in by another service alone sets their first one.
+    const generation = password?.data.generation ?? 0
     const until = clock.now() + resetMs
     const { email: to, emailVerified: isProven } = known.data
     const data = { link: resetUrl(token), isProven }

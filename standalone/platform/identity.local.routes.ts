@@ -18,20 +18,13 @@ import {
 } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Context } from 'hono'
-import { getCookie, setCookie } from 'hono/cookie'
+import { type AnswersOptions, makeAnswers } from './identity.local.answers.ts'
 import { publicKeysSchema } from './identity.local.keys.ts'
-import type { LocalIdentity, SignedIn, SignInSource } from './identity.local.types.ts'
+import type { LocalIdentity } from './identity.local.types.ts'
+import { addSocialRoutes } from './oidc/routes.ts'
 
-/** Tells this device apart from a stranger who guesses; it signs nobody in. */
-const deviceCookie = 'ptun_device'
-const deviceCookieSeconds = 180 * 86_400
-
-export type SignInRoutesOptions = {
+export type SignInRoutesOptions = AnswersOptions & {
   readonly identity: LocalIdentity
-  /** Where a request came from, as far as the server trusts it. */
-  readonly addressOf: (context: Context) => string
-  /** Whether the browser used HTTPS, as far as the server can tell. */
-  readonly isHttps: (context: Context) => boolean
   /** Throws unless a stranger with this invite code, or none, may ask for an account. */
   readonly admit: (code: string | undefined) => Promise<void>
   /** Whether somebody may ask all the same, because they were invited into an account. */
@@ -39,22 +32,19 @@ export type SignInRoutesOptions = {
 }
 
 export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
-  const { identity, addressOf, isHttps, admit, isInvited } = options
+  const { identity, admit, isInvited } = options
+  const { comesFrom, keepDevice, signedIn: answer } = makeAnswers(options)
   const group = new RouteGroup()
-  const comesFrom = (c: Context): SignInSource => ({
-    from: addressOf(c),
-    userAgent: c.req.header('user-agent'),
-    device: getCookie(c, deviceCookie),
-  })
-  const answer = (c: Context, { tokens, device }: SignedIn) => {
-    if (device) keepDevice(c, device, isHttps(c))
-    // RFC 6749, section 5.1.
-    c.header('cache-control', 'no-store')
-    return c.json(tokens, 200)
+  /** @param proof a code, or the token of an invitation to this address */
+  const admitTo = async (
+    email: string,
+    { code, invitation: token }: { code?: string | undefined; invitation?: string | undefined },
+  ) => {
+    if (token === undefined || !(await isInvited({ email, token }))) await admit(code)
   }
   group.add(routes.register, async (c) => {
-    const { email, code, invitation: token } = c.req.valid('json')
-    if (token === undefined || !(await isInvited({ email, token }))) await admit(code)
+    const { email, ...brought } = c.req.valid('json')
+    await admitTo(email, brought)
     await identity.requestAccount(email, comesFrom(c))
     return c.body(null, 202)
   })
@@ -74,7 +64,7 @@ export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
     const bearer = bearerOf(c)
     if (bearer === undefined) throw fail('auth.invalid')
     const { tokens, device, keys } = await identity.changePassword(bearer, c.req.valid('json'), comesFrom(c))
-    if (device) keepDevice(c, device, isHttps(c))
+    keepDevice(c, device)
     return c.json({ ...tokens, keys: [...keys] }, 200)
   })
   group.add(routes.reset, async (c) => {
@@ -83,7 +73,7 @@ export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
   })
   group.add(routes.resetConfirm, async (c) => {
     const { device, keys } = await identity.confirmReset(c.req.valid('json'), comesFrom(c))
-    keepDevice(c, device, isHttps(c))
+    keepDevice(c, device)
     return c.json({ keys: [...keys] }, 200)
   })
   group.add(routes.jwks, async (c) => {
@@ -91,17 +81,7 @@ export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
     c.header('cache-control', 'public, max-age=86400')
     return c.json(await identity.jwks(), 200)
   })
-  return group
-}
-
-function keepDevice(c: Context, secret: string, isHttps: boolean): void {
-  setCookie(c, deviceCookie, secret, {
-    path: '/v1/auth',
-    httpOnly: true,
-    sameSite: 'Strict',
-    secure: isHttps,
-    maxAge: deviceCookieSeconds,
-  })
+  return addSocialRoutes(group, { social: identity.social, comesFrom, answer, admitTo })
 }
 
 function bearerOf(c: Context): string | undefined {

@@ -24,6 +24,9 @@ const endedMs = 60 * 60_000
 
 export type Session = { readonly user: string; readonly authTime: number }
 
+/** How a person proved themselves: by `password`, or at another service, as `oidc:google`. */
+export type SignInMethod = 'password' | `oidc:${string}`
+
 /** `name` is the first half of its refresh tokens; `id`, its hash, is in access tokens. */
 export type SessionName = { readonly name: string; readonly id: string }
 
@@ -45,7 +48,7 @@ export class Sessions {
 
   /** Commits together with `also`. @returns the first refresh token */
   async start(
-    { user, authTime }: Session,
+    { user, authTime, method }: Session & { readonly method: SignInMethod },
     { name, id }: SessionName,
     also: readonly Write[] = [],
   ): Promise<string> {
@@ -57,6 +60,7 @@ export class Sessions {
       authTime,
       createdAt: now,
       usedAt: now,
+      method,
       ttl: new Date(now + sessionIdleMs),
     }
     await this.#store.batch([{ op: 'create', ref: refreshTokens.ref(id), data: session }, ...also])

@@ -9,26 +9,32 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import type { AuditAction } from '@porttunneler/shared/control/audit'
 import {
-  recordFailedSignIn,
+  recordFailedPassword,
   type SignInWrite,
   signInWrites,
 } from '@porttunneler/shared/control/audit/sign-ins'
 import { type UserDoc, users } from '@porttunneler/shared/control/documents'
-import { listKeysOf, lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
+import { listKeysOf } from '@porttunneler/shared/control/earlier-keys'
 import { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
 import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
-import type { IdentityClaims, Ref, Store } from '@porttunneler/shared/control/platform'
-import type { z } from 'zod'
+import type { Doc, IdentityClaims, Ref, Store } from '@porttunneler/shared/control/platform'
 import { Devices } from './identity.local.devices.ts'
 import { emailRef, type PasswordDoc, passwords } from './identity.local.documents.ts'
+import { endAll, replacePassword } from './identity.local.endings.ts'
 import { type Attempt, Guard } from './identity.local.guard.ts'
-import { AccessKeys, claimsSchema, type PublicKeys } from './identity.local.keys.ts'
+import { AccessKeys, type PublicKeys } from './identity.local.keys.ts'
 import { type Place, placeOf } from './identity.local.line.ts'
 import { Passwords } from './identity.local.passwords.ts'
 import { Registrations, userWrites } from './identity.local.registrations.ts'
-import { lookToTellOfPassword, Resets } from './identity.local.resets.ts'
-import { newSessionName, type Session, type SessionName, Sessions } from './identity.local.sessions.ts'
+import { Resets } from './identity.local.resets.ts'
+import {
+  newSessionName,
+  type Session,
+  type SessionName,
+  Sessions,
+  type SignInMethod,
+} from './identity.local.sessions.ts'
 import type {
   Credentials,
   LocalIdentity,
@@ -40,6 +46,7 @@ import type {
   SignInSource,
 } from './identity.local.types.ts'
 import { requireStrong } from './identity.local.weak.ts'
+import { SocialSignIns } from './oidc/social.ts'
 
 export const accessTokenMs = 15 * 60_000
 
@@ -53,6 +60,7 @@ export function localIdentity(options: LocalIdentityOptions): LocalIdentity {
 class LocalSignIn implements LocalIdentity {
   readonly kind = 'local'
   readonly jobs: readonly JobKind[]
+  readonly social: SocialSignIns
   readonly #store: Store
   readonly #clock: Clock
   readonly #keys: AccessKeys
@@ -79,10 +87,16 @@ class LocalSignIn implements LocalIdentity {
     this.#resets = new Resets({ ...options, guard: this.#guard })
     this.#registrations = new Registrations({ ...options, guard: this.#guard })
     this.jobs = [this.#resets.jobs, this.#registrations.jobs]
+    this.social = new SocialSignIns({
+      ...{ providers: [], ...options },
+      guard: this.#guard,
+      signIn: (who, caller) => this.#enter(who, caller),
+      bearer: (token) => this.#bearer(token),
+    })
   }
 
   async verify(token: string): Promise<IdentityClaims> {
-    const { sub, email, email_verified, auth_time, sid } = await this.#claims(token)
+    const { sub, email, email_verified, auth_time, sid } = await this.#keys.claims(token)
     const authTimeMs = Math.round(auth_time * 1000)
     await this.#ended.check(sid, { person: sub, authTimeMs })
     return { subject: `local:${sub}`, email, emailVerified: email_verified, authTimeMs }
@@ -105,7 +119,10 @@ class LocalSignIn implements LocalIdentity {
     requireStrong(password, email)
     const hash = await this.#passwords.hash(password, placeOf(caller))
     const user = await this.#registrations.redeem(token, hash)
-    return this.#signIn({ user, authTime: this.#clock.now() }, { ...caller, device: undefined })
+    return this.#signIn(
+      { user, authTime: this.#clock.now(), method: 'password' },
+      { ...caller, device: undefined },
+    )
   }
 
   async register(given: Credentials, caller: SignInSource): Promise<SignedIn> {
@@ -121,7 +138,7 @@ class LocalSignIn implements LocalIdentity {
       if (isFailure(error, 'store.exists')) throw fail('auth.taken')
       throw error
     }
-    return this.#signIn({ user, authTime: now }, { ...caller, device: undefined })
+    return this.#signIn({ user, authTime: now, method: 'password' }, { ...caller, device: undefined })
   }
 
   async login(given: Credentials, caller: SignInSource): Promise<SignedIn> {
@@ -132,7 +149,7 @@ class LocalSignIn implements LocalIdentity {
     const authTime = Math.max(this.#clock.now(), validSince)
     await this.#prove({ ...given, user }, { ...caller, device })
     if (!user) throw fail('auth.credentials')
-    return this.#signIn({ user, authTime }, { ...caller, device })
+    return this.#signIn({ user, authTime, method: 'password' }, { ...caller, device })
   }
 
   async refresh(refreshToken: string, caller = nowhere): Promise<Tokens> {
@@ -154,16 +171,8 @@ class LocalSignIn implements LocalIdentity {
     if (!user) throw fail('auth.invalid')
     const now = this.#clock.now()
     const told = await this.#tell('auth.signed_out_everywhere', user, caller)
-    const [sinceMs, jobs] = await this.#store.transact(async (tx) => {
-      const doc = await tx.get(users.ref(user))
-      if (!doc) return [0, []]
-      const since = Math.max(now, doc.data.validSince) + 1
-      const ask = endKeys ? await lookToEndKeys(tx, { user, sinceMs: since }, now) : undefined
-      tx.update(doc.ref, { validSince: since })
-      for (const { ref, data } of told) tx.create(ref, data)
-      return [since, ask ? [ask()] : []]
-    })
-    this.#ended.noteAll(user, sinceMs)
+    const { since, jobs } = await endAll(this.#store, { user, endKeys, told, now })
+    this.#ended.noteAll(user, since)
     await this.#kick(jobs)
   }
 
@@ -176,22 +185,17 @@ class LocalSignIn implements LocalIdentity {
     const told = await this.#tell('auth.password_changed', user, caller)
     const hash = await this.#passwords.hash(given.next, ['known', user])
     const now = this.#clock.now()
-    const [authTime, jobs] = await this.#store.transact(async (tx) => {
-      const doc = (await tx.get(users.ref(user)))?.data
-      const before = (await tx.get(passwords.ref(user)))?.data
-      // When two changes at once both know the old password, the second no longer does.
-      if (!doc || before?.generation !== generation) throw fail('auth.credentials')
-      const since = Math.max(now, doc.validSince) + 1
-      const ask = endKeys ? await lookToEndKeys(tx, { user, sinceMs: since }, now) : undefined
-      const tell = await lookToTellOfPassword(tx, { user, from: caller.from }, now)
-      tx.update(users.ref(user), { validSince: since })
-      tx.set(passwords.ref(user), { hash, generation: generation + 1 })
-      for (const { ref, data } of told) tx.create(ref, data)
-      return [since, ask ? [tell(), ask()] : [tell()]]
-    })
+    const { since: authTime, jobs } = await replacePassword(
+      this.#store,
+      { user, endKeys, told, now },
+      { hash, generation, from: caller.from },
+    )
     this.#ended.noteAll(user, authTime)
     await this.#kick(jobs)
-    const signedIn = await this.#signIn({ user, authTime }, { ...caller, device: undefined })
+    const signedIn = await this.#signIn(
+      { user, authTime, method: 'password' },
+      { ...caller, device: undefined },
+    )
     return { ...signedIn, keys: await this.#keysLeft(user, endKeys) }
   }
 
@@ -219,13 +223,14 @@ class LocalSignIn implements LocalIdentity {
     { email, password, user }: Credentials & { readonly user: string | undefined },
     caller: SignInSource,
   ): Promise<PasswordDoc> {
-    const { from, device } = caller
+    const { from, userAgent, device } = caller
     const attempt = await this.#guard.attempt({ email, from, device })
     const ref = passwords.ref(user ?? 'nobody')
     const stored = (await this.#store.get(ref))?.data
     const isRight = await this.#verify(password, stored?.hash, { attempt, place: placeOf(caller) })
     if (!stored || !isRight) {
-      await this.#noteFailure(user, { ...caller, hasLocked: attempt.hasLocked })
+      const parts = { store: this.#store, clock: this.#clock }
+      await recordFailedPassword(parts, { user, from, userAgent, hasLocked: attempt.hasLocked })
       throw fail('auth.credentials')
     }
     await attempt.forgive()
@@ -260,9 +265,22 @@ class LocalSignIn implements LocalIdentity {
     }
   }
 
+  /** Whoever it is has proven themselves elsewhere. */
+  async #enter({ user, method }: { user: string; method: SignInMethod }, caller: SignInSource) {
+    const { validSince } = await this.#activeUser(user)
+    const device = await this.#devices.find(caller.device, { user, validSince })
+    const authTime = Math.max(this.#clock.now(), validSince)
+    return this.#signIn({ user, authTime, method }, { ...caller, device })
+  }
+
   /** @param caller with the device's id, if it is a known one */
-  async #signIn(session: Session, caller: SignInSource): Promise<SignedIn> {
-    const told = await this.#tell('auth.signed_in', session.user, caller)
+  async #signIn(
+    session: Session & { readonly method: SignInMethod },
+    caller: SignInSource,
+  ): Promise<SignedIn> {
+    const { method, user } = session
+    const details = method === 'password' ? {} : { method }
+    const told = await this.#tell('auth.signed_in', user, { ...caller, details })
     const name = newSessionName()
     const { tokens, validSince } = await this.#tokens({ ...session, ...name }, () =>
       this.#sessions.start(session, name, told),
@@ -278,18 +296,9 @@ class LocalSignIn implements LocalIdentity {
   #tell(
     action: AuditAction,
     user: string,
-    { from, userAgent }: SignInSource,
+    { from, userAgent, details = {} }: SignInSource & { readonly details?: Doc },
   ): Promise<readonly SignInWrite[]> {
-    return signInWrites(this.#store, { action, user, from, userAgent }, this.#clock.now())
-  }
-
-  async #noteFailure(
-    user = '',
-    { from, userAgent, hasLocked }: SignInSource & { readonly hasLocked: boolean },
-  ): Promise<void> {
-    const parts = { store: this.#store, clock: this.#clock }
-    await recordFailedSignIn(parts, { action: 'auth.failed', user, from, userAgent })
-    if (hasLocked) await recordFailedSignIn(parts, { action: 'auth.locked', user, from, userAgent })
+    return signInWrites(this.#store, { action, user, from, userAgent, details }, this.#clock.now())
   }
 
   /** Signs first: a refresh token is used up only for an answer that can be given. */
@@ -310,20 +319,10 @@ class LocalSignIn implements LocalIdentity {
   /** An invalid token has no session to end. */
   async #endOf(bearer: string): Promise<void> {
     try {
-      const { sid } = await this.#claims(bearer)
+      const { sid } = await this.#keys.claims(bearer)
       if (sid !== undefined) await this.#sessions.endById(sid)
     } catch (error) {
       if (!isFailure(error, 'auth.invalid')) throw error
-    }
-  }
-
-  /** @throws auth.invalid */
-  async #claims(token: string): Promise<z.infer<typeof claimsSchema>> {
-    try {
-      return claimsSchema.parse(await this.#keys.verify(token))
-    } catch (cause) {
-      if (isFailure(cause)) throw cause
-      throw fail('auth.invalid', undefined, { cause })
     }
   }
 
@@ -333,7 +332,7 @@ class LocalSignIn implements LocalIdentity {
     const user = claims.subject.slice('local:'.length)
     const doc = await this.#activeUser(user)
     if (claims.authTimeMs < doc.validSince) throw fail('auth.invalid')
-    return { user, email: doc.email, validSince: doc.validSince }
+    return { user, email: doc.email, validSince: doc.validSince, authTimeMs: claims.authTimeMs }
   }
 
   async #activeUser(user: string): Promise<UserDoc> {

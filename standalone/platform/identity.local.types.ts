@@ -5,6 +5,8 @@ import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
 import type { Identity, KeyVault, Store } from '@porttunneler/shared/control/platform'
 import type { PublicKeys } from './identity.local.keys.ts'
 import type { PasswordCost } from './identity.local.passwords.ts'
+import type { ProviderSettings } from './oidc/settings.ts'
+import type { SocialSignIns } from './oidc/social.ts'
 
 /** What a sign-in brings besides the password. */
 export type SignInSource = {
@@ -73,6 +75,8 @@ export interface LocalIdentity extends Identity {
     caller?: SignInSource,
   ): Promise<{ readonly device: string; readonly keys: readonly Key[] }>
   jwks(): Promise<PublicKeys>
+  /** Signing in with other services. */
+  readonly social: SocialSignIns
   /** Work that sign-in leaves for a worker. */
   readonly jobs: readonly JobKind[]
 }
@@ -88,6 +92,10 @@ export type LocalIdentityOptions = {
   /** The page where a person chooses the password of a new account. */
   readonly registerUrl: (token: string) => string
   readonly signInUrl: string
+  /** Services to sign in with. Default: none. */
+  readonly providers?: readonly ProviderSettings[]
+  /** The page that a service sends browsers back to. */
+  readonly returnUrl: (provider: string) => string
   /** Tells workers of jobs that were just asked for. */
   readonly kick: (ids: readonly string[]) => Promise<void>
   /** Only lower in tests. */

@@ -3,9 +3,10 @@ import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import type { Control } from '@porttunneler/shared/control/control'
 import { Worker } from '@porttunneler/shared/control/jobs/worker'
+import { notifyPeople } from '@porttunneler/shared/control/mail/notices'
 import { OffLinks } from '@porttunneler/shared/control/mail/off-links'
 import { sendMails } from '@porttunneler/shared/control/mail/sending'
-import type { KeyVault, Mail } from '@porttunneler/shared/control/platform'
+import type { Doc, KeyVault, Mail } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { localIdentity } from '../platform/identity.local.ts'
@@ -20,8 +21,13 @@ const testVault: KeyVault = {
 
 export function makeLocalIdentity({
   mail: given,
+  sendsNotices = false,
   ...changes
-}: Partial<LocalIdentityOptions> & { readonly mail?: Mail } = {}) {
+}: Partial<LocalIdentityOptions> & {
+  readonly mail?: Mail
+  /** Whether people are also told what was done in their name. */
+  readonly sendsNotices?: boolean
+} = {}) {
   const clock = changes.clock instanceof FakeClock ? changes.clock : new FakeClock()
   const store = changes.store ?? openSqliteStore(':memory:', { queries: queryTable })
   const mails: Parameters<Mail['send']>[0][] = []
@@ -33,6 +39,7 @@ export function makeLocalIdentity({
     issuer: 'https://tunnel.example.com',
     registerUrl: (token) => `https://tunnel.example.com/register#${token}`,
     signInUrl: 'https://tunnel.example.com/sign-in',
+    returnUrl: (provider) => `https://tunnel.example.com/sign-in/with/${provider}`,
     resetUrl: (token) => `https://tunnel.example.com/reset#${token}`,
     kick: async (ids) => void kicked.push(...ids),
     passwordCost: { log2N: 4, r: 1, p: 1 },
@@ -45,9 +52,12 @@ export function makeLocalIdentity({
   const settings = { issuer: url, consoleUrl: url } as Control['settings']
   const offLinks = new OffLinks({ store, vault })
   const around = { clock: options.clock, random: Math.random, log: silentLog }
-  const parts = { store, vault, mail, settings, offLinks, ...around }
-  const kinds = [sendMails(parts), ...identity.jobs]
-  const worker = new Worker({ control: parts as unknown as Control, kinds, atOnce: 4 })
+  const bus = { publish: async (_: string, { ids }: Doc) => void kicked.push(...(ids as string[])) }
+  const parts = { store, vault, mail, settings, offLinks, bus, ...around }
+  const control = parts as unknown as Control
+  const notices = sendsNotices ? [notifyPeople(control)] : []
+  const kinds = [sendMails(parts), ...notices, ...identity.jobs]
+  const worker = new Worker({ control, kinds, atOnce: 4 })
   return {
     clock,
     store,

@@ -34,12 +34,13 @@ const jwks = route({
 
 export function serviceRoutes({ control }: ApiDeps): RouteGroup {
   const { settings, clock, identity, signer } = control
-  const { version, registration, consoleUrl, docsUrl, firebase } = settings
+  const { version, registration, consoleUrl, docsUrl, firebase, services = [] } = settings
   const isOpen = registration !== 'closed'
   const facts = { version, identity: identity.kind, registration: isOpen, consoleUrl, docsUrl }
   const known = {
     ...facts,
     ...(registration === 'beta' && { beta: true }),
+    ...(services.length > 0 && { services: [...services] }),
     ...(firebase && { firebase: { ...firebase, providers: [...firebase.providers] } }),
   }
   return new RouteGroup()

@@ -59,6 +59,39 @@ const endKeysSchema = z
   .boolean()
   .optional()
   .describe('Also ends your API keys, those of services in accounts that only you own, and their tunnels')
+/** What a service sent the browser back with, and both halves of the attempt that began it. */
+const returnedShape = {
+  state: z.string().max(200),
+  secret: z.string().max(200).describe('From the answer that began it'),
+  code: z.string().min(1).max(4_000).optional(),
+  iss: z.string().max(1_000).optional().describe('RFC 9207'),
+  error: z.string().max(200).optional(),
+}
+export const socialBegunSchema = z.object({
+  url: z.string().describe('Where the browser goes'),
+  state: z.string().describe('Comes back with the browser'),
+  secret: z.string().describe('Stays in the tab that asked, and finishes the sign-in'),
+})
+export const socialReturnSchema = z.strictObject(returnedShape)
+export const socialFinishSchema = socialReturnSchema.extend({
+  invite: inviteCodeSchema.optional().describe('The invite code, where accounts are by invitation'),
+  invitation: z.string().max(200).optional().describe('Token of an invitation to the address'),
+})
+const linkIdSchema = z.string().regex(/^oidc\.[a-z][a-z0-9-]{0,30}:[0-9a-f]{64}$/)
+export const linkParamsSchema = z.object({ link: linkIdSchema })
+export const providerParamsSchema = z.object({ provider: z.string().max(40) })
+export const linksSchema = z.object({
+  hasPassword: z.boolean().describe('Whether the person can also sign in with a password'),
+  items: z.array(
+    z.object({
+      id: linkIdSchema,
+      provider: z.string(),
+      name: z.string().describe('Of the service, for people'),
+      email: z.string().optional().describe('What the service said when it was linked'),
+      linkedAt: timeSchema,
+    }),
+  ),
+})
 export const logoutSchema = z.strictObject({
   everywhere: z.boolean().default(false),
   refreshToken: z.string().max(200).optional(),

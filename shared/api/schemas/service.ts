@@ -21,6 +21,10 @@ export const configSchema = z.object({
   version: z.string(),
   identity: z.enum(['local', 'firebase']),
   firebase: firebaseSchema.optional().describe('Present if identity is firebase'),
+  services: z
+    .array(z.object({ id: z.string(), name: z.string().describe('For people') }))
+    .optional()
+    .describe('To sign in with beside a password, where identity is local'),
   registration: z.boolean().describe('Whether strangers may make accounts here'),
   beta: z.boolean().optional().describe('They need an invite code for that'),
   consoleUrl: z.string(),

@@ -40,6 +40,22 @@ export async function recordFailedSignIn(
   for (const account of await accountsOf(parts.store, user)) await recordRepeated(parts, account, [event])
 }
 
+/** A wrong password, and whether it makes the next attempt wait. */
+export async function recordFailedPassword(
+  parts: Parameters<typeof recordFailedSignIn>[0],
+  {
+    user = '',
+    hasLocked,
+    ...by
+  }: Pick<SignInEvent, 'from' | 'userAgent'> & {
+    readonly user: string | undefined
+    readonly hasLocked: boolean
+  },
+): Promise<void> {
+  await recordFailedSignIn(parts, { action: 'auth.failed', user, ...by })
+  if (hasLocked) await recordFailedSignIn(parts, { action: 'auth.locked', user, ...by })
+}
+
 /** Queries even when the user is unknown: the cost of a failed sign-in must not reveal whether a person exists. */
 async function accountsOf(store: Pick<Store, 'query'>, user: string): Promise<readonly string[]> {
   const where = { user: user || 'nobody' }

@@ -10,6 +10,7 @@ import { type Addressed, leaveMails } from './sending.ts'
 const noticeSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('key'), user: z.string(), name: z.string(), from: z.string() }),
   z.object({ event: z.literal('password'), user: z.string(), from: z.string() }),
+  z.object({ event: z.enum(['linked', 'unlinked']), user: z.string(), name: z.string(), from: z.string() }),
 ])
 type Notice = z.infer<typeof noticeSchema>
 
@@ -51,5 +52,11 @@ function letterOf(
   const { from } = notice
   if (notice.event === 'password')
     return { to, template: 'password-changed', data: { when, from, link: `${consoleUrl}/forgot-password` } }
+  if (notice.event !== 'key')
+    return {
+      to,
+      template: notice.event === 'linked' ? 'sign-in-linked' : 'sign-in-removed',
+      data: { when, from, name: notice.name, link: `${consoleUrl}/account` },
+    }
   return { to, template: 'key-created', data: { when, from, name: notice.name, link: `${consoleUrl}/keys` } }
 }

@@ -22,6 +22,8 @@ const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>[
   'wait-list-invite': { link, day: '2026-01-31' },
   'password-changed': { when: '2026-01-31 12:00 UTC', from: '192.0.2.1', link: forgotten },
   'key-created': { when: '2026-01-31 12:00 UTC', from: '', name: 'ptun on laptop', link },
+  'sign-in-linked': { when: '2026-01-31 12:00 UTC', from: '192.0.2.1', name: 'Google', link },
+  'sign-in-removed': { when: '2026-01-31 12:00 UTC', from: '192.0.2.1', name: 'Google', link },
   'domain-failing': domain,
   'domain-suspended': domain,
   'domain-lost': domain,

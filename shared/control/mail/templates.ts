@@ -142,6 +142,34 @@ export const templates = {
       ],
     }),
   ),
+  'sign-in-linked': declare(
+    'essential',
+    doneSchema.extend({ name: z.string() }),
+    ({ when, from, name, link }): Content => ({
+      subject: `You can sign in with ${asName(name)} now`,
+      because: 'a sign-in service was linked to your account',
+      parts: [
+        `An account at ${asName(name)} was linked to you at ${when}, from the network address ${placeOf(from)}. ` +
+          'Whoever has it can sign in as you.',
+        'If it was you, there is nothing to do.',
+        { says: 'If it was not you, remove it here, set a new password and sign out everywhere', link },
+      ],
+    }),
+  ),
+  'sign-in-removed': declare(
+    'essential',
+    doneSchema.extend({ name: z.string() }),
+    ({ when, from, name, link }): Content => ({
+      subject: `You no longer sign in with ${asName(name)}`,
+      because: 'a sign-in service was removed from your account',
+      parts: [
+        `An account at ${asName(name)} was removed from your ways to sign in at ${when}, from the network ` +
+          `address ${placeOf(from)}.`,
+        'If it was you, there is nothing to do.',
+        { says: 'If it was not you, set a new password and sign out everywhere', link },
+      ],
+    }),
+  ),
   'domain-failing': declare(
     'domains',
     domainSchema,
