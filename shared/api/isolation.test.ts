@@ -73,8 +73,8 @@ describe('api: one account and the ids of another', () => {
     const move = { account: (await t.principals.authenticate(t.eve, '')).account }
     const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
     const named = Object.entries(paths).flatMap(([path, operations]) =>
-      // A token of a mail is its own proof, and mails are for operators.
-      path.includes('{') && !/\{(token|mail)\}/.test(path)
+      // A token of a mail is its own proof, mails are for operators, and services belong to nobody.
+      path.includes('{') && !/\{(token|mail|provider)\}/.test(path)
         ? Object.keys(operations).map((method) => [method.toUpperCase(), path] as const)
         : [],
     )
@@ -92,6 +92,7 @@ describe('api: one account and the ids of another', () => {
         .replace('{member}', t.owner.member)
         .replace('{invitation}', invitation)
         .replace('{userCode}', 'BCDF-GHJK')
+        .replace('{link}', `oidc.work:${'0'.repeat(64)}`)
       const change = path.includes('{member}') ? { role: 'viewer' } : { name: 'mine' }
       const kept = /\{(host|port|domain)\}/.test(path)
       const update = kept ? { tunnel: null } : change

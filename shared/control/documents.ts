@@ -14,8 +14,8 @@ export type UserDoc = {
   readonly email: string
   /** Time, by an outside service's clock, of the sign-in there that brought a changed address; undefined until then. */
   readonly emailAt?: number
+  /** On the word of the service `provenBy`, if that is set and not ''; else by a mail of ours. */
   readonly emailVerified: boolean
-  /** The sign-in service on whose word `emailVerified` rests; undefined or '': on a mail of ours. */
   readonly provenBy?: string
   /** Time of the last sign-in at an outside service that is in the audit log; undefined before the first. */
   readonly signedInAt?: number
@@ -25,19 +25,16 @@ export type UserDoc = {
 }
 /** Id: `<provider>:<subject>`; its creation is the unique claim of the sign-in. */
 export type IdentityDoc = {
-  /** '' = the person was erased. */
+  /** '' = the person was erased: sign-ins before `erasedAt` count no more; or the service was removed. */
   readonly user: string
-  /** When they were erased: earlier sign-ins count no more. */
   readonly erasedAt?: number
-  /** Of a sign-in at another service: its address there, and when it was linked. */
+  /** Other services: the address there, and when it was linked, or who removed it and is not found by it again. */
   readonly email?: string
   readonly linkedAt?: number
-  /** The person who has removed it: its address alone does not link it to them again. */
   readonly removedFrom?: string
-  /** Set for an erased one, far beyond the life of every token, and for a removed one. */
+  /** Far beyond the life of every token; set for one that leads to nobody. */
   readonly ttl?: Date
 }
-
 /** Id: the sign-in, as its identity names it. It has ended, but some of its tokens may not have expired yet. */
 export type EndedSignInDoc = { readonly ttl: Date }
 

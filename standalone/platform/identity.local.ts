@@ -265,7 +265,7 @@ class LocalSignIn implements LocalIdentity {
     }
   }
 
-  /** Whoever it is has proven themselves elsewhere. */
+  /** For somebody who has proven themselves elsewhere. */
   async #enter({ user, method }: { user: string; method: SignInMethod }, caller: SignInSource) {
     const { validSince } = await this.#activeUser(user)
     const device = await this.#devices.find(caller.device, { user, validSince })

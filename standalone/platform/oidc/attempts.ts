@@ -13,7 +13,7 @@ import { isStillOn } from '@porttunneler/shared/control/stored-times'
 import { type AttemptDoc, attempts } from '../identity.local.documents.ts'
 import type { Binding } from './provider.ts'
 
-export const attemptMs = 10 * 60_000
+const attemptMs = 10 * 60_000
 
 /** Both halves: `state` travels through the service, `secret` stays in the browser. */
 export type Halves = { readonly state: string; readonly secret: string }

@@ -69,7 +69,7 @@ export function returnedUrl(redirectUri: string, state: string, returned: Return
 }
 
 /** What a person is told when a step failed: our own failure, the service's reason, or which check failed. */
-export function failureOf(error: unknown, name: string): PortTunnelerError {
+function failureOf(error: unknown, name: string): PortTunnelerError {
   const own = failureWithin(error)
   if (own) return own
   if (error instanceof AuthorizationResponseError || error instanceof ResponseBodyError)

@@ -4,6 +4,7 @@
  * begin or finish anything in a browser's name.
  */
 import { bearerOf } from '@porttunneler/shared/api/bearer'
+import { requireNoRevision } from '@porttunneler/shared/api/etags'
 import { emptyAnswer, jsonAnswer, jsonBody, type RouteGroup, route } from '@porttunneler/shared/api/kit'
 import {
   linkParamsSchema,
@@ -60,6 +61,7 @@ export function addSocialRoutes(
       return c.body(null, 204)
     })
     .add(routes.unlink, async (c) => {
+      requireNoRevision(c.req.header('if-match'))
       await social.unlink(c.req.valid('param').link, { token: tokenOf(c), caller: comesFrom(c) })
       return c.body(null, 204)
     })

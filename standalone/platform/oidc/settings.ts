@@ -22,7 +22,7 @@ export type ProviderSettings = {
   readonly kind: ProviderKind
   /** For people. */
   readonly name: string
-  /** Of OpenID Connect the issuer; of GitHub the address of the server. */
+  /** The issuer of OpenID Connect, or the address of a GitHub server. */
   readonly issuer: string
   readonly clientId: string
   /** undefined: a public client, which PKCE alone protects. */
