@@ -37,6 +37,7 @@ describeWith(['chromium'], 'console', () => {
       PORTTUNNELER_RESOLVERS: dns.resolvers.map(({ address, port }) => `${address}:${port}`).join(','),
       PORTTUNNELER_TRUST_RESOLVERS: 'true',
       PORTTUNNELER_REGISTRATION: 'beta',
+      PORTTUNNELER_DEMO: 'true',
     }
     ;[service, browser, web] = await Promise.all([
       startStandaloneService({ env }),

@@ -59,7 +59,7 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
   beforeAll(async () => {
     await trust('--yes')
     setDefaultCACertificates([...getCACertificates(), readFileSync(rootFile, 'utf8')])
-    const env = { ...(await freeSettings()), PORTTUNNELER_DEMO: 'false' }
+    const env = await freeSettings()
     server = await startStandalone({ folder, env })
     web = await startHttp({ '/': (_request, response) => response.end('from the shop'), ...http2Routes })
     blog = await startHttp({

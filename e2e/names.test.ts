@@ -36,7 +36,6 @@ describe('names and ports', () => {
   beforeAll(async () => {
     const settings = {
       PORTTUNNELER_REGISTRATION: 'true',
-      PORTTUNNELER_DEMO: 'false',
       PORTTUNNELER_PLAN: 'pro',
     }
     server = await startStandalone({

@@ -38,7 +38,7 @@ describe('network between agent and relay', () => {
     tlsPort = Number(env.PORTTUNNELER_TLS_PORT)
     proxy = await startFaultProxy({ host: '127.0.0.1', port: tlsPort })
     // Agents are told the proxy's port, as with a port mapping in front of the relay.
-    writeFileSync(join(folder, 'standalone.yaml'), `demo: false\npublic:\n  tls: ${proxy.port}\n`)
+    writeFileSync(join(folder, 'standalone.yaml'), `public:\n  tls: ${proxy.port}\n`)
     standalone = await startStandalone({ folder, env })
     const { api, account = { email: '', password: '' } } = standalone.file
     const login = { api: new URL(api).origin, account }

@@ -49,7 +49,6 @@ beforeAll(async () => {
     PORTTUNNELER_BIND: '0.0.0.0',
     PORTTUNNELER_HOST: relayHost,
     PORTTUNNELER_CONSOLE_URL: `http://127.0.0.1:${settings.PORTTUNNELER_CONSOLE_PORT}`,
-    PORTTUNNELER_DEMO: 'false',
     PORTTUNNELER_NAMES: apiHost,
   }
   const started = await startStandalone({ folder, env })

@@ -31,8 +31,7 @@ const online = (wanted: readonly string[], from = 0) =>
 beforeAll(async () => {
   const ports = await freeRange()
   first = ports.from + 20
-  // The demo's own port could be any port of the range.
-  const settings = { PORTTUNNELER_TCP_PORTS: `${ports.from}-${ports.to}`, PORTTUNNELER_DEMO: 'false' }
+  const settings = { PORTTUNNELER_TCP_PORTS: `${ports.from}-${ports.to}` }
   ;[service, echo] = await Promise.all([startStandaloneService({ env: settings }), startEcho()])
   agent = await startAgent(service, range(3), { home })
 })

@@ -74,7 +74,6 @@ describeWith(['prlimit'], 'refusals of a server with an unknown user', () => {
       gid: stranger,
       env: {
         ...(await freeSettings()),
-        PORTTUNNELER_DEMO: 'false',
         HOME: undefined,
         XDG_CONFIG_HOME: undefined,
         XDG_STATE_HOME: undefined,
@@ -170,8 +169,7 @@ describeWith([], 'refusals of a relay with a small heap', () => {
     metrics = `http://127.0.0.1:${settings.PORTTUNNELER_METRICS_PORT}/metrics`
     server = await startStandalone({
       folder,
-      isBundled: true,
-      env: { ...settings, PORTTUNNELER_DEMO: 'false', NODE_OPTIONS: '--max-old-space-size=36' },
+      env: { ...settings, NODE_OPTIONS: '--max-old-space-size=36' },
     })
     echo = await startEcho()
     ;({ agent, at } = await agentOf(server, echo.port))

@@ -61,7 +61,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', folder])
     server = await startStandalone({
       folder: join(folder, 'data'),
-      env: { ...(await freeSettings()), PORTTUNNELER_DEMO: 'false' },
+      env: await freeSettings(),
     })
     const { account, api } = server.file
     if (!account) throw new Error('a first start shows its account')
@@ -167,7 +167,6 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
       chmodSync(closed, 0o555)
       const env = {
         ...(await freeSettings()),
-        PORTTUNNELER_DEMO: 'false',
         PORTTUNNELER_DATA: join(closed, 'data'),
       }
       const refused = await startProgram('node', ['standalone/main.ts'], {
@@ -197,7 +196,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
 
   trial(['output server'], 'a server whose output is full serves', async () => {
     const data = join(folder, 'deaf')
-    const env = { ...(await freeSettings()), PORTTUNNELER_DEMO: 'false', PORTTUNNELER_DATA: data }
+    const env = { ...(await freeSettings()), PORTTUNNELER_DATA: data }
     const command = 'exec node standalone/main.ts > /dev/full 2>&1'
     const deaf = await startProgram('bash', ['-c', command], { env, cwd: root })
     const api = await eventually('it is up', () => {

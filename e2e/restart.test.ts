@@ -29,7 +29,7 @@ describe('standalone server', () => {
   let first: Standalone
   beforeAll(async () => {
     folder = temporaryFolder('life')
-    env = await freeSettings()
+    env = { ...(await freeSettings()), PORTTUNNELER_DEMO: 'true' }
     first = await startStandalone({ folder, env })
   }, 90_000)
   afterAll(async () => {
@@ -112,7 +112,11 @@ describe('standalone server', () => {
   test('a public address that this machine cannot reach costs the demo nothing', async () => {
     const folder = temporaryFolder('public')
     // TEST-NET-1 (RFC 5737): no machine has this address.
-    const env = { ...(await freeSettings()), PORTTUNNELER_CONSOLE_URL: 'http://192.0.2.1' }
+    const env = {
+      ...(await freeSettings()),
+      PORTTUNNELER_DEMO: 'true',
+      PORTTUNNELER_CONSOLE_URL: 'http://192.0.2.1',
+    }
     const program = await startProgram('node', ['standalone/main.ts'], {
       env: { ...env, PORTTUNNELER_DATA: folder },
     })
@@ -127,7 +131,8 @@ describe('standalone server', () => {
 
   test('a server that is killed leaves no process behind', async () => {
     const other = temporaryFolder('killed')
-    const { program } = await startStandalone({ folder: other, env: await freeSettings() })
+    const env = { ...(await freeSettings()), PORTTUNNELER_DEMO: 'true' }
+    const { program } = await startStandalone({ folder: other, env })
     const children = childrenOf(program.pid).map(({ pid }) => pid)
     expect(children.length).toBeGreaterThan(0)
     await program.stop('SIGKILL')

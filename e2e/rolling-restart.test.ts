@@ -5,11 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { eventually } from './harness/events.ts'
 import { fetchWhole, startLoad } from './harness/load.ts'
-import { childrenOf } from './harness/programs.ts'
 import { makeSlowAnswer } from './harness/slow-answer.ts'
 import {
   freeSettings,
   makeKey,
+  relaysOf,
   type Standalone,
   startStandalone,
   temporaryFolder,
@@ -55,7 +55,7 @@ describe('rolling restart', () => {
   test('no request is lost, and a stream goes on through it', { timeout: 120_000 }, async () => {
     const load = startLoad(new URL('/hello', url).href, 16)
     await load.reached(500)
-    const before = relaysOf(server)
+    const before = idsOf(server)
     expect(before).toHaveLength(2)
     // Some of them meet the relay that has just started, before the agent is back at it.
     const newcomers = startLoad(new URL('/hello', url).href, 2, { pauseMs: 20 })
@@ -77,7 +77,7 @@ describe('rolling restart', () => {
       `rolling restart: ${sent} requests, ${during} of them during it, ${failures.length} failed; ${fresh.sent} by newcomers, ${fresh.failures.length} failed\n`,
     )
     expect(failures).toEqual([])
-    expect(relaysOf(server).filter((pid) => before.includes(pid))).toEqual([])
+    expect(idsOf(server).filter((pid) => before.includes(pid))).toEqual([])
   })
 
   test('a later start goes on with the folders of the last relays', {
@@ -91,16 +91,12 @@ describe('rolling restart', () => {
   })
 })
 
-function relaysOf(server: Standalone): readonly number[] {
-  return relayProcesses(server).map(({ pid }) => pid)
+function idsOf({ program }: Standalone): readonly number[] {
+  return relaysOf(program.pid).map(({ pid }) => pid)
 }
 
-function foldersOf(server: Standalone): readonly string[] {
-  return relayProcesses(server)
+function foldersOf({ program }: Standalone): readonly string[] {
+  return relaysOf(program.pid)
     .flatMap(({ command }) => /([^/]+)\/relay\.json/.exec(command)?.[1] ?? [])
     .toSorted()
-}
-
-function relayProcesses({ program }: Standalone) {
-  return childrenOf(program.pid).filter(({ command }) => command.includes('relay-vm/main.ts'))
 }

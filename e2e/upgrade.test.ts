@@ -17,6 +17,7 @@ import { type Listening, listenTcp } from './harness/sockets.ts'
 import {
   freeSettings,
   makeKey,
+  relaysOf,
   type Standalone,
   startStandalone,
   temporaryFolder,
@@ -52,6 +53,7 @@ describe('upgrade in place', () => {
       env: {
         ...(await freeSettings()),
         PORTTUNNELER_METRICS_PORT: '0',
+        PORTTUNNELER_DEMO: 'true',
       },
     })
     const account = server.file.account ?? { email: '', password: '' }
@@ -120,7 +122,7 @@ describe('upgrade in place', () => {
 
   test.each([
     ['cannot be loaded', { 'standalone/main.ts': "throw new Error('not built')\n" }],
-    ['has a relay that does not start', { 'relay-vm/main.ts': fatalRelay }],
+    ['has a relay that does not start', { 'relay-vm/dist/relay.cjs': fatalRelay }],
   ])(
     'a version that %s is abandoned, and everything goes on as before',
     { timeout: 100_000 },
@@ -132,7 +134,7 @@ describe('upgrade in place', () => {
         'the API is back',
         async () => (await version().catch(() => undefined)) === before || undefined,
       )
-      await eventually('its relay is alone', () => relaysOf(server).length === 1 || undefined)
+      await eventually('its relay is alone', () => idsOf(server).length === 1 || undefined)
       await load.reached(sent + 500)
     },
   )
@@ -156,7 +158,7 @@ describe('upgrade in place', () => {
 
   /** Lets a newer version take over while slow answers are on their way. @returns how long the API was away, ms */
   async function upgrade(newVersion: string): Promise<number> {
-    const before = [...relaysOf(server)]
+    const before = [...idsOf(server)]
     const text = readFileSync(join(root, 'standalone/package.json'), 'utf8')
     const manifest = { ...(JSON.parse(text) as object), version: newVersion }
     const folder = release(newVersion, { 'standalone/package.json': JSON.stringify(manifest) })
@@ -171,7 +173,7 @@ describe('upgrade in place', () => {
     const awayMs = await api.stop()
     expect(await Promise.all(slowly)).toEqual(slowly.map(() => slow.text))
     expect(await version()).toBe(newVersion)
-    const relays = relaysOf(server)
+    const relays = idsOf(server)
     expect(relays).toHaveLength(1)
     expect(relays.filter((pid) => before.includes(pid))).toEqual([])
     expect(JSON.parse(readFileSync(join(server.folder, 'standalone.json'), 'utf8'))).toMatchObject({
@@ -207,10 +209,9 @@ describe('upgrade in place', () => {
 })
 
 /** The relays of the server that serves, behind start.ts. */
-function relaysOf({ program }: Standalone): readonly number[] {
+function idsOf({ program }: Standalone): readonly number[] {
   return childrenOf(program.pid)
-    .flatMap(({ pid }) => childrenOf(pid))
-    .filter(({ command }) => command.includes('relay-vm/main.ts'))
+    .flatMap(({ pid }) => relaysOf(pid))
     .map(({ pid }) => pid)
 }
 

@@ -37,7 +37,7 @@ export type World = {
 export type WorldOptions = {
   /** Added to the environment of the agent's process. */
   readonly agentEnv?: Readonly<Record<string, string>>
-  /** Relay and agent run from their bundles, as users have them, and not from their source. */
+  /** The agent runs from its bundle, as users have it, and not from its source. */
   readonly isPublished?: boolean
 }
 
@@ -55,7 +55,7 @@ export async function openWorld(
   parts.defer(() => upstreams.close())
   // At the end of a scenario there is no grace period.
   writeFileSync(join(folder, 'standalone.yaml'), 'graceSeconds: 0\n')
-  const place = { folder, namespace: network.at('relay'), env: settings, isBundled: isPublished }
+  const place = { folder, namespace: network.at('relay'), env: settings }
   let standalone = await startStandalone(place)
   parts.defer(async () => void (await standalone.program.stop()))
   const service = await serviceOf(standalone)

@@ -32,7 +32,7 @@ export type World = {
 export async function openWorld(parts: AsyncDisposableStack): Promise<World> {
   const folder = temporaryFolder('disaster')
   parts.defer(() => rmSync(folder, { recursive: true, force: true }))
-  const env = { ...(await freeSettings()), PORTTUNNELER_DEMO: 'false' }
+  const env = await freeSettings()
   const start = async (data: string) => {
     const server = await startStandalone({ folder: data, env })
     parts.defer(async () => void (await server.program.stop()))

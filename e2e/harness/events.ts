@@ -57,9 +57,15 @@ export class EventLog<T> {
   }
 }
 
+/** Between two questions of `eventually`, ms: soon for a test that waits, and not a load for what it waits for. */
+const pauseMsMin = 50
+/** An answer that took long, such as a program that was started for it, is asked for again after as long a pause. */
+const pauseMsMax = 1_000
+
 /**
- * Asks again every 50 ms until the answer is neither undefined nor a failure. After the deadline it rejects with the
- * last failure.
+ * Asks until the answer is neither undefined nor a failure, at least once. The pauses are as long as the answers take,
+ * within bounds, so a wait never takes more than half of a core from what it waits for. After the deadline it rejects
+ * with the last failure.
  */
 export async function eventually<T>(
   what: string,
@@ -68,15 +74,17 @@ export async function eventually<T>(
 ): Promise<T> {
   const endMs = systemClock.monotonic() + deadlineMs
   let reason: unknown = 'it was never so'
-  while (systemClock.monotonic() < endMs) {
+  do {
+    const askedMs = systemClock.monotonic()
     try {
       const answer = await ask()
       if (answer !== undefined) return answer
     } catch (error) {
       reason = error
     }
-    await pause(systemClock, 50)
-  }
+    const tookMs = systemClock.monotonic() - askedMs
+    await pause(systemClock, Math.min(Math.max(tookMs, pauseMsMin), pauseMsMax))
+  } while (systemClock.monotonic() < endMs)
   throw new Error(`${what}: not within ${deadlineMs} ms`, { cause: reason })
 }
 

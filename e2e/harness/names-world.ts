@@ -46,7 +46,6 @@ export async function openTrustWorld(): Promise<TrustWorld> {
       PORTTUNNELER_BIND: '127.0.0.1',
       // No test can resolve the names of the service.
       PORTTUNNELER_CONSOLE_URL: `http://127.0.0.1:${consolePort}`,
-      PORTTUNNELER_DEMO: 'false',
       NODE_EXTRA_CA_CERTS: pebble.apiRoot,
     },
     yaml: `domain: ${serviceDomain}\nacme:\n  email: ops@example.org\n  issuers: [${issuer}]\n`,

@@ -37,13 +37,14 @@ export type StandaloneOptions = {
   readonly gid?: number
   /** What is started: the server itself, or start.ts of a folder. */
   readonly entry?: string
-  /** Relays run from the bundle, as with `npm start`; it must be built. */
+  /** Relays run from the bundle, as with `npm start`, in half the time that they need from source. Default: true. */
   readonly isBundled?: boolean
 }
 
 /**
  * Settings with ports that stay free: of a range that no other test takes ports from, nor the system for outgoing
- * connections. A restart uses the same ones.
+ * connections. A restart uses the same ones. There is no demo: its agent is a second of a core at each start, so tests
+ * that need it say so.
  */
 export async function freeSettings(): Promise<Readonly<Record<string, string>>> {
   const { from, to } = await freeRange()
@@ -53,6 +54,7 @@ export async function freeSettings(): Promise<Readonly<Record<string, string>>> 
     PORTTUNNELER_TLS_PORT: `${from + 2}`,
     PORTTUNNELER_METRICS_PORT: `${from + 3}`,
     PORTTUNNELER_TCP_PORTS: `${from + 4}-${to}`,
+    PORTTUNNELER_DEMO: 'false',
   }
 }
 
@@ -64,7 +66,7 @@ export function temporaryFolder(name: string): string {
 export async function startStandalone({
   folder,
   env = {},
-  isBundled = false,
+  isBundled = true,
   entry = 'standalone/main.ts',
   ...place
 }: StandaloneOptions): Promise<Standalone> {
@@ -154,9 +156,14 @@ async function killRelay(pid: number): Promise<void> {
   await eventually('another relay runs', () => (relayOf(pid) ?? relay) !== relay || undefined)
 }
 
-/** The relay's process id, while it has one; from source or from its bundle. */
+/** The relays of a server, from source or from their bundle. */
+export function relaysOf(pid: number): ReturnType<typeof childrenOf> {
+  return childrenOf(pid).filter(({ command }) => /relay-vm\/(main\.ts|dist\/relay\.cjs)/.test(command))
+}
+
+/** The relay's process id, while it has one. */
 export function relayOf(pid: number): number | undefined {
-  return childrenOf(pid).find(({ command }) => /relay-vm\/(main\.ts|dist\/relay\.cjs)/.test(command))?.pid
+  return relaysOf(pid)[0]?.pid
 }
 
 /** Makes an account as a person does, with the link of the mail, which waits in a file. @returns an access token */

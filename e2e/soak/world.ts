@@ -57,13 +57,11 @@ export async function openWorld(): Promise<World> {
   const folder = temporaryFolder('soak')
   const server = await startStandalone({
     folder,
-    isBundled: true,
     env: {
       ...(await freeSettings()),
       PORTTUNNELER_RELAYS: String(relayNames.length),
       PORTTUNNELER_OWN_PORTS: '0',
       PORTTUNNELER_METRICS_PORT: '0',
-      PORTTUNNELER_DEMO: 'false',
     },
   })
   const { account } = server.file
