@@ -9,6 +9,8 @@ import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
 import { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { Identity, IdentityClaims, Store } from '@porttunneler/shared/control/platform'
+import { signInMsMax } from '@porttunneler/shared/control/sign-ins/beginning'
+import type { SignInMethod } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
 import { z } from 'zod'
 import { AccountStates } from './firebase-account-states.ts'
 import type { FirebaseAccounts } from './firebase-accounts.ts'
@@ -18,8 +20,8 @@ const firebaseJwksUrl =
   'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com'
 /** How far our clock may be behind Google's. */
 const skewMs = 60_000
-/** As long as a session of local sign-in may last: Firebase's sessions have no end. */
-const endedMs = 180 * 86_400_000
+/** Firebase's sessions have no end; a sign-in is refused when it is as old as this (sign-ins.ts). */
+const endedMs = signInMsMax
 
 export type FirebaseIdentityOptions = {
   readonly projectId: string
@@ -40,6 +42,7 @@ const claimsSchema = z.object({
   email: z.string().min(3).max(254).optional(),
   email_verified: z.boolean().default(false),
   auth_time: z.int().min(0),
+  firebase: z.object({ sign_in_provider: z.string().max(100).default('') }).optional(),
 })
 
 export interface FirebaseIdentity extends Identity {
@@ -57,24 +60,38 @@ export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIden
   const read = makeReader(options)
   const states = new AccountStates(accounts, clock)
   const ended = new EndedSignIns(store, clock)
+  const endAll = async (ids: readonly string[]) => {
+    for (const id of ids) {
+      await store.batch(ended.writes(id, endedMs))
+      ended.note(id)
+    }
+  }
   return {
     kind: 'firebase',
     async verify(token) {
-      const { sub, email, email_verified, auth_time } = await readClaims(read, token)
+      const { sub, email, email_verified, auth_time, firebase } = await readClaims(read, token)
       const authTimeMs = auth_time * 1_000
+      const signIn = signInOf({ sub, auth_time })
       if (authTimeMs > clock.now() + skewMs) throw fail('auth.invalid')
-      await ended.check(signInOf({ sub, auth_time }), { person: `firebase:${sub}`, authTimeMs })
+      await ended.check(signIn, { person: `firebase:${sub}`, authTimeMs })
       const state = await states.read(sub)
       if (!state || authTimeMs < state.validSinceMs) throw fail('auth.invalid')
       if (state.isDisabled) throw fail('auth.disabled')
       if (email === undefined) throw fail('auth.no_address')
-      return { subject: `firebase:${sub}`, email, emailVerified: email_verified, authTimeMs }
+      const method = methodOf(firebase?.sign_in_provider)
+      return {
+        subject: `firebase:${sub}`,
+        email,
+        emailVerified: email_verified,
+        authTimeMs,
+        signIn,
+        method,
+      }
     },
     async endSignIn(token) {
-      const signIn = signInOf(await readClaims(read, token))
-      await store.batch([ended.write(signIn, endedMs)])
-      ended.note(signIn)
+      await endAll([signInOf(await readClaims(read, token))])
     },
+    endSignIns: endAll,
     noteAllEnded: (subject, sinceMs) => ended.noteAll(subject, sinceMs),
     async forget({ subjects }) {
       for (const subject of subjects) {
@@ -88,6 +105,14 @@ export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIden
 /** Firebase's tokens name no session; all tokens of one sign-in have its second. */
 function signInOf({ sub, auth_time }: { readonly sub: string; readonly auth_time: number }): string {
   return hashSecret(`${sub}:${auth_time}`)
+}
+
+/** `custom` is a token that we made for a sign-in of our own. */
+function methodOf(provider = ''): SignInMethod {
+  if (provider === 'password' || provider === 'custom') return provider
+  const [, name] = /^(?:oidc\.)?([a-z0-9.-]{1,60})$/.exec(provider) ?? []
+  if (name) return `oidc:${name}`
+  return 'other'
 }
 
 function makeReader({

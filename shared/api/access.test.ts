@@ -91,7 +91,9 @@ const rows: readonly Row[] = [
   ['POST /v1/device/decision', 'oad', { userCode: 'BCDF-GHJK', approve: true }, 404],
 ]
 /** A person may always call these, whatever their roles. */
-const ofPeople = ['GET /v1/accounts']
+const ofPeople = ['GET /v1/accounts', 'GET /v1/sign-ins', 'DELETE /v1/sign-ins']
+/** The same; nothing has this id. */
+const ofOne = ['DELETE /v1/sign-ins/{signIn}']
 /** The same; these need an invitation, and say that there is none. */
 const withInvitation = ['POST /v1/invitations/read', 'POST /v1/invitations/accept']
 /** For operators in person; others are told so. */
@@ -212,6 +214,7 @@ async function makeWorld() {
       '{invitation}': invitation.id,
       '{mail}': '2026-01-01T00-00-00.000Z-01234567',
       '{userCode}': 'BCDF-GHJK',
+      '{signIn}': '0'.repeat(64),
     },
     viewer,
     tokens: {
@@ -269,6 +272,7 @@ describe('access: every route by everybody', () => {
       const known = [
         ...rows.map(([route]) => route),
         ...ofPeople,
+        ...ofOne,
         ...withInvitation,
         ...ofOperators,
         ...withoutCaller,
@@ -355,6 +359,19 @@ describe('access: every route by everybody', () => {
       for (const [who, token] of Object.entries(w.tokens)) {
         const { status } = await ask(w, [route, ''], { token })
         expect([who, status]).toEqual([who, everybody.includes(who) ? 200 : 403])
+      }
+      expect(await ask(w, [route, ''], {})).toMatchObject({ status: 401 })
+    }),
+  )
+
+  test.each(ofOne)('%s: every person, and no key', (route) =>
+    inWorld(async (w) => {
+      for (const [who, token] of Object.entries(w.tokens)) {
+        const asked = await ask(w, [route, ''], { token })
+        expect([who, asked]).toEqual([
+          who,
+          everybody.includes(who) ? { status: 404, code: 'PT-0002' } : { status: 403, code: 'PT-1107' },
+        ])
       }
       expect(await ask(w, [route, ''], {})).toMatchObject({ status: 401 })
     }),

@@ -28,6 +28,7 @@ import { memberRoutes } from './routes/members.ts'
 import { relayRoutes } from './routes/relays.ts'
 import { nameRoutesOf, portRoutesOf } from './routes/reservations.ts'
 import { serviceRoutes } from './routes/service.ts'
+import { signInListRoutes } from './routes/sign-ins.ts'
 import { tunnelRoutes } from './routes/tunnels.ts'
 import { waitListRoutes } from './routes/wait-list.ts'
 
@@ -68,6 +69,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     deviceRoutes(deps),
     relayRoutes(deps),
     memberRoutes(deps),
+    signInListRoutes(deps),
     waitListRoutes(deps),
     feedbackRoutes(deps),
     invitationRoutes(deps),

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
 import * as accounts from './schemas/accounts.ts'
 import * as mails from './schemas/mails.ts'
+import * as signIns from './schemas/sign-ins.ts'
 import * as team from './schemas/team.ts'
 
 export function teamCalls(options: ClientOptions) {
@@ -34,6 +35,14 @@ export function teamCalls(options: ClientOptions) {
         { method: 'DELETE', path: `/v1/invitations/${encodeURIComponent(invitation)}`, answer: nothing },
         o,
       ),
+    /** Where the person is signed in. */
+    signIns: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: '/v1/sign-ins', answer: signIns.signInsSchema }, o),
+    endSignIn: (id: string, o?: CallOptions) =>
+      call(options, { method: 'DELETE', path: `/v1/sign-ins/${encodeURIComponent(id)}`, answer: nothing }, o),
+    /** All but the one that asks. */
+    endOtherSignIns: (o?: CallOptions) =>
+      call(options, { method: 'DELETE', path: '/v1/sign-ins', answer: signIns.signInsEndedSchema }, o),
     /** For operators: mails of a server that has no mail server. */
     keptMails: (o?: CallOptions) =>
       call(options, { method: 'GET', path: '/v1/mails', answer: mails.keptMailsSchema }, o),

@@ -81,14 +81,18 @@ async function findCall(
   access: Exclude<Declared['access'], { readonly public: string }>,
 ): Promise<{ readonly call: AnyCall; readonly subject?: string }> {
   const bearer = bearerOf(c.req.header('authorization'))
+  const userAgent = c.req.header('user-agent')
   if ('relay' in access) return { call: { relay: await control.relayIdentity.verify(bearer) } }
   if ('signedIn' in access) {
     if (bearer.startsWith('pts_')) throw fail('auth.person')
-    const signedIn = await principals.signIn(bearer, addressOf(c))
+    const signedIn = await principals.signIn(bearer, { from: addressOf(c), userAgent })
     return { call: { signedIn }, subject: signedIn.person.id }
   }
-  const found = await principals.authenticate(bearer, addressOf(c), accountNamed(c))
-  const caller = { ...found, userAgent: c.req.header('user-agent') }
+  const found = await principals.authenticate(bearer, addressOf(c), {
+    account: accountNamed(c),
+    userAgent,
+  })
+  const caller = { ...found, userAgent }
   requirePermission(caller, access.permission)
   if (access.by === 'person') requirePerson(caller)
   return { call: { caller, control: controlOf(control, caller.account) }, subject: caller.actor }

@@ -22,6 +22,7 @@ export type AuditAction =
   | 'auth.failed'
   | 'auth.locked'
   | 'auth.token_reused'
+  | 'auth.session_ended'
   | 'auth.signed_out_everywhere'
   | 'auth.reset_requested'
   | 'auth.password_reset'

@@ -2,6 +2,7 @@
 import type { Permission, Role, Scope } from '../api/schemas/access.ts'
 import { fail } from '../base/errors.ts'
 import type { PlanLimits } from './plans.ts'
+import type { SignInState } from './sign-ins/sign-ins.ts'
 
 export type Person = {
   readonly id: string
@@ -9,6 +10,8 @@ export type Person = {
   readonly emailVerified: boolean
   /** When the caller signed in; undefined without a token, as for the first account's owner. */
   readonly authTimeMs?: number
+  /** Undefined without a token, and for tokens of releases up to 0.1. */
+  readonly signIn?: SignInState | undefined
 }
 
 export type Caller = {

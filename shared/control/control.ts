@@ -5,6 +5,7 @@ import { RelaySecrets } from './certificates/relay-secrets.ts'
 import { ClaimLanes } from './claim-lane.ts'
 import { Flags } from './flags.ts'
 import { FreeEndpoints } from './free-endpoints.ts'
+import { kick } from './jobs/kick.ts'
 import { OffLinks } from './mail/off-links.ts'
 import type { PlanName } from './plans.ts'
 import type { Platform, Store } from './platform.ts'
@@ -12,6 +13,7 @@ import { ProxyNetworks } from './proxy-networks.ts'
 import { Cells } from './recent-cells.ts'
 import type { Registration } from './registration.ts'
 import { type AccountStore, scopedStore } from './scoped-store.ts'
+import { SignIns } from './sign-ins/sign-ins.ts'
 import { Signer } from './tickets.ts'
 
 export type Settings = {
@@ -52,6 +54,7 @@ export type Control = Platform & {
   readonly proxyNetworks: ProxyNetworks
   readonly flags: Flags
   readonly offLinks: OffLinks
+  readonly signIns: SignIns
 }
 
 /** What an account's calls get: everything, but only that account's part of the store. */
@@ -78,7 +81,7 @@ export function makeControl(
     readonly settings: Settings
   },
 ): Control {
-  const { store, vault } = platform
+  const { store, vault, bus, identity } = platform
   const signer = new Signer({ store, vault, clock, issuer: settings.issuer })
   return {
     ...platform,
@@ -94,5 +97,6 @@ export function makeControl(
     proxyNetworks: new ProxyNetworks({ store, clock }),
     flags: new Flags({ store, clock, log }),
     offLinks: new OffLinks({ store, vault }),
+    signIns: new SignIns({ store, clock, log, identity, kick: (ids) => kick({ bus, log }, ids) }),
   }
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
 import { endedSignIns } from './documents.ts'
 import type { Store, Write } from './platform.ts'
+import { signIns } from './sign-ins/sign-in-documents.ts'
 
 export const signInReadMs = 30_000
 /** Sign-ins that used this process lately. A forgotten one costs one read. */
@@ -39,14 +40,15 @@ export class EndedSignIns {
   }
 
   /**
-   * The write that tells other processes, kept as long as its tokens may live. Once it has committed, call `note` here.
+   * The writes that tell other processes, kept as long as its tokens may live, and take its record away. Once they have
+   * committed, call `note` here.
    */
-  write(signIn: string, lastsMs: number): Write {
-    return {
-      op: 'set',
-      ref: endedSignIns.ref(signIn),
-      data: { ttl: new Date(this.#clock.now() + lastsMs) },
-    }
+  writes(signIn: string, lastsMs: number): readonly Write[] {
+    const ttl = new Date(this.#clock.now() + lastsMs)
+    return [
+      { op: 'set', ref: endedSignIns.ref(signIn), data: { ttl } },
+      { op: 'delete', ref: signIns.ref(signIn) },
+    ]
   }
 
   note(signIn: string): void {

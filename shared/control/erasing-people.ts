@@ -11,6 +11,8 @@ import type { RunningJob } from './jobs/jobs.ts'
 import { addressRef } from './mail/addresses.ts'
 import type { Doc, Forgotten, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
+import { signInsMax } from './sign-ins/beginning.ts'
+import { signInPlaces } from './sign-ins/sign-in-documents.ts'
 import { erasedIdentity } from './tombstones.ts'
 import { waitingRef } from './wait-list.ts'
 
@@ -41,18 +43,29 @@ export async function eraseMembers(control: Control, job: RunningJob): Promise<v
 
 /** Sign-in first: while it fails, the ways that lead there are still known. */
 async function erasePerson(
-  { identity, clock }: Control,
+  { identity, clock, store }: Control,
   job: RunningJob,
   { person, rest }: { readonly person: Forgotten; readonly rest: Doc },
 ): Promise<void> {
   await identity.forget(person)
+  await eraseSignIns(store, person.id)
   const nowMs = clock.now()
   await job.advance(rest, async (tx) => {
     tx.delete(users.ref(person.id))
     tx.delete(waitingRef(person.email))
     tx.delete(addressRef(person.email))
+    tx.delete(signInPlaces.ref(person.id))
     for (const subject of person.subjects) tx.set(identities.ref(subject), erasedIdentity(nowMs))
   })
+}
+
+/** They let nobody in any more: the person is disabled. */
+async function eraseSignIns(store: Control['store'], user: string): Promise<void> {
+  for (;;) {
+    const { items } = await store.query(queries.signInsOfUser, { where: { user }, limit: signInsMax })
+    if (items.length === 0) return
+    await store.batch(items.map(({ ref }) => ({ op: 'delete', ref })))
+  }
 }
 
 async function eraseMember(

@@ -6,6 +6,7 @@ import type { PortTunnelerError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import type { Certificates } from './certificates/role.ts'
 import type { Evidence, Inquiry } from './domains/evidence.ts'
+import type { SignInMethod } from './sign-ins/sign-in-documents.ts'
 
 // --- Store -------------------------------------------------------------------------------------------------------
 
@@ -158,12 +159,24 @@ export type IdentityClaims = {
   readonly emailVerified: boolean
   /** When the person last signed in, ms; compared with `users.validSince`. */
   readonly authTimeMs: number
+  /**
+   * Names the sign-in that the token is of, the same in all its tokens, `[0-9a-f]{64}`. Undefined in tokens of earlier
+   * releases.
+   */
+  readonly signIn?: string | undefined
+  /** How the person signed in; undefined: the token does not say. */
+  readonly method?: SignInMethod | undefined
 }
 
 export interface Identity {
   readonly kind: 'local' | 'firebase'
   /** @throws auth.invalid for anything that is not a valid, unexpired token of this issuer */
   verify(token: string): Promise<IdentityClaims>
+  /**
+   * Ends these sign-ins: at once here, within 30 s in other processes. Their records go too. Ending one again does
+   * nothing.
+   */
+  endSignIns(ids: readonly string[]): Promise<void>
   /**
    * Deletes what sign-in stores about a person, also at an outside service. Repeating it changes nothing.
    * @throws cloud.unavailable when the outside service failed to do it

@@ -23,6 +23,7 @@ import {
 } from './documents.ts'
 import { limitsOf } from './plans.ts'
 import type { IdentityClaims, Ref } from './platform.ts'
+import type { Source } from './sign-ins/beginning.ts'
 
 const peopleCacheMs = 30_000
 const peopleMax = 10_000
@@ -50,16 +51,22 @@ export class Principals {
 
   /**
    * @param account the account that the request names; '' = none
+   * @param userAgent what the calling program says it is
    * @throws auth.invalid, auth.unverified, auth.disabled, account.choose, account.suspended, account.closed,
    * api.not_found for an account that is not the caller's
    */
-  async authenticate(bearer: string, from: string, account = ''): Promise<Caller> {
+  async authenticate(
+    bearer: string,
+    from: string,
+    { account = '', userAgent }: { readonly account?: string; readonly userAgent?: string | undefined } = {},
+  ): Promise<Caller> {
+    const source = { from, userAgent }
     if (bearer.startsWith('pts_')) return this.#byKey(bearer, { from, account })
-    let { person, members: of } = await this.signIn(bearer, from)
+    let { person, members: of } = await this.signIn(bearer, source)
     const isUnknown = account !== '' && !of.some((member) => member.account === account)
     // They may have joined it a moment ago, through another process.
     if (isUnknown && this.#dropOlder(person.id, joinedMs))
-      ({ person, members: of } = await this.signIn(bearer, from))
+      ({ person, members: of } = await this.signIn(bearer, source))
     if (of.length === 0 && account === '')
       throw fail(this.#control.settings.registration === 'beta' ? 'auth.invite' : 'auth.closed')
     const member = chooseMember(of, account)
@@ -68,16 +75,17 @@ export class Principals {
   }
 
   /** The person of a token. @throws auth.invalid for a key, auth.unverified, auth.disabled, auth.invite */
-  async signIn(token: string, from = ''): Promise<SignedIn> {
+  async signIn(token: string, source: Source): Promise<SignedIn> {
     const claims = await this.#proven(token)
     const known = await this.#person(claims)
     const { id } = known
     const { status, validSince, email, emailVerified } = known.user
     if (status === 'disabled') throw fail('auth.disabled')
     if (claims.authTimeMs < validSince && !(await this.#countsAgain(id, claims))) throw fail('auth.invalid')
-    if (this.#control.identity.kind !== 'local') await this.#recordSignIn(known, claims, from)
+    if (this.#control.identity.kind !== 'local') await this.#recordSignIn(known, claims, source.from)
+    const signIn = await this.#control.signIns.of(claims, id, source)
     const { authTimeMs } = claims
-    return { person: { id, email, emailVerified, authTimeMs }, members: known.members }
+    return { person: { id, email, emailVerified, authTimeMs, signIn }, members: known.members }
   }
 
   /**
@@ -85,11 +93,11 @@ export class Principals {
    * place.
    * @throws as signIn, and invite.invalid, auth.closed
    */
-  async join(token: string, { invite, from }: { invite: string; from: string }): Promise<SignedIn> {
+  async join(token: string, { invite, source }: { invite: string; source: Source }): Promise<SignedIn> {
     const claims = await this.#proven(token)
     await ensureAccount(this.#control, claims, { invite })
     this.#people.delete(claims.subject)
-    return this.signIn(token, from)
+    return this.signIn(token, source)
   }
 
   /** Their memberships have changed: what this process knew of them is read again. */

@@ -7,6 +7,7 @@ import { feedback } from './feedback.ts'
 import { invites } from './invites.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
+import { signIns } from './sign-ins/sign-in-documents.ts'
 import { invitations } from './team/invitation-documents.ts'
 import * as usage from './usage-documents.ts'
 import { waitList } from './wait-list.ts'
@@ -15,6 +16,7 @@ export const queries = {
   /** One address may have several users: one for each way of signing in, and from earlier releases and migrations. */
   usersByEmail: declareQuery('usersByEmail', documents.users, { equals: ['email'], order: 'validSince' }),
   identitiesByUser: declareQuery('identitiesByUser', documents.identities, { equals: [], order: 'user' }),
+  signInsOfUser: declareQuery('signInsOfUser', signIns, { equals: ['user'], order: 'usedAt' }),
   accountsByStatus: declareQuery('accountsByStatus', documents.accounts, {
     equals: ['status'],
     order: 'createdAt',

@@ -93,6 +93,22 @@ export function describeIdentity(name: string, make: () => Promise<IdentityUnder
       for (const each of [identity, elsewhere]) expect(await each.verify(other)).toMatchObject({ email: ada })
     })
 
+    check('a token names its sign-in, which can be ended by that name', async (under) => {
+      const { identity, elsewhere, advance } = under
+      const token = await under.signUp(ada)
+      const { signIn: id = '' } = await identity.verify(token)
+      expect(id).toMatch(/^[0-9a-f]{64}$/)
+      advance(1_000)
+      const other = await under.signIn(ada)
+      expect((await identity.verify(other)).signIn).not.toBe(id)
+      await elsewhere.verify(token)
+      await identity.endSignIns([id, id])
+      await expectFailure(identity.verify(token), 'auth.invalid')
+      advance(signInReadMs)
+      await expectFailure(elsewhere.verify(token), 'auth.invalid')
+      expect(await identity.verify(other)).toMatchObject({ email: ada })
+    })
+
     check('an expired token is refused', async ({ identity, signUp, expire }) => {
       const token = await signUp(ada)
       await expire()

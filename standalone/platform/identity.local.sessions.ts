@@ -7,15 +7,19 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
+import type { SignInWrite } from '@porttunneler/shared/control/audit/sign-ins'
 import type { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { Snapshot, Store, Write } from '@porttunneler/shared/control/platform'
+import {
+  crowdedOut,
+  lookToBegin,
+  type Source,
+  signInIdleMs,
+  signInMsMax,
+} from '@porttunneler/shared/control/sign-ins/beginning'
+import type { SignInMethod } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
 import { isStillOn } from '@porttunneler/shared/control/stored-times'
 import { refreshTokens, type SessionDoc } from './identity.local.documents.ts'
-
-/** A device not used for this long has to sign in again. */
-export const sessionIdleMs = 30 * 86_400_000
-/** However active, a session ends then, and the person has to sign in again. */
-export const sessionMsMax = 180 * 86_400_000
 
 const tokenShape = /^ptr_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{43})$/
 
@@ -24,11 +28,17 @@ const endedMs = 60 * 60_000
 
 export type Session = { readonly user: string; readonly authTime: number }
 
-/** How a person proved themselves: by `password`, or at another service, as `oidc:google`. */
-export type SignInMethod = 'password' | `oidc:${string}`
-
 /** `name` is the first half of its refresh tokens; `id`, its hash, is in access tokens. */
 export type SessionName = { readonly name: string; readonly id: string }
+
+/** How a session begins. */
+type Start = {
+  readonly method: SignInMethod
+  readonly source: Source
+  /** The person is known to be there. */
+  readonly isExpected: boolean
+  readonly told: readonly SignInWrite[]
+}
 
 /** What to write when a session ends because its token was shown twice. */
 type OnReuse = (user: string) => Promise<readonly Write[]>
@@ -46,12 +56,13 @@ export class Sessions {
     this.#ended = ended
   }
 
-  /** Commits together with `also`. @returns the first refresh token */
+  /** Commits together with the audit entries `told`. @returns the first refresh token, and the jobs to kick */
   async start(
-    { user, authTime, method }: Session & { readonly method: SignInMethod },
+    { user, authTime }: Session,
     { name, id }: SessionName,
-    also: readonly Write[] = [],
-  ): Promise<string> {
+    { method, source, isExpected, told }: Start,
+  ): Promise<{ readonly refreshToken: string; readonly jobs: readonly string[] }> {
+    await this.endAll(await crowdedOut(this.#store, user))
     const secret = freshHalf()
     const now = this.#clock.now()
     const session: SessionDoc = {
@@ -61,10 +72,16 @@ export class Sessions {
       createdAt: now,
       usedAt: now,
       method,
-      ttl: new Date(now + sessionIdleMs),
+      ttl: new Date(now + signInIdleMs),
     }
-    await this.#store.batch([{ op: 'create', ref: refreshTokens.ref(id), data: session }, ...also])
-    return `ptr_${name}${secret}`
+    const begun = { id, user, method, authTime, source, isExpected }
+    const jobs = await this.#store.transact(async (tx) => {
+      const begin = await lookToBegin(tx, begun, now)
+      tx.create(refreshTokens.ref(id), session)
+      for (const { ref, data } of told) tx.create(ref, data)
+      return begin().jobs
+    })
+    return { refreshToken: `ptr_${name}${secret}`, jobs }
   }
 
   /** The session of an unused token. @throws auth.invalid; auth.reused, which also ends the session */
@@ -72,7 +89,7 @@ export class Sessions {
     const { name, secret, ref } = parse(token)
     const found = await this.#store.get(ref)
     // One that a clock began that was ahead, and that was not used since, would last as much longer.
-    const span = { nowMs: this.#clock.now(), lastsMs: sessionIdleMs }
+    const span = { nowMs: this.#clock.now(), lastsMs: signInIdleMs }
     if (!found || !isStillOn(found.data.ttl.getTime(), span)) throw fail('auth.invalid')
     if (found.data.current !== hashSecret(secret)) return this.#endReused(found, reused)
     return { user: found.data.user, authTime: found.data.authTime, name, id: ref.id, found }
@@ -86,7 +103,7 @@ export class Sessions {
     const next = freshHalf()
     // A fast clock may have begun it; then it counts from that earlier time.
     const createdAt = Math.min(found.data.createdAt, now)
-    const ttl = new Date(Math.min(now + sessionIdleMs, createdAt + sessionMsMax))
+    const ttl = new Date(Math.min(now + signInIdleMs, createdAt + signInMsMax))
     try {
       await this.#store.update(found.ref, { current: hashSecret(next), createdAt, usedAt: now, ttl }, found)
       return `ptr_${name}${next}`
@@ -106,18 +123,24 @@ export class Sessions {
   /** Its access tokens end with it. @returns whose it was */
   async endById(id: string): Promise<Session | undefined> {
     const found = await this.#store.get(refreshTokens.ref(id))
-    if (found) await this.#end(found)
+    if (found) await this.#end(id)
     return found?.data
   }
 
+  /** Ends these, whether or not they have a refresh token. */
+  async endAll(ids: readonly string[]): Promise<void> {
+    for (const id of ids) await this.#end(id)
+  }
+
   async #endReused(found: Snapshot<SessionDoc>, reused: OnReuse): Promise<never> {
-    await this.#end(found, await reused(found.data.user))
+    await this.#end(found.ref.id, await reused(found.data.user))
     throw fail('auth.reused')
   }
 
-  async #end({ ref }: Snapshot<SessionDoc>, also: readonly Write[] = []): Promise<void> {
-    await this.#store.batch([{ op: 'delete', ref }, this.#ended.write(ref.id, endedMs), ...also])
-    this.#ended.note(ref.id)
+  async #end(id: string, also: readonly Write[] = []): Promise<void> {
+    const ref = refreshTokens.ref(id)
+    await this.#store.batch([{ op: 'delete', ref }, ...this.#ended.writes(id, endedMs), ...also])
+    this.#ended.note(id)
   }
 }
 

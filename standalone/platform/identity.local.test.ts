@@ -1,12 +1,12 @@
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { users } from '@porttunneler/shared/control/documents'
+import { signInIdleMs, signInMsMax } from '@porttunneler/shared/control/sign-ins/beginning'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { describe, expect, test, vi } from 'vitest'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
 import { passwords } from './identity.local.documents.ts'
 import { keyTimes } from './identity.local.keys.ts'
-import { sessionIdleMs, sessionMsMax } from './identity.local.sessions.ts'
 import { accessTokenMs, localIdentity } from './identity.local.ts'
 
 const ada = { email: 'ada@example.com', password: 'correct horse battery' }
@@ -135,12 +135,12 @@ describe('refresh tokens', () => {
     const { identity, clock, tokens } = await withAda()
     const idle = await identity.login(ada, home)
     let { refreshToken } = tokens
-    for (let passed = 0; passed + sessionIdleMs - 1 < sessionMsMax; passed += sessionIdleMs - 1) {
-      clock.advance(sessionIdleMs - 1)
+    for (let passed = 0; passed + signInIdleMs - 1 < signInMsMax; passed += signInIdleMs - 1) {
+      clock.advance(signInIdleMs - 1)
       refreshToken = (await identity.refresh(refreshToken)).refreshToken
     }
     await expectFailure(identity.refresh(idle.tokens.refreshToken), 'auth.invalid')
-    clock.advance(sessionIdleMs - 1)
+    clock.advance(signInIdleMs - 1)
     await expectFailure(identity.refresh(refreshToken), 'auth.invalid')
   })
 

@@ -8,24 +8,22 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import type { AuditAction } from '@porttunneler/shared/control/audit'
-import {
-  recordFailedPassword,
-  type SignInWrite,
-  signInWrites,
-} from '@porttunneler/shared/control/audit/sign-ins'
+import { type SignInWrite, signInWrites } from '@porttunneler/shared/control/audit/sign-ins'
 import { type UserDoc, users } from '@porttunneler/shared/control/documents'
 import { listKeysOf } from '@porttunneler/shared/control/earlier-keys'
 import { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
 import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
-import type { Doc, IdentityClaims, Ref, Store } from '@porttunneler/shared/control/platform'
+import type { Doc, IdentityClaims, Store } from '@porttunneler/shared/control/platform'
+import type { SignInMethod } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
 import { Devices } from './identity.local.devices.ts'
-import { emailRef, type PasswordDoc, passwords } from './identity.local.documents.ts'
+import { emailRef, passwords } from './identity.local.documents.ts'
 import { endAll, replacePassword } from './identity.local.endings.ts'
-import { type Attempt, Guard } from './identity.local.guard.ts'
+import { Guard } from './identity.local.guard.ts'
 import { AccessKeys, type PublicKeys } from './identity.local.keys.ts'
-import { type Place, placeOf } from './identity.local.line.ts'
+import { placeOf } from './identity.local.line.ts'
 import { Passwords } from './identity.local.passwords.ts'
+import { Prover } from './identity.local.prover.ts'
 import { Registrations, userWrites } from './identity.local.registrations.ts'
 import { Resets } from './identity.local.resets.ts'
 import {
@@ -33,7 +31,6 @@ import {
   type Session,
   type SessionName,
   Sessions,
-  type SignInMethod,
 } from './identity.local.sessions.ts'
 import type {
   Credentials,
@@ -70,6 +67,7 @@ class LocalSignIn implements LocalIdentity {
   readonly #resets: Resets
   readonly #registrations: Registrations
   readonly #devices: Devices
+  readonly #prover: Prover
   readonly #ended: EndedSignIns
   readonly #kick: LocalIdentityOptions['kick']
 
@@ -84,6 +82,7 @@ class LocalSignIn implements LocalIdentity {
     this.#passwords = new Passwords(clock, passwordCost)
     this.#sessions = new Sessions(store, clock, this.#ended)
     this.#guard = new Guard(store, clock)
+    this.#prover = new Prover({ store, clock, guard: this.#guard, passwords: this.#passwords })
     this.#resets = new Resets({ ...options, guard: this.#guard })
     this.#registrations = new Registrations({ ...options, guard: this.#guard })
     this.jobs = [this.#resets.jobs, this.#registrations.jobs]
@@ -99,7 +98,12 @@ class LocalSignIn implements LocalIdentity {
     const { sub, email, email_verified, auth_time, sid } = await this.#keys.claims(token)
     const authTimeMs = Math.round(auth_time * 1000)
     await this.#ended.check(sid, { person: sub, authTimeMs })
-    return { subject: `local:${sub}`, email, emailVerified: email_verified, authTimeMs }
+    const subject = `local:${sub}`
+    return { subject, email, emailVerified: email_verified, authTimeMs, signIn: sid, method: 'password' }
+  }
+
+  endSignIns(ids: readonly string[]): Promise<void> {
+    return this.#sessions.endAll(ids)
   }
 
   async forget({ id, email }: { readonly id: string; readonly email: string }): Promise<void> {
@@ -147,7 +151,7 @@ class LocalSignIn implements LocalIdentity {
     const validSince = (await this.#store.get(users.ref(user ?? 'nobody')))?.data.validSince ?? 0
     const device = await this.#devices.find(caller.device, { user, validSince })
     const authTime = Math.max(this.#clock.now(), validSince)
-    await this.#prove({ ...given, user }, { ...caller, device })
+    await this.#prover.prove({ ...given, user }, { ...caller, device })
     if (!user) throw fail('auth.credentials')
     return this.#signIn({ user, authTime, method: 'password' }, { ...caller, device })
   }
@@ -181,7 +185,10 @@ class LocalSignIn implements LocalIdentity {
     requireStrong(given.next, email)
     const { endKeys = false } = given
     const device = await this.#devices.find(caller.device, { user, validSince })
-    const { generation } = await this.#prove({ email, password: given.current, user }, { ...caller, device })
+    const { generation } = await this.#prover.prove(
+      { email, password: given.current, user },
+      { ...caller, device },
+    )
     const told = await this.#tell('auth.password_changed', user, caller)
     const hash = await this.#passwords.hash(given.next, ['known', user])
     const now = this.#clock.now()
@@ -195,6 +202,7 @@ class LocalSignIn implements LocalIdentity {
     const signedIn = await this.#signIn(
       { user, authTime, method: 'password' },
       { ...caller, device: undefined },
+      true,
     )
     return { ...signedIn, keys: await this.#keysLeft(user, endKeys) }
   }
@@ -218,53 +226,6 @@ class LocalSignIn implements LocalIdentity {
     return this.#keys.jwks()
   }
 
-  /** @throws auth.credentials after the same work whether or not there is such a user */
-  async #prove(
-    { email, password, user }: Credentials & { readonly user: string | undefined },
-    caller: SignInSource,
-  ): Promise<PasswordDoc> {
-    const { from, userAgent, device } = caller
-    const attempt = await this.#guard.attempt({ email, from, device })
-    const ref = passwords.ref(user ?? 'nobody')
-    const stored = (await this.#store.get(ref))?.data
-    const isRight = await this.#verify(password, stored?.hash, { attempt, place: placeOf(caller) })
-    if (!stored || !isRight) {
-      const parts = { store: this.#store, clock: this.#clock }
-      await recordFailedPassword(parts, { user, from, userAgent, hasLocked: attempt.hasLocked })
-      throw fail('auth.credentials')
-    }
-    await attempt.forgive()
-    if (this.#passwords.isOutdated(stored.hash)) await this.#hashAnew(password, { ref, stored, caller })
-    return stored
-  }
-
-  /** If the line is full, this waits for the next sign-in: this one is right anyway. */
-  async #hashAnew(
-    password: string,
-    { ref, stored, caller }: { ref: Ref<PasswordDoc>; stored: PasswordDoc; caller: SignInSource },
-  ): Promise<void> {
-    try {
-      const hash = await this.#passwords.hash(password, placeOf(caller))
-      await this.#store.change(ref, (now) => (now?.hash === stored.hash ? { ...now, hash } : 'keep'))
-    } catch (error) {
-      if (!isFailure(error, 'auth.busy')) throw error
-    }
-  }
-
-  /** Being told to come back is not a guess. */
-  async #verify(
-    password: string,
-    stored: string | undefined,
-    { attempt, place }: { readonly attempt: Attempt; readonly place: Place },
-  ): Promise<boolean> {
-    try {
-      return await this.#passwords.verify(password, stored, place)
-    } catch (error) {
-      await attempt.giveBack()
-      throw error
-    }
-  }
-
   /** For somebody who has proven themselves elsewhere. */
   async #enter({ user, method }: { user: string; method: SignInMethod }, caller: SignInSource) {
     const { validSince } = await this.#activeUser(user)
@@ -273,18 +234,27 @@ class LocalSignIn implements LocalIdentity {
     return this.#signIn({ user, authTime, method }, { ...caller, device })
   }
 
-  /** @param caller with the device's id, if it is a known one */
+  /**
+   * @param caller with the device's id, if it is a known one
+   * @param isExpected the place is no news
+   */
   async #signIn(
     session: Session & { readonly method: SignInMethod },
     caller: SignInSource,
+    isExpected = caller.device !== undefined,
   ): Promise<SignedIn> {
     const { method, user } = session
     const details = method === 'password' ? {} : { method }
     const told = await this.#tell('auth.signed_in', user, { ...caller, details })
     const name = newSessionName()
-    const { tokens, validSince } = await this.#tokens({ ...session, ...name }, () =>
-      this.#sessions.start(session, name, told),
-    )
+    const start = { method, source: caller, isExpected, told }
+    const asked: string[] = []
+    const { tokens, validSince } = await this.#tokens({ ...session, ...name }, async () => {
+      const { refreshToken, jobs } = await this.#sessions.start(session, name, start)
+      asked.push(...jobs)
+      return refreshToken
+    })
+    await this.#kick(asked)
     return caller.device ? { tokens } : { tokens, device: await this.#devices.make(session.user, validSince) }
   }
 

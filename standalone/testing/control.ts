@@ -20,6 +20,7 @@ import { syncRelay } from '@porttunneler/shared/control/relays'
 import { signIn } from '@porttunneler/shared/testing/callers'
 import { noInquiries } from '@porttunneler/shared/testing/zones'
 import { openLocalBus } from '../platform/bus.local.ts'
+import { localIdentity } from '../platform/identity.local.ts'
 import { openSqliteStore } from '../platform/store.sqlite.ts'
 import { makeLocalIdentity } from './local-identity.ts'
 
@@ -76,7 +77,8 @@ export function makeTestControl({
     dns,
     askNetworks,
   }
-  const control = makeControl(platform, { clock, random: Math.random, log, settings })
+  const parts = { clock, random: Math.random, log, settings }
+  const control = makeControl(platform, parts)
   const claims = { relay: newId('rel', clock.now()), cell: testCell.id }
   const sync = (changes: Partial<SyncRequest> = {}) =>
     syncRelay(control, claims, { ...quietSync, ...changes })
@@ -87,6 +89,11 @@ export function makeTestControl({
     relayIdentity,
     mails,
     principals: new Principals(control),
+    /** The same over the same store, as another process has it. */
+    elsewhere() {
+      const another = makeControl({ ...platform, identity: localIdentity(options) }, parts)
+      return { control: another, principals: new Principals(another) }
+    },
     sync,
     async openCell(changes: Partial<CellSettings> = {}) {
       await ensureCell(control, { ...testCell, ...changes })

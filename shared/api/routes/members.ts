@@ -111,7 +111,8 @@ export function memberRoutes({ control: whole, principals, addressOf }: ApiDeps)
     )
     .add(routes.create, async (c) => {
       const bearer = bearerOf(c.req.header('authorization'))
-      const asked = { invite: c.req.valid('json').code, from: addressOf(c) }
+      const source = { from: addressOf(c), userAgent: c.req.header('user-agent') }
+      const asked = { invite: c.req.valid('json').code, source }
       const { members } = await principals.join(bearer, asked)
       return c.json({ items: await describeAccounts(whole, members) }, 201)
     })

@@ -168,10 +168,10 @@ export const accountCodes = {
     exit: 3,
     retry: 'never',
     owner: 'user',
-    title: 'Sign in again first',
+    title: 'Confirm that it is you',
     cause:
-      'What you asked for shows or changes what only you may, and you signed in more than half an hour ago.',
-    cure: 'Sign out, sign in again, and repeat it.',
+      'What you asked for shows or changes what only you may, and you last showed more than 15 minutes ago who you are.',
+    cure: 'The console asks for your password or another proof, and goes on. Programs sign in again, or send the proof to POST /v1/auth/confirm.',
   },
   'auth.scope': {
     code: 'PT-1101',

@@ -11,6 +11,7 @@ const noticeSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('key'), user: z.string(), name: z.string(), from: z.string() }),
   z.object({ event: z.literal('password'), user: z.string(), from: z.string() }),
   z.object({ event: z.enum(['linked', 'unlinked']), user: z.string(), name: z.string(), from: z.string() }),
+  z.object({ event: z.literal('place'), user: z.string(), from: z.string(), device: z.string() }),
 ])
 type Notice = z.infer<typeof noticeSchema>
 
@@ -52,6 +53,10 @@ function letterOf(
   const { from } = notice
   if (notice.event === 'password')
     return { to, template: 'password-changed', data: { when, from, link: `${consoleUrl}/forgot-password` } }
+  if (notice.event === 'place') {
+    const data = { when, from, device: notice.device, link: `${consoleUrl}/account` }
+    return { to, template: 'sign-in-new', data }
+  }
   if (notice.event !== 'key')
     return {
       to,

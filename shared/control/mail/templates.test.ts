@@ -21,6 +21,12 @@ const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>[
   'wait-list-proof': { link },
   'wait-list-invite': { link, day: '2026-01-31' },
   'password-changed': { when: '2026-01-31 12:00 UTC', from: '192.0.2.1', link: forgotten },
+  'sign-in-new': {
+    when: '2026-01-31 12:00 UTC',
+    from: '192.0.2.1',
+    device: 'Firefox on Windows',
+    link: 'https://tunnel.example.com/account',
+  },
   'key-created': { when: '2026-01-31 12:00 UTC', from: '', name: 'ptun on laptop', link },
   'sign-in-linked': { when: '2026-01-31 12:00 UTC', from: '192.0.2.1', name: 'Google', link },
   'sign-in-removed': { when: '2026-01-31 12:00 UTC', from: '192.0.2.1', name: 'Google', link },

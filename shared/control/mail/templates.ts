@@ -129,6 +129,20 @@ export const templates = {
       ],
     }),
   ),
+  'sign-in-new': declare(
+    'essential',
+    doneSchema.extend({ device: z.string() }),
+    ({ when, from, device, link }): Content => ({
+      subject: 'New sign-in to PortTunneler',
+      because: 'somebody signed in with this address from a new place',
+      parts: [
+        `Somebody signed in with this address at ${when}: ${asName(device)}, from the network address ` +
+          `${placeOf(from)}. Nobody has signed in from this device or this network in the last 90 days.`,
+        'If it was you, there is nothing to do.',
+        { says: 'If it was not you, end that session here, then change your password', link },
+      ],
+    }),
+  ),
   'key-created': declare(
     'essential',
     doneSchema.extend({ name: z.string() }),

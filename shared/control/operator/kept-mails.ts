@@ -7,10 +7,10 @@ import type { Person } from '../caller.ts'
 import type { Control } from '../control.ts'
 import { operators } from '../documents.ts'
 import type { KeptMail, KeptMails } from '../platform.ts'
+import { requireFresh } from '../sign-ins/fresh.ts'
 import { recordAct } from './act.ts'
 
 const listMax = 100
-const freshMs = 30 * 60_000
 
 /** Whether the person may act as an operator. */
 export async function isOperator(
@@ -28,7 +28,7 @@ export async function listKeptMails(control: Control, person: Person): Promise<r
 /** @throws auth.scope, auth.stale, api.not_found */
 export async function readKeptMail(control: Control, person: Person, id: string) {
   const kept = await requireKept(control, person)
-  if (control.clock.now() - (person.authTimeMs ?? 0) > freshMs) throw fail('auth.stale')
+  await requireFresh(control, person)
   const found = await kept.read(id)
   if (!found) throw fail('api.not_found', 'There is no such mail, or it is no longer kept.')
   // Its address and words are nobody's business but the reader's.
