@@ -42,7 +42,9 @@ async function adasThings() {
   })
   const entry = log.items[0]?.ref.id ?? ''
   const { id: invitation } = await invite(t.control, t.owner, { email: 'bob@example.com', role: 'viewer' })
-  return { lease: first.lease, tunnel: first.lease.tunnel, key: page.items[0]?.id ?? '', entry, invitation }
+  const { signIn = '' } = await t.identity.verify(t.ada)
+  const ids = { tunnel: first.lease.tunnel, key: page.items[0]?.id ?? '', entry, invitation, signIn }
+  return { lease: first.lease, ...ids }
 }
 
 /** Everything that Ada sees, as text. */
@@ -53,6 +55,7 @@ async function adasView(): Promise<string> {
     '/v1/keys',
     '/v1/members',
     '/v1/invitations',
+    '/v1/sign-ins',
     '/v1/names',
     '/v1/ports',
     '/v1/domains',
@@ -68,7 +71,7 @@ const documentSchema = z.object({
 
 describe('api: one account and the ids of another', () => {
   test('every route that takes an id answers 404 to a stranger, and the owner loses nothing', async () => {
-    const { tunnel, key, entry, invitation } = await adasThings()
+    const { tunnel, key, entry, invitation, signIn } = await adasThings()
     const before = await adasView()
     const move = { account: (await t.principals.authenticate(t.eve, '')).account }
     const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
@@ -91,6 +94,7 @@ describe('api: one account and the ids of another', () => {
         .replace('{certificate}', certificate)
         .replace('{member}', t.owner.member)
         .replace('{invitation}', invitation)
+        .replace('{signIn}', signIn)
         .replace('{userCode}', 'BCDF-GHJK')
         .replace('{link}', `oidc.work:${'0'.repeat(64)}`)
       const change = path.includes('{member}') ? { role: 'viewer' } : { name: 'mine' }
