@@ -58,7 +58,8 @@ const routes = {
     path: '/v1/mails/{mail}',
     operationId: 'readKeptMail',
     summary: 'One of them; the audit log of the service has it',
-    description: 'For operators of the server who signed in, or confirmed that it is them, within the last 15 minutes.',
+    description:
+      'For operators of the server who signed in, or confirmed that it is them, within the last 15 minutes.',
     tags,
     access: { signedIn: 'person' },
     request: { params: keptMailParamsSchema },
