@@ -44,6 +44,11 @@ export function callerOf(seen: readonly string[], isTrusted: NetworkMatcher): st
   return caller
 }
 
+/** Whether it is one, and not a word such as `unknown`. @param address as `plainAddress` gives it */
+export function isAddress(address: string): boolean {
+  return isIP(address) !== 0
+}
+
 /** The unit that limits count by: an IPv4 address itself, or the /64 of an IPv6 one, since one caller has all of it. */
 export function sourceOf(address: string): string {
   const plain = plainAddress(address)

@@ -2,8 +2,7 @@
  * The beginning of a sign-in: its record, what is remembered of the place, and the mail about a new one. Local sign-in
  * calls it when it makes a session; at an outside service the first token shows the sign-in.
  */
-import { isIP } from 'node:net'
-import { plainAddress, sourceNetwork } from '../../base/addresses.ts'
+import { isAddress, plainAddress, sourceNetwork } from '../../base/addresses.ts'
 import { fail } from '../../base/errors.ts'
 import { endedSignIns } from '../documents.ts'
 import { lookToNotify } from '../mail/notices.ts'
@@ -80,7 +79,7 @@ export function usedFrom(
   nowMs: number,
 ): Pick<SignInDoc, 'usedAt' | 'from' | 'device' | 'ttl'> {
   const address = plainAddress(from)
-  const network = isIP(address) === 0 ? '' : sourceNetwork(address)
+  const network = isAddress(address) ? sourceNetwork(address) : ''
   const ttl = new Date(nowMs + signInIdleMs)
   return { usedAt: nowMs, from: network, device: deviceWords(userAgent), ttl }
 }

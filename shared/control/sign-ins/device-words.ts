@@ -1,6 +1,6 @@
 /**
- * The browser and the system that a User-Agent names, in words that a person recognises: "Firefox on Windows". It is the
- * caller's own word and proves nothing. Versions are left out: they change every month, and the device does not.
+ * The browser and the system that a User-Agent names, in words that a person recognises: "Firefox on Windows". It is
+ * the caller's own word and proves nothing. Versions are left out: they change monthly, and the device does not.
  */
 
 /** Browsers say what they are within this; the rest of a longer text is not looked at. */

@@ -8,10 +8,10 @@ import type { Control } from '../control.ts'
 import { isStillOn } from '../stored-times.ts'
 
 /**
- * Long enough to read and fill in a form, and as long as an access token lives: whoever copies one from a screen or a log
- * finds it no longer fresh soon after.
+ * Long enough to read and fill in a form, and as long as an access token lives: whoever copies one from a screen or a
+ * log finds it no longer fresh soon after.
  */
-export const freshMs = 15 * 60_000
+const freshMs = 15 * 60_000
 
 /** @throws auth.stale; auth.invalid when the sign-in has ended */
 export async function requireFresh(

@@ -1,9 +1,8 @@
 /**
- * Whether somebody signs in from a device or a network that is new for them. A network is what one provider usually has,
- * because addresses change daily and the mail about a new place must stay rare. Only digests are kept.
+ * Whether somebody signs in from a device or a network that is new for them. A network is what one provider usually
+ * has, because addresses change daily and the mail about a new place must stay rare. Only digests are kept.
  */
-import { isIPv6 } from 'node:net'
-import { plainAddress, sourcePath } from '../../base/addresses.ts'
+import { isAddress, plainAddress, sourcePath } from '../../base/addresses.ts'
 import { hashSecret } from '../../base/ids.ts'
 import type { SignInPlacesDoc } from './sign-in-documents.ts'
 
@@ -38,7 +37,8 @@ export function visitPlace(
 /** The /16 of an IPv4 address, the /32 of an IPv6 one: about what a provider has in one region. */
 function networkOf(from: string): string {
   const address = plainAddress(from)
-  if (address === '' || address === 'unknown') return ''
+  if (!isAddress(address)) return ''
   const [largest = ''] = sourcePath(address)
-  return isIPv6(address) ? largest.split(':').slice(0, 2).join(':') : largest.split('.').slice(0, 2).join('.')
+  const separator = address.includes(':') ? ':' : '.'
+  return largest.split(separator).slice(0, 2).join(separator)
 }

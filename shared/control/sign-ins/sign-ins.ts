@@ -1,7 +1,7 @@
 /**
- * The sign-ins of people as requests meet them. Reading one costs a request nothing while this process has read it within
- * 30 s, which is also how long the rest of a person's rights is cached. What takes a right away from a caller because of
- * something that they may have done elsewhere a moment ago reads it anew (fresh.ts).
+ * The sign-ins of people as requests meet them. Reading one costs a request nothing while this process has read it
+ * within 30 s, which is also how long the rest of a person's rights is cached. Before a caller is refused for something
+ * that they may have done elsewhere a moment ago, it is read anew (fresh.ts).
  */
 import type { Clock } from '../../base/clock.ts'
 import { fail, isFailure } from '../../base/errors.ts'
