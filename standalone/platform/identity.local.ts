@@ -26,12 +26,7 @@ import { Passwords } from './identity.local.passwords.ts'
 import { Prover } from './identity.local.prover.ts'
 import { Registrations, userWrites } from './identity.local.registrations.ts'
 import { Resets } from './identity.local.resets.ts'
-import {
-  newSessionName,
-  type Session,
-  type SessionName,
-  Sessions,
-} from './identity.local.sessions.ts'
+import { newSessionName, type Session, type SessionName, Sessions } from './identity.local.sessions.ts'
 import type {
   Credentials,
   LocalIdentity,

@@ -2,9 +2,10 @@
  * Signing in with other services, and linking them to a person who is signed in. It ends in a session like any other
  * (identity.local.ts), and knows nothing of passwords.
  */
-import type { SignInMethod } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
+
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
+import type { SignInMethod } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
 import type { Guard } from '../identity.local.guard.ts'
 import type { SignedIn, SignInSource } from '../identity.local.types.ts'
 import { beginAttempt, bindingOf, type Halves, takeAttempt } from './attempts.ts'
