@@ -36,8 +36,8 @@ export class Transfer {
       socket.once('data', () => resolve()).once('close', () => resolve())
     })
     this.done = this.#receive(socket)
-    // A caller that waits for `done` gets a failure; until then it does not crash the process.
-    this.done.catch(() => undefined)
+    // A caller that waits for `done` gets the failure too.
+    this.done.catch(() => socket.destroy())
   }
 
   static async start(address: Address, shape: TransferShape): Promise<Transfer> {

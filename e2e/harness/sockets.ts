@@ -4,14 +4,19 @@ import { within } from './events.ts'
 
 export type Address = { readonly host: string; readonly port: number }
 
-/** Half-open is allowed: the end of one direction is not the end of the other. */
-export function dial({ host, port }: Address): Promise<Socket> {
+/** Half-open is allowed: the end of one direction is not the end of the other. A socket that comes too late is closed. */
+export async function dial({ host, port }: Address): Promise<Socket> {
   const socket = connect({ host, port, allowHalfOpen: true, noDelay: true })
   const connected = new Promise<Socket>((resolve, reject) => {
     socket.once('connect', () => resolve(socket))
     socket.once('error', reject)
   })
-  return within(connected, `dialling ${host}:${port}`)
+  try {
+    return await within(connected, `dialling ${host}:${port}`)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
 }
 
 /**

@@ -3,6 +3,7 @@
  * agent at some moment of the visit.
  */
 import { systemClock } from '@porttunneler/shared/base/clock'
+import { asVisit } from './left.ts'
 
 export type Kind = 'transfer' | 'download' | 'upload' | 'web' | 'idle' | 'short' | 'slow'
 export type Side = 'a' | 'b'
@@ -52,7 +53,7 @@ export class Ledger {
   async note(side: Side, kind: Kind, visit: () => Promise<number>): Promise<boolean> {
     const fromMs = systemClock.monotonic()
     try {
-      const bytes = await visit()
+      const bytes = await asVisit(kind, visit)
       this.#count(kind, { whole: 1, cut: 0, bytes })
       return true
     } catch (error) {

@@ -68,6 +68,8 @@ export class Load {
     for (const socket of this.#sockets) socket.destroy(new Error('told to go'))
     this.#pool.destroy()
     await this.#running
+    // A request that began meanwhile has left its connection in the pool.
+    this.#pool.destroy()
   }
 
   #crowds(): readonly Crowd[] {
@@ -138,7 +140,7 @@ export class Load {
     try {
       return await this.#ask()
     } catch (error) {
-      if (!(error instanceof Crossed)) throw error
+      if (!(error instanceof Crossed) || this.#over.signal.aborted) throw error
       return await this.#ask()
     }
   }

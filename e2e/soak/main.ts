@@ -19,6 +19,7 @@ import { missingOf, sayMissing } from '../harness/installed.ts'
 import { readOptions } from '../harness/options.ts'
 import { commit, drawFaults } from './faults.ts'
 import { Ledger } from './ledger.ts'
+import { Dials, describeLeft } from './left.ts'
 import { Load } from './load.ts'
 import { descriptorsOf, figureNames, metricsOf, Samples } from './samples.ts'
 import { openWorld, untilServed, type World } from './world.ts'
@@ -78,6 +79,7 @@ async function main(): Promise<boolean> {
 
 async function soak(world: World): Promise<boolean> {
   const ledger = new Ledger()
+  const dials = new Dials()
   const samples = new Samples(world)
   const random = seededRandom(seed + 1)
   const before = await holdings(world)
@@ -101,7 +103,7 @@ async function soak(world: World): Promise<boolean> {
     )
     await Promise.all(loads.map((load) => load.stop()))
   }
-  return judge({ world, ledger, samples, before, warmMs: fromMs + spanMs * warmShare })
+  return judge({ world, ledger, dials, samples, before, warmMs: fromMs + spanMs * warmShare })
 }
 
 async function breakThings(world: World, ledger: Ledger, share: () => number): Promise<void> {
@@ -128,6 +130,7 @@ type Holdings = Readonly<Record<string, number>>
 async function judge(run: {
   readonly world: World
   readonly ledger: Ledger
+  readonly dials: Dials
   readonly samples: Samples
   readonly before: Holdings
   readonly warmMs: number
@@ -142,6 +145,11 @@ async function judge(run: {
   row(['---', '---', '---', '---'])
   const risen = samples.judge(run.warmMs, row)
   const left = await leftovers(world, before)
+  if (left.length > 0) {
+    const { a, b } = world.parties
+    say('\nleft at the doors:')
+    for (const line of describeLeft(run.dials, { a: a.doors, b: b.doors })) say(line)
+  }
   const complaints = [...ledger.failures, ...risen, ...left]
   for (const complaint of complaints) say(`FAILED: ${complaint}`)
   if (ledger.failed > ledger.failures.length) say(`... of ${ledger.failed} failed visits in all`)
