@@ -105,7 +105,8 @@ export class HttpVisitors {
       socket.destroy()
       return
     }
-    const { origins } = this.#parts
+    const { origins, visitors } = this.#parts
+    visitors.unread.readBy(raw, socket)
     const tls = { sni: sni.toLowerCase(), raw, isProven: socket.authorized }
     const options = { socket, origin: origins.of(raw), tls, trusts: origins.trustAt(raw) }
     this.#serve(options, socket.alpnProtocol === 'h2')

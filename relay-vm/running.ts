@@ -162,12 +162,13 @@ export class Running {
     return `${isTrusted ? 'https' : 'http'}://${name}:${port}`
   }
 
-  /** Every few seconds: puts figures into their hour and on disk, and round trips into their histogram. */
+  /** Every few seconds: puts figures into their hour and on disk, round trips into their histogram, finds who is gone. */
   housework(): void {
-    const { sessions, metrics, journal, keeper, meters, names, time, certificates } = this.parts
+    const { sessions, visitors, metrics, journal, keeper, meters, names, time, certificates } = this.parts
     for (const { rttMs } of sessions.all()) if (rttMs !== undefined) metrics.observeRtt(rttMs)
     journal.account(meters.all(), time.now())
     names.check()
+    visitors.lookForGone()
     certificates.look()
     this.#setTicketKeys()
     void keeper.save()

@@ -21,6 +21,7 @@ import { limitsOf, pathOf, subjectOf } from './route-limits.ts'
 import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
 import { SourceShares } from './source-shares.ts'
+import { Unread } from './unread.ts'
 import { Visit } from './visit.ts'
 
 /** What a listener knows about a visitor; the rest of OPEN comes from the route. */
@@ -71,6 +72,7 @@ export class Visitors {
 
   /** Parts of the loop by the visitors' addresses. */
   readonly sources: SourceShares
+  readonly unread = new Unread()
 
   constructor(options: VisitorsOptions) {
     this.#options = options
@@ -158,6 +160,11 @@ export class Visitors {
   /** Who an accepted socket belongs to. */
   originOf(socket: Socket): Origin {
     return this.#options.origins.of(socket)
+  }
+
+  /** Finds visitors that are gone and whose sockets are not read. Call it every few seconds. */
+  lookForGone(): void {
+    this.unread.look(this.#sockets.members())
   }
 
   /** The socket is no visitor's: it belongs to an agent. */

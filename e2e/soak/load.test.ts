@@ -25,7 +25,9 @@ test('load: requests that are under way when it is stopped are not asked again',
   }
   const ledger = new Ledger()
   const load = new Load('a', { doors, ledger, random: () => 0 })
-  await expect.poll(() => [...heard.values()].filter((count) => count === 2).length, { timeout: 10_000 }).toBe(8)
+  await expect
+    .poll(() => [...heard.values()].filter((count) => count === 2).length, { timeout: 10_000 })
+    .toBe(8)
   await load.stop()
   const open = () => new Promise((resolve) => web.getConnections((_error, count) => resolve(count)))
   await expect.poll(open, { timeout: 5_000 }).toBe(0)

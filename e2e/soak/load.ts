@@ -40,6 +40,8 @@ const sips = 60
 /** A request and the end of its kept connection crossed. One that waits longer is cut. */
 class Crossed extends Error {}
 const crossedMs = 1_000
+const cutOf = (cause: Error, isKept: boolean) =>
+  new Error(`${cause} on a ${isKept ? 'kept' : 'new'} connection`, { cause })
 
 export class Load {
   readonly #doors: Doors
@@ -135,25 +137,28 @@ export class Load {
     return uploadBytes
   }
 
-  /** Every client asks again where a kept connection ends just as it sends its request (RFC 9112, section 9.3.1). */
+  /**
+   * Every client asks again where a kept connection ends just as it sends its request (RFC 9112, section 9.3.1), on a
+   * new connection: nothing excuses the end of that.
+   */
   async #web(): Promise<number> {
     try {
-      return await this.#ask()
+      return await this.#ask(this.#pool)
     } catch (error) {
       if (!(error instanceof Crossed) || this.#over.signal.aborted) throw error
-      return await this.#ask()
+      return await this.#ask(false)
     }
   }
 
-  async #ask(): Promise<number> {
+  async #ask(agent: ConnectionPool | false): Promise<number> {
     const { host, port, name } = this.#doors.web
     const startMs = systemClock.monotonic()
     const asked = new Promise<IncomingMessage>((resolve, reject) => {
-      const asking = request({ host, port, headers: { host: name }, agent: this.#pool }, resolve)
+      const asking = request({ host, port, headers: { host: name }, agent }, resolve)
       asking
         .once('error', (error) => {
           const isCrossed = asking.reusedSocket && systemClock.monotonic() - startMs < crossedMs
-          reject(isCrossed ? new Crossed(String(error), { cause: error }) : error)
+          reject(isCrossed ? new Crossed(String(error), { cause: error }) : cutOf(error, asking.reusedSocket))
         })
         .end()
     })
