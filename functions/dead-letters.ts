@@ -6,6 +6,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { type Clock, systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { outliveOutputOf } from '@porttunneler/shared/base/outlive-output'
 import { type DeadLetter, drop, giveBack, replay, takeDeadLetters } from './platform/dead-letters.ts'
 import { readEnvironment } from './platform/environment.ts'
 import { openPubsubClients } from './platform/pubsub-clients.ts'
@@ -107,6 +108,7 @@ function printable(text: string): string {
 }
 
 if (import.meta.main) {
+  outliveOutputOf(process)
   const write = (text: string) => void process.stdout.write(text)
   try {
     await runDeadLetters(process.argv.slice(2), { env: process.env, clock: systemClock, write })

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import os, { tmpdir } from 'node:os'
@@ -37,6 +38,21 @@ async function ctl(...args: string[]) {
 async function json(...args: string[]): Promise<any> {
   return JSON.parse((await ctl('--json', ...args)).out)
 }
+
+test.runIf(process.platform === 'linux')(
+  'ptunctl: a result that could not be written is no success; a reader may have enough',
+  () => {
+    const script = join(import.meta.dirname, 'ptunctl.js')
+    const inShell = (line: string) =>
+      spawnSync('bash', ['-c', `set -o pipefail; "$0" "$1" ${line}`, process.execPath, script], {
+        encoding: 'utf8',
+      })
+    const full = inShell('--help > /dev/full')
+    expect([full.status, full.stderr]).toEqual([1, 'The output could not be written (ENOSPC).\n'])
+    const closed = inShell('--help | true')
+    expect([closed.status, closed.stderr]).toEqual([0, ''])
+  },
+)
 
 test('ptunctl: a cell, a key for its relay, and an account suspended and resumed, from the command line', async () => {
   const made = await ctl(

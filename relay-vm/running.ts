@@ -162,7 +162,7 @@ export class Running {
     return `${isTrusted ? 'https' : 'http'}://${name}:${port}`
   }
 
-  /** Every few seconds: puts figures into their hour and on disk, round trips into their histogram, finds who is gone. */
+  /** Every few seconds: keeps figures, on disk too, and round trips; finds visitors and certificates that are gone. */
   housework(): void {
     const { sessions, visitors, metrics, journal, keeper, meters, names, time, certificates } = this.parts
     for (const { rttMs } of sessions.all()) if (rttMs !== undefined) metrics.observeRtt(rttMs)

@@ -1,5 +1,5 @@
 /**
- * Visitors that are gone while their sockets are not read. Node watches a socket only while it reads it or has something
+ * Visitors that are gone while their sockets are not read. Node watches a socket only while it reads it or has bytes
  * to write: a reset, or the silence that TCP keep-alive found, goes unnoticed once the visitor has half-closed or while
  * the upstream takes nothing. Such a visitor would keep its place, and its connection at the upstream, for as long as
  * the upstream is silent. Writing no bytes sends nothing and fails when the connection is broken.

@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { makeFolder } from '@porttunneler/shared/base/make-folder'
+import { outliveOutputOf } from '@porttunneler/shared/base/outlive-output'
 import { isOpenToOthers } from '@porttunneler/shared/base/private-files'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { readSettings, readTextFile, type Settings } from './config.ts'
@@ -207,15 +208,26 @@ function say(text: string): void {
 /** Programs for administrators are not everybody's PATH on Debian. */
 const path = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter)
 
+/** A user id without passwd entry and HOME has no browsers either. */
+function home(): string {
+  try {
+    return homedir()
+  } catch {
+    return '/nonexistent'
+  }
+}
+
 const machine: Machine = {
   platform: process.platform,
-  home: homedir(),
+  home: home(),
   isRoot: process.getuid?.() === 0,
   exists: existsSync,
   list: (folder) => (existsSync(folder) ? readdirSync(folder) : []),
   has: (program) => path.split(delimiter).some((folder) => existsSync(join(folder, program))),
 }
 
+// Half of the stores must not be left out because nobody reads what it says.
+outliveOutputOf(process)
 try {
   await main()
 } catch (error) {

@@ -188,6 +188,16 @@ describe('certificates of an agent', () => {
     await until(() => named('certificate.ready').length === 2)
   })
 
+  test('a machine that slept past the time of renewal renews within a minute of waking', async () => {
+    const server = new Server()
+    const { named, until } = start(server)
+    await until(() => named('certificate.ready').length === 1)
+    clock.jump(80 * day)
+    const wokeAt = clock.monotonic()
+    await until(() => named('certificate.ordered').length === 2)
+    expect(clock.monotonic() - wokeAt).toBeLessThan(15 * 60_000)
+  })
+
   test('a refusal is told once, tried again, and a key that is known elsewhere is replaced', async () => {
     const server = new Server()
     server.refusals.push('certificate.unreserved', 'certificate.unreserved', 'certificate.key_known')

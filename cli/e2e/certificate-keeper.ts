@@ -33,6 +33,11 @@ export type CertificateKeeperOptions = {
 
 const secondMs = 1_000
 const dayMs = 86_400_000
+/**
+ * How often the wall clock is compared with the time of renewal: while a machine sleeps, timers stand still, and when it
+ * wakes its certificate may be out of time.
+ */
+const lookMs = 60 * secondMs
 /** Between two certificates of a host, at least. */
 const restMs = 10 * 60 * secondMs
 /** How often the server is asked how far an order is: most take a few seconds. */
@@ -127,8 +132,11 @@ export class CertificateKeeper {
   async #await({ signal }: Place, kept: Kept & { readonly current: KeptCertificate }): Promise<Kept> {
     const { api, clock, random } = this.#options
     let { current } = kept
-    while (clock.now() < current.renewAt) {
-      await sleep(clock, Math.min(current.renewAt - clock.now(), dayMs * (0.9 + 0.2 * random())), signal)
+    const isDue = () => clock.now() >= current.renewAt
+    while (!isDue()) {
+      const askAtMs = clock.monotonic() + dayMs * (0.9 + 0.2 * random())
+      while (!isDue() && clock.monotonic() < askAtMs)
+        await sleep(clock, Math.min(current.renewAt - clock.now(), lookMs), signal)
       try {
         const { renewAt = current.renewAt } = await api.read(current.id, signal)
         current = { ...current, renewAt: Math.min(renewAt, current.notAfter) }

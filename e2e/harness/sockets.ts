@@ -4,7 +4,7 @@ import { within } from './events.ts'
 
 export type Address = { readonly host: string; readonly port: number }
 
-/** Half-open is allowed: the end of one direction is not the end of the other. A socket that comes too late is closed. */
+/** Half-open is allowed: the end of one direction is not the end of the other. One that comes too late is closed. */
 export async function dial({ host, port }: Address): Promise<Socket> {
   const socket = connect({ host, port, allowHalfOpen: true, noDelay: true })
   const connected = new Promise<Socket>((resolve, reject) => {

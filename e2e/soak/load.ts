@@ -37,11 +37,15 @@ const pingEveryMs = 15_000
 const sipBytes = 32 * 1024
 const sips = 60
 
-/** A request and the end of its kept connection crossed. One that waits longer is cut. */
+/**
+ * A request and the end of its kept connection crossed. One that waits longer is cut. While the machine lets this process
+ * wait, it can hear no end, so time is counted in turns of its loop.
+ */
 class Crossed extends Error {}
-const crossedMs = 1_000
-const cutOf = (cause: Error, isKept: boolean) =>
-  new Error(`${cause} on a ${isKept ? 'kept' : 'new'} connection`, { cause })
+const turnMs = 50
+const crossedTurns = 20
+const cutOf = (cause: Error, isKept: boolean, turns: number) =>
+  new Error(`${cause} on a ${isKept ? 'kept' : 'new'} connection, ${turns} turns of ${turnMs} ms`, { cause })
 
 export class Load {
   readonly #doors: Doors
@@ -50,6 +54,10 @@ export class Load {
   readonly #over = new AbortController()
   readonly #running: Promise<unknown>
   readonly #sockets = new Set<Socket>()
+  #turn = 0
+  readonly #turns = systemClock.every(turnMs, () => {
+    this.#turn += 1
+  })
 
   constructor(side: Side, { doors, ledger, random }: { doors: Doors; ledger: Ledger; random: () => number }) {
     this.#doors = doors
@@ -70,6 +78,7 @@ export class Load {
     for (const socket of this.#sockets) socket.destroy(new Error('told to go'))
     this.#pool.destroy()
     await this.#running
+    this.#turns.clear()
     // A request that began meanwhile has left its connection in the pool.
     this.#pool.destroy()
   }
@@ -152,13 +161,18 @@ export class Load {
 
   async #ask(agent: ConnectionPool | false): Promise<number> {
     const { host, port, name } = this.#doors.web
-    const startMs = systemClock.monotonic()
+    const turn = this.#turn
     const asked = new Promise<IncomingMessage>((resolve, reject) => {
       const asking = request({ host, port, headers: { host: name }, agent }, resolve)
       asking
         .once('error', (error) => {
-          const isCrossed = asking.reusedSocket && systemClock.monotonic() - startMs < crossedMs
-          reject(isCrossed ? new Crossed(String(error), { cause: error }) : cutOf(error, asking.reusedSocket))
+          const turns = this.#turn - turn
+          const isCrossed = asking.reusedSocket && turns < crossedTurns
+          reject(
+            isCrossed
+              ? new Crossed(String(error), { cause: error })
+              : cutOf(error, asking.reusedSocket, turns),
+          )
         })
         .end()
     })

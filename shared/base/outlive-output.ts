@@ -18,3 +18,23 @@ export function outliveOutput({ stdout, stderr }: Outputs, onRefused: (code: str
     // stderr failed too, so there is nobody to tell.
   })
 }
+
+type Command = Outputs & {
+  exitCode?: NodeJS.Process['exitCode']
+  once(event: 'exit', listener: () => void): unknown
+}
+
+/**
+ * The same for a command that does something and then says how it went: it is not stopped in the middle of that, and a
+ * result that could not be written is no success. A reader who had enough (`| head -1`) changes nothing.
+ */
+export function outliveOutputOf(command: Command): void {
+  outliveOutput(command, (code) => {
+    if (code === 'EPIPE') return
+    command.stderr.write(`The output could not be written (${code}).\n`)
+    // The command may set its own code after this.
+    command.once('exit', () => {
+      command.exitCode ||= 1
+    })
+  })
+}
