@@ -34,8 +34,8 @@ export type CertificateKeeperOptions = {
 const secondMs = 1_000
 const dayMs = 86_400_000
 /**
- * How often the wall clock is compared with the time of renewal: while a machine sleeps, timers stand still, and when it
- * wakes its certificate may be out of time.
+ * How often the wall clock is compared with the time of renewal: while a machine sleeps, timers stand still, and when
+ * it wakes its certificate may be out of time.
  */
 const lookMs = 60 * secondMs
 /** Between two certificates of a host, at least. */

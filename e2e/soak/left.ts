@@ -91,7 +91,11 @@ export function describeLeft(dials: Dials, doors: Readonly<Record<Side, Doors>>)
     .filter((end) => names.has(end.localPort))
     .map((end) => {
       const other = ends.find((one) => one.localPort === end.peerPort && one.peerPort === end.localPort)
-      return `  ${names.get(end.localPort)}: ${saidOf(dials.at(end.peerPort))}; the relay's end ${stateOf(end)}; the visitor's ${other ? stateOf(other) : 'is gone'}`
+      return [
+        `  ${names.get(end.localPort)}: ${saidOf(dials.at(end.peerPort))}`,
+        `the relay's end ${stateOf(end)}`,
+        `the visitor's ${other ? stateOf(other) : 'is gone'}`,
+      ].join('; ')
     })
 }
 

@@ -38,8 +38,8 @@ const sipBytes = 32 * 1024
 const sips = 60
 
 /**
- * A request and the end of its kept connection crossed. One that waits longer is cut. While the machine lets this process
- * wait, it can hear no end, so time is counted in turns of its loop.
+ * A request and the end of its kept connection crossed. One that waits longer is cut. While the machine lets this
+ * process wait, it can hear no end, so time is counted in turns of its loop.
  */
 class Crossed extends Error {}
 const turnMs = 50
