@@ -14,7 +14,7 @@ import { readBytes } from '../harness/sockets.ts'
 const host = '127.0.0.1'
 /** The networks of the two, as a relay sees them. */
 export const greedyAddress = '127.66.0.2'
-const guestAddress = '127.77.0.2'
+export const guestAddress = '127.77.0.2'
 export const guestHost = 'guest.tunnels.test'
 /** The account that fills a pool; the guest has the test control's. */
 export const greedyAccount = newId('acc', 666)

@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { silentLog } from '@porttunneler/shared/base/log'
 import type { Hop } from '../../relay-vm/hop-header.ts'
-import { Admission } from '../../relay-vm/policy/admission.ts'
 import { Siblings } from '../../relay-vm/siblings.ts'
 import { account, openPolicy } from '../../relay-vm/testing/test-control.ts'
 import { within } from '../harness/events.ts'
 import type { FullPool, PoolCase } from './case.ts'
 import { clientHello, greedyAddress, guestHost, type Stage } from './stage.ts'
 import { staged } from './staged.ts'
+import { askAfterTakingBack, takeBack } from './taken-back.ts'
 
 const plenty = { perMinute: 6_000_000, burst: 1_000_000 }
 
@@ -119,7 +119,18 @@ export const visitorCases = {
       serve: (stage) => stage.ping(),
     },
   ),
-  'rate takenBack': { open: openTakenBack },
+  'rate takenBack': staged(
+    {},
+    {
+      code: 'http.taken_back',
+      count: 1_140,
+      more: 30,
+      ask: async (stage, count) => {
+        stage.turnedAway += await takeBack(stage.ports, count)
+      },
+      serve: (stage) => askAfterTakingBack(stage.ports),
+    },
+  ),
   'rate account': staged(
     { limits: { account: { perMinute: 1_200, burst: 1_000 } } },
     {
@@ -131,23 +142,6 @@ export const visitorCases = {
     },
   ),
 } as const satisfies Record<string, PoolCase>
-
-function openTakenBack(): Promise<FullPool> {
-  const admission = new Admission(systemClock, { source: plenty, account: plenty, exempt: [] })
-  let turnedAway = 0
-  const takeBack = (count: number) => {
-    for (let n = 0; n < count; n++) if (!admission.atTakeBack(greedyAddress)) turnedAway += 1
-  }
-  return Promise.resolve({
-    fill: () => takeBack(1_100),
-    isFull: () => turnedAway > 0,
-    again: () => takeBack(20),
-    serve: () => {
-      if (!admission.atTakeBack('203.0.113.7')) throw new Error('the guest may take nothing back')
-    },
-    close: () => undefined,
-  })
-}
 
 const hopOf = (address: string, endpoint: string): Hop => ({
   kind: 'raw',

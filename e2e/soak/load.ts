@@ -55,6 +55,7 @@ export class Load {
   readonly #running: Promise<unknown>
   readonly #sockets = new Set<Socket>()
   #turn = 0
+  readonly #sinceMs = systemClock.monotonic()
   readonly #turns = systemClock.every(turnMs, () => {
     this.#turn += 1
   })
@@ -67,6 +68,11 @@ export class Load {
         Array.from({ length: crowd.visitors }, () => this.#come(side, crowd, ledger)),
       ),
     )
+  }
+
+  /** How many of the turns that were due the loop of this process has had, 0 to 1. */
+  get turnShare(): number {
+    return (this.#turn * turnMs) / (systemClock.monotonic() - this.#sinceMs)
   }
 
   /**

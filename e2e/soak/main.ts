@@ -56,6 +56,9 @@ const slack = 4
 /** Credit of visitors that left in a hurry may still be on its way back; nothing else is. */
 const slabsAtRest = 3
 
+/** Then visitors wait for this machine and for nobody else. */
+const starved = ': the machine is too busy for what visitors say to count'
+
 const startMs = systemClock.monotonic()
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const stamp = () => `${((systemClock.monotonic() - startMs) / 1_000).toFixed(0).padStart(5)} s`
@@ -101,7 +104,10 @@ async function soak(world: World): Promise<boolean> {
     say(
       `\n${stamp()} the load kept ${cores.toFixed(2)} cores of this machine busy, with whatever else runs on it`,
     )
+    const turns = loads.map((load) => load.turnShare)
     await Promise.all(loads.map((load) => load.stop()))
+    const share = Math.round(100 * Math.min(...turns))
+    say(`${stamp()} the visitors' own loop had ${share} % of its turns${share < 50 ? starved : ''}`)
   }
   return judge({ world, ledger, dials, samples, before, warmMs: fromMs + spanMs * warmShare })
 }

