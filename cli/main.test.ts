@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { main } from './main.ts'
 import { version } from './version.ts'
 
@@ -106,6 +106,15 @@ describe('command line', () => {
     const json = await run([...args.split(' '), '--json'])
     expect(json).toMatchObject({ exit, stderr: '' })
     expect(JSON.parse(json.stdout)).toMatchObject({ event: 'error', code, exit, cure: expect.any(String) })
+  })
+
+  test('where the working folder is gone, a command goes on, or says what it looked for', async () => {
+    const gone = vi.spyOn(process, 'cwd').mockImplementation(() => {
+      throw Object.assign(new Error('ENOENT: process.cwd failed, uv_cwd'), { code: 'ENOENT' })
+    })
+    expect(await run(['http', '3000'])).toMatchObject({ exit: 3, stderr: expect.stringMatching(/^PT-6020/) })
+    expect(await run(['start'])).toMatchObject({ exit: 2, stderr: expect.stringMatching(/^PT-6010/) })
+    gone.mockRestore()
   })
 
   test('an invalid key and an absent server have their own codes', async () => {

@@ -19,9 +19,10 @@ export async function start(
   names: readonly string[],
   { config = configName, cell: named, takeover = false, qr = false }: StartOptions,
 ): Promise<number> {
-  const path = resolve(config)
-  const seen = await fingerprint(path)
+  const seen = await fingerprint(config)
   let { tunnels, proxy, cell } = await readConfig(config, context.env)
+  // Behind the first reading, which says what is wrong where the working folder itself is gone.
+  const path = resolve(config)
   const source: TunnelSource = {
     path,
     seen,

@@ -53,7 +53,7 @@ export async function serveTunnel(
   // For server and relay it is of kind tls.
   const policy = policyOfFlags(options.e2e ? 'tls' : kind, options)
   const partsOf = ({ upstream: at }: (typeof places)[number]) => {
-    const parts = httpParts(asked, { kind, upstream: at, folder: process.cwd(), proxyProtocol })
+    const parts = httpParts(asked, { kind, upstream: at, folder: '.', proxyProtocol })
     return options.e2e ? { ...parts, ...endToEndOf(kind, parts, options) } : parts
   }
   const tunnels = places.map((place) => ({
