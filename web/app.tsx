@@ -23,6 +23,7 @@ const waitList = async () => (await import('./pages/wait-list.tsx')).WaitListPag
 const members = async () => (await import('./pages/members.tsx')).MembersPage
 const mails = async () => (await import('./pages/mails.tsx')).MailsPage
 const join = async () => (await import('./pages/join.tsx')).JoinPage
+const returned = async () => (await import('./pages/returned.tsx')).ReturnedPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 export function App() {
@@ -40,6 +41,7 @@ function SignedIn() {
   return (
     <Switch>
       <Route path="/sign-in">{toNext}</Route>
+      <Route path="/sign-in/with/:service">{narrow(<LazyPage load={returned} />)}</Route>
       <Route path="/register">{toNext}</Route>
       <Route path="/forgot-password">{toNext}</Route>
       <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
@@ -87,6 +89,7 @@ function SignedOut() {
   return (
     <Switch>
       <Route path="/sign-in">{narrow(<SignInPage />)}</Route>
+      <Route path="/sign-in/with/:service">{narrow(<LazyPage load={returned} />)}</Route>
       <Route path="/register">{narrow(<RegisterPage />)}</Route>
       <Route path="/forgot-password">{narrow(<LazyPage load={forgotPassword} />)}</Route>
       <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>

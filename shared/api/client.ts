@@ -6,6 +6,7 @@
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { reservationCalls } from './client-reservations.ts'
+import { serviceSignInCalls } from './client-services.ts'
 import { teamCalls } from './client-team.ts'
 import * as accounts from './schemas/accounts.ts'
 import * as audit from './schemas/audit.ts'
@@ -36,6 +37,7 @@ export function makeClient(options: ClientOptions) {
     ...teamCalls(options),
     ...auditCalls(options),
     ...signInCalls(options),
+    ...serviceSignInCalls(options),
     ...deviceCalls(options),
     ...tunnelCalls(options),
     ...leaseCalls(options),

@@ -94,6 +94,8 @@ export type LocalIdentityOptions = {
   readonly signInUrl: string
   /** Services to sign in with. Default: none. */
   readonly providers?: readonly ProviderSettings[]
+  /** For the requests of one step of such a sign-in. Only lower in tests. */
+  readonly stepMs?: number
   /** The page that a service sends browsers back to. */
   readonly returnUrl: (provider: string) => string
   /** Tells workers of jobs that were just asked for. */

@@ -27,6 +27,7 @@ export async function openSocialWorld({
   idTokenHasAddress = false,
   admits,
   aheadMs = 0,
+  stepMs,
 }: {
   readonly services?: readonly string[]
   readonly idTokenHasAddress?: boolean
@@ -34,6 +35,7 @@ export async function openSocialWorld({
   readonly admits?: readonly string[]
   /** What our clock is ahead of the services' one. */
   readonly aheadMs?: number
+  readonly stepMs?: number
 } = {}) {
   const opened = ids.map((id) =>
     startSignInService({ id, redirectUri: redirectUriOf(id), idTokenHasAddress }),
@@ -46,6 +48,7 @@ export async function openSocialWorld({
     providers: services.map(({ settings }) => settings),
     returnUrl: redirectUriOf,
     sendsNotices: true,
+    ...(stepMs !== undefined && { stepMs }),
   })
   const { identity, store, mails, work } = setUp
   const serviceOf = (id: string) => services[ids.indexOf(id)] ?? service

@@ -19,6 +19,7 @@ export type Calls = ReturnType<typeof makeCalls>
 export function makeCalls(request: Requests) {
   return {
     ...signInCalls(request),
+    ...serviceCalls(request),
     ...accountCalls(request),
     ...teamCalls(request),
     ...tunnelCalls(request),
@@ -50,6 +51,26 @@ function signInCalls(request: Requests) {
       open<void>('/v1/auth/password/reset', body),
     confirmPasswordReset: (body: BodyOf<'confirmPasswordReset'>) =>
       open<AnswerOf<'confirmPasswordReset'>>('/v1/auth/password/reset/confirm', body),
+  }
+}
+
+/** Signing in with other services, and linking them. */
+function serviceCalls(request: Requests) {
+  const serviceAt = (id: string) => `/v1/auth/services/${encodeURIComponent(id)}`
+  const linkAt = (id: string) => `/v1/auth/links/${encodeURIComponent(id)}`
+  return {
+    beginServiceSignIn: (service: string) =>
+      request<AnswerOf<'beginServiceSignIn'>>('POST', serviceAt(service), { isOpen: true }),
+    finishServiceSignIn: (service: string, body: Parameters<Client['finishServiceSignIn']>[1]) =>
+      request<AnswerOf<'finishServiceSignIn'>>('POST', `${serviceAt(service)}/finish`, {
+        body,
+        isOpen: true,
+      }),
+    links: (signal?: AbortSignal) => request<AnswerOf<'links'>>('GET', '/v1/auth/links', { signal }),
+    beginLink: (service: string) => request<AnswerOf<'beginLink'>>('POST', linkAt(service)),
+    finishLink: (service: string, body: Parameters<Client['finishLink']>[1]) =>
+      request<void>('POST', `${linkAt(service)}/finish`, { body }),
+    removeLink: (id: string) => request<void>('DELETE', linkAt(id)),
   }
 }
 

@@ -154,6 +154,7 @@ describe('calls', () => {
   const chosen = { token: 'ptw_x', password: login.password }
   const policy = { allow: ['10.0.0.0/8'], deny: [] }
   const host = 'app.example.com'
+  const returned = { state: 's', secret: 'h', code: 'c' }
 
   test('ask the API for what the shared client asks', async () => {
     const [ours, theirs] = [makeFetch(), makeFetch(() => json({}))]
@@ -184,6 +185,15 @@ describe('calls', () => {
         () => calls.confirmPasswordReset({ token: 't', password: 'p' }),
         () => client.confirmPasswordReset({ token: 't', password: 'p' }),
       ],
+      [() => calls.beginServiceSignIn('a/b'), () => client.beginServiceSignIn('a/b')],
+      [
+        () => calls.finishServiceSignIn('work', { ...returned, invite: 'i' }),
+        () => client.finishServiceSignIn('work', { ...returned, invite: 'i' }),
+      ],
+      [() => calls.links(), () => client.links()],
+      [() => calls.beginLink('work'), () => client.beginLink('work')],
+      [() => calls.finishLink('work', returned), () => client.finishLink('work', returned)],
+      [() => calls.removeLink('oidc.work:0'), () => client.removeLink('oidc.work:0')],
       [() => calls.me(), () => client.me()],
       [() => calls.account(), () => client.account()],
       [() => calls.keys('c+/'), () => client.keys({ limit: 100, cursor: 'c+/' })],

@@ -2,6 +2,7 @@
 import type { Me } from '@porttunneler/shared/api/schemas/accounts'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
+import { useLinks } from '../api/link-queries.ts'
 import { failureIn, useConfig, useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useSignOut } from '../api/sign-out.ts'
@@ -12,9 +13,11 @@ import { ConfirmDialog } from '../parts/dialog.tsx'
 import { Checkbox, TextField } from '../parts/field.tsx'
 import { formatCount } from '../parts/format.ts'
 import { keysLeftText } from '../parts/keys-left-text.ts'
+import { fileHint } from '../parts/link-request.tsx'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { FeedbackCard } from './feedback-card.tsx'
+import { LinksCard } from './links-card.tsx'
 import { TransferCard } from './transfer-card.tsx'
 
 export function AccountPage() {
@@ -31,11 +34,51 @@ export function AccountPage() {
         {me.data && <AccountCard me={me.data} />}
         {me.data && <PlanCard me={me.data} />}
         <TransferCard />
-        {config.data?.identity === 'local' && <PasswordCard />}
+        {config.data?.identity === 'local' && <LocalSignIn email={me.data?.email} />}
         <SessionsCard />
         <FeedbackCard />
       </div>
     </Page>
+  )
+}
+
+function LocalSignIn({ email }: { email: string | undefined }) {
+  const links = useLinks(true)
+  return (
+    <>
+      {links.data?.hasPassword === false ? <FirstPasswordCard email={email} /> : <PasswordCard />}
+      <LinksCard />
+    </>
+  )
+}
+
+/** Whoever signed up by another service has none. */
+function FirstPasswordCard({ email }: { email: string | undefined }) {
+  const { calls } = useServices()
+  const ask = useMutation({
+    mutationFn: (address: string) => calls.requestPasswordReset({ email: address }),
+    gcTime: 0,
+  })
+  const failure = failureIn(ask)
+  return (
+    <Card title="Password">
+      <div class="space-y-4">
+        <p class="max-w-prose text-muted">
+          You have no password yet: you sign in with another service. With one you can also sign in without
+          it.
+        </p>
+        {failure && <ProblemNotice failure={failure} />}
+        {ask.isSuccess ? (
+          <p role="status" class="text-sm">
+            A link to set one is on its way to {email}. {fileHint}
+          </p>
+        ) : (
+          <Button onClick={() => email && ask.mutate(email)} isBusy={ask.isPending}>
+            Send a link to set one
+          </Button>
+        )}
+      </div>
+    </Card>
   )
 }
 

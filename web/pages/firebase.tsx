@@ -18,6 +18,7 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { CredentialsForm, HaveOne, useEnter } from '../parts/credentials-form.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { ServiceButtons } from '../parts/service-buttons.tsx'
 
 export { sendReset } from '../api/firebase.ts'
 
@@ -102,25 +103,13 @@ function Providers({ config, take }: { config: Config; take: Take }) {
     onSuccess: take,
     gcTime: 0,
   })
-  const failure = failureIn(enter)
-  if (config.providers.length === 0) return null
   return (
-    <div class="mt-5 space-y-3">
-      <p class="flex items-center gap-3 text-sm text-muted before:h-px before:flex-1 before:bg-line after:h-px after:flex-1 after:bg-line">
-        or
-      </p>
-      {failure && <ProblemNotice failure={failure} />}
-      {config.providers.map((provider) => (
-        <div key={provider} class="grid">
-          <Button
-            onClick={() => enter.mutate(provider)}
-            isBusy={enter.isPending && enter.variables === provider}
-          >
-            Continue with {names[provider]}
-          </Button>
-        </div>
-      ))}
-    </div>
+    <ServiceButtons
+      services={config.providers.map((id) => ({ id, name: names[id] }))}
+      choose={enter.mutate}
+      busy={enter.isPending ? enter.variables : undefined}
+      failure={failureIn(enter)}
+    />
   )
 }
 

@@ -11,6 +11,7 @@ import { keepInvite, keptInvite } from '../parts/kept-invite.ts'
 import { fileHint, LinkRequest } from '../parts/link-request.tsx'
 import { invitationIn } from '../parts/next.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { LocalServices } from '../parts/service-buttons.tsx'
 
 export function LocalRegister() {
   const { calls } = useServices()
@@ -22,35 +23,38 @@ export function LocalRegister() {
   const invitation = invitationIn(search)
   const isBeta = needsCode && invitation === undefined
   return (
-    <LinkRequest
-      send={(email) => {
-        if (invitation !== undefined) return calls.register({ email, invitation })
-        if (!isBeta) return calls.register({ email })
-        keepInvite(code.trim())
-        return calls.register({ email, code: code.trim() })
-      }}
-      fields={
-        isBeta && (
-          <TextField
-            label="Invite code"
-            autocomplete="off"
-            spellcheck={false}
-            required
-            maxLength={200}
-            value={code}
-            onInput={(event) => setCode(event.currentTarget.value)}
-          />
-        )
-      }
-      intro="We send a link to your address. Behind it you choose a password, which makes the account."
-      sent={(email) => (
-        <>
-          A mail is on its way to {email}. Its link works once, for an hour.
-          {invitation !== undefined && ' When the account is made, open the link of the invitation again.'}
-        </>
-      )}
-      unsentHint={fileHint}
-    />
+    <>
+      <LinkRequest
+        send={(email) => {
+          if (invitation !== undefined) return calls.register({ email, invitation })
+          if (!isBeta) return calls.register({ email })
+          keepInvite(code.trim())
+          return calls.register({ email, code: code.trim() })
+        }}
+        fields={
+          isBeta && (
+            <TextField
+              label="Invite code"
+              autocomplete="off"
+              spellcheck={false}
+              required
+              maxLength={200}
+              value={code}
+              onInput={(event) => setCode(event.currentTarget.value)}
+            />
+          )
+        }
+        intro="We send a link to your address. Behind it you choose a password, which makes the account."
+        sent={(email) => (
+          <>
+            A mail is on its way to {email}. Its link works once, for an hour.
+            {invitation !== undefined && ' When the account is made, open the link of the invitation again.'}
+          </>
+        )}
+        unsentHint={fileHint}
+      />
+      <LocalServices onLeave={() => isBeta && keepInvite(code.trim())} />
+    </>
   )
 }
 

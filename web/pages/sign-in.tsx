@@ -10,6 +10,7 @@ import { LazyPage } from '../parts/lazy-page.tsx'
 import { invitationIn } from '../parts/next.ts'
 import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { LocalServices } from '../parts/service-buttons.tsx'
 
 const firebaseSignIn = async () => (await import('./firebase.tsx')).FirebaseSignIn
 const firebaseRegister = async () => (await import('./firebase.tsx')).FirebaseRegister
@@ -27,6 +28,7 @@ export function SignInPage() {
         passwordUse="current-password"
         submit={async (given) => enter(await calls.login(given))}
       />
+      <LocalServices />
       <div class="mt-5 flex flex-wrap justify-between gap-x-4 gap-y-2 text-sm">
         <TextLink href="/forgot-password">Forgot the password?</TextLink>
         {(config.data?.registration || invitationIn(search) !== undefined) && (
