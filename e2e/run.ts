@@ -34,6 +34,7 @@ const waiting = named(
   'refusals-relay',
   'relay-vm',
   'rolling-restart',
+  'social',
   'walk',
 )
 const others = globSync('e2e/**/*.test.ts', { cwd: root }).filter(
