@@ -1,4 +1,4 @@
-/** Signing in with another service in a real browser: a new person, a link of somebody else, adding and removing one. */
+/** Sign-in with another service in a real browser: a new person, somebody else's link, adding and removing one. */
 import { type SignInService, startSignInService } from '@porttunneler/standalone/testing/sign-in-service'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'

@@ -1,5 +1,5 @@
 /**
- * A GitHub server of one's own, as its documents describe it: the pages of OAuth 2 without OpenID Connect, errors of the
+ * A GitHub server as its documents describe it: the pages of OAuth 2 without OpenID Connect, errors of the
  * token endpoint with status 200, and the parts of the API that say who somebody is.
  */
 import { createHash, randomUUID } from 'node:crypto'

@@ -1,6 +1,6 @@
 /**
- * The sign-in at another service that this tab has begun. Its half of the secret lies in sessionStorage, which only this
- * tab has: what comes back from the service in another tab, or by somebody's link, cannot be finished
+ * The sign-in at another service that this tab has begun. Its half of the secret lies in sessionStorage, which only
+ * this tab has: what comes back from the service in another tab, or by somebody's link, cannot be finished
  * (docs/decisions/0082-social-sign-in.md).
  */
 import { keptStorage } from './tabs.ts'

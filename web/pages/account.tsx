@@ -52,7 +52,7 @@ function LocalSignIn({ email }: { email: string | undefined }) {
   )
 }
 
-/** Whoever signed up by another service has none. */
+/** People who signed up by another service have none. */
 function FirstPasswordCard({ email }: { email: string | undefined }) {
   const { calls } = useServices()
   const ask = useMutation({
