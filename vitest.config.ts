@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './e2e/longest-first.ts'
 
 const common = { environment: 'node', pool: 'forks' } as const
 const packages = '{shared,relay-vm,cli,standalone,functions,ptunctl,packaging,web,bench,release}'
@@ -14,9 +15,17 @@ const installed = '**/{node_modules,dist}/**'
 const reports = process.env.PT_TEST_REPORTS
 /** In CI, where other work may use the machine; e2e/count.ts names the tests that needed it (docs/decisions/0056). */
 const retry = process.env.CI ? 1 : 0
+/** How many files e2e/run.ts wants at a time, of all its projects; they begin with those that take longest. */
+const together = process.env.PT_WORKERS && { maxWorkers: Number(process.env.PT_WORKERS) }
+/**
+ * For a test of programs, ms. It only ends tests that hang: where others use the cores, a start of a second takes half
+ * a minute. A test that promises a time measures it itself.
+ */
+const programsMs = 240_000
 
 export default defineConfig({
   test: {
+    ...(together && { sequence: { sequencer: LongestFirst } }),
     reporters: reports ? ['default', 'json'] : ['default'],
     ...(reports && { outputFile: { json: join(reports, `${process.pid}.json`) } }),
     projects: [
@@ -34,7 +43,7 @@ export default defineConfig({
         },
       },
       // Reading all files takes seconds, and minutes where others use both cores.
-      { test: { ...common, name: 'tidy', include: ['e2e/repo/*.test.ts'], testTimeout: 240_000 } },
+      { test: { ...common, name: 'tidy', include: ['e2e/repo/*.test.ts'], testTimeout: programsMs } },
       {
         test: {
           ...common,
@@ -42,12 +51,23 @@ export default defineConfig({
           include: [`${packages}/${long}`],
           exclude: [installed],
           globalSetup: ['functions/testing/emulators.setup.ts'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           retry,
+          ...together,
         },
       },
       // Needs packages of its own (`npm ci` in cdktf) and Terraform.
-      { test: { ...common, name: 'stack', include: ['cdktf/*.test.ts'], testTimeout: 120_000, retry } },
+      {
+        test: {
+          ...common,
+          name: 'stack',
+          include: ['cdktf/*.test.ts'],
+          testTimeout: programsMs,
+          retry,
+          ...together,
+        },
+      },
       {
         test: {
           ...common,
@@ -55,11 +75,12 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           exclude: ['e2e/repo/**', installed],
           globalSetup: ['e2e/global-setup.ts', 'functions/testing/emulators.setup.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          // One file after the other, unless e2e/run.ts says that they mostly wait.
-          maxWorkers: Number(process.env.PT_E2E_WORKERS ?? 1),
+          testTimeout: programsMs,
+          hookTimeout: programsMs,
+          // Else one file after the other.
+          maxWorkers: 1,
           retry,
+          ...together,
         },
       },
     ],

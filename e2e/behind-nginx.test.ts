@@ -81,14 +81,14 @@ describeWith(['nginx'], 'behind nginx', () => {
     )
     await agent.online('web')
     await agent.online('shop')
-  }, 90_000)
+  })
   afterAll(async () => {
     await agent?.stop()
     await nginx?.close()
     await server?.program.stop()
     await Promise.all([web?.close(), shop?.close()])
     rmSync(folder, { recursive: true, force: true })
-  }, 60_000)
+  })
 
   function get(name: string, { from = '127.0.0.1', headers = {} } = {}) {
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>()

@@ -12,7 +12,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { curl } from './harness/curl.ts'
-import { eventually } from './harness/events.ts'
+import { eventually, patienceMs } from './harness/events.ts'
 import { openTrustWorld, serviceDomain, type TrustWorld } from './harness/names-world.ts'
 import { root as repository } from './harness/programs.ts'
 import { makeKey, type Standalone, startStandalone, temporaryFolder } from './harness/standalone.ts'
@@ -41,14 +41,14 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
       { shop: { kind: 'http', upstream: web.port } },
     )
     await agent.online('shop')
-  }, 90_000)
+  })
   afterAll(async () => {
     await agent?.stop()
     await server?.program.stop()
     await world?.close()
     await web?.close()
     rmSync(folder, { recursive: true, force: true })
-  }, 60_000)
+  })
 
   const get = (host: string, port: number, options: Parameters<typeof getByTls>[1] = {}) =>
     getByTls({ host, port, root: world.root }, options)
@@ -149,7 +149,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'certificates of a standalone se
         expect(names.sort()).toEqual([shop, serviceDomain].sort())
         return file
       },
-      { timeout: 20_000, interval: 100 },
+      { timeout: patienceMs, interval: 100 },
     )
     for (const { chain, hosts } of kept.certificates)
       expect(new X509Certificate(chain).checkHost(hosts[0] ?? '')).toBe(hosts[0])

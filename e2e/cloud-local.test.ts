@@ -56,7 +56,7 @@ withEmulators((hosts) => {
     expect(textOf(program, 'stdout')).toContain('Stopped.')
     expect(textOf(program, 'stdout')).not.toContain('The cloud runs on this machine')
     expect(functions.filter(({ pid }) => existsSync(`/proc/${pid}`))).toEqual([])
-  }, 150_000)
+  })
 
   test('cloud:local: a port that is taken is named', async () => {
     const other = await listenTcp((socket) => socket.destroy())

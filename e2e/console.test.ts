@@ -45,7 +45,7 @@ describeWith(['chromium'], 'console', () => {
       startHttp(),
     ])
     agent = await startAgent(service, { shop: { kind: 'http', upstream: web.port } })
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser?.close()
     await agent?.stop()
@@ -323,10 +323,10 @@ describeWith(['chromium'], 'console', () => {
       await page.getByLabel('Password').fill(bob.password)
       await page.getByRole('button', { name: 'Sign in' }).click()
       await page.getByRole('button', { name: 'Join' }).click()
-      await page.getByRole('row').filter({ hasText: 'shop' }).first().waitFor({ timeout: 30_000 })
+      await page.getByRole('row').filter({ hasText: 'shop' }).first().waitFor()
       await page.getByRole('button', { name: 'Account menu' }).click()
       await page.getByRole('list', { name: 'Accounts' }).getByRole('button', { name: 'bob' }).click()
-      await page.getByText('Your first tunnel takes two commands').waitFor({ timeout: 30_000 })
+      await page.getByText('Your first tunnel takes two commands').waitFor()
     })
   })
 
@@ -350,7 +350,7 @@ describeWith(['chromium'], 'console', () => {
       await refused.getByRole('button', { name: 'Cancel' }).click()
       await add('App.Example.com')
       const card = page.getByRole('region', { name: 'app.example.com' })
-      await card.getByText('No record there yet').waitFor({ timeout: 30_000 })
+      await card.getByText('No record there yet').waitFor()
       await card.getByRole('button', { name: 'Copy value' }).first().click()
       await card.getByText('Copied').waitFor()
       const alias = await page.evaluate<string>('navigator.clipboard.readText()')
@@ -360,24 +360,16 @@ describeWith(['chromium'], 'console', () => {
 
       await dns.zone('example.com', [`app CNAME ${alias}.`])
       const check = card.getByRole('button', { name: 'Check now: app.example.com' })
-      await eventually(
-        'it is verified',
-        async () => {
-          await check.click()
-          return (await card.getByText('Verified').isVisible()) ? true : undefined
-        },
-        30_000,
-      )
+      await eventually('it is verified', async () => {
+        await check.click()
+        return (await card.getByText('Verified').isVisible()) ? true : undefined
+      })
       await card.getByLabel('Leads to').selectOption({ label: 'shop' })
-      await eventually(
-        'visitors come by the domain',
-        async () => {
-          const url = await agent.online('shop')
-          const own = url.replace(/\/\/[^:/]+/, '//app.example.com')
-          return (await visit(service, `${own}/hello`)).status === 200 ? true : undefined
-        },
-        30_000,
-      )
+      await eventually('visitors come by the domain', async () => {
+        const url = await agent.online('shop')
+        const own = url.replace(/\/\/[^:/]+/, '//app.example.com')
+        return (await visit(service, `${own}/hello`)).status === 200 ? true : undefined
+      })
       await card.getByRole('button', { name: 'Remove app.example.com' }).click()
       await page.getByRole('dialog').getByRole('button', { name: 'Remove domain' }).click()
       await page.getByText('No domains yet').waitFor()

@@ -27,7 +27,7 @@ describeWith(['ip', 'mounts', 'namespaces', 'setpriv', 'curl', 'nsenter'], 'cont
     execFileSync('ip', ['-n', network, 'link', 'set', 'lo', 'up'])
     await makeServerTree(join(folder, 'server-layer/usr/lib/porttunneler'))
     await makeAgentTree(join(folder, 'agent-layer/usr/lib/ptun'))
-  }, 120_000)
+  })
   afterAll(async () => {
     for (const { pid, program } of running) {
       if (spawnSync('kill', ['-0', String(pid)]).status === 0) process.kill(pid, 'SIGKILL')

@@ -67,7 +67,7 @@ describeWith(['ip', 'mounts', 'namespaces', 'setpriv', 'curl', 'nsenter', 'dpkg'
     })
     await holder.lines.waitFor(({ text }) => text === 'ready', { what: 'the machine' })
     for (const file of readdirSync(debs)) writeFileSync(place('tmp', file), readFileSync(join(debs, file)))
-  }, 120_000)
+  })
   afterAll(async () => {
     for (const unit of [agent, server])
       if (

@@ -54,7 +54,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
       socket.pipe(socket)
     }).listen(0, '127.0.0.1')
     await once(upstream, 'listening')
-  }, 90_000)
+  })
   afterAll(async () => {
     await agent?.stop()
     await web?.close()
@@ -62,7 +62,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     await world?.close()
     upstream?.close()
     for (const each of [folder, home]) rmSync(each, { recursive: true, force: true })
-  }, 60_000)
+  })
 
   const run = async (...words: string[]) => {
     const env = { ...process.env, ...privateFolders(home), PTUN_SERVER: service.api, PTUN_KEY: service.key }
@@ -105,7 +105,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     expect(problem).toMatchObject({ code: 'PT-2624', cure: expect.stringContaining('ptun names reserve') })
     await agent.stop()
     await run('names', 'reserve', 'vault.e2e')
-  }, 90_000)
+  })
 
   test('a reserved name gets its certificate, and bytes reach a plain upstream', async () => {
     agent = await start()
@@ -117,7 +117,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     expect(await echo(socket, 'secret word')).toBe('secret word')
     socket.end()
     await within(once(socket, 'close'), 'the end')
-  }, 90_000)
+  })
 
   test('the key is on this machine alone, in a file that only its user can read', async () => {
     const { path: kept, current } = readKept()
@@ -156,7 +156,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     expect(await echo(socket, 'again')).toBe('again')
     socket.destroy()
     expect(agent.events.items.some(({ event }) => event === 'certificate.ordered')).toBe(false)
-  }, 60_000)
+  })
 
   test('a renewal with a new key counts for new connections, and ends no open one', async () => {
     await agent.stop()
@@ -173,7 +173,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     expect(readKept().current.key).not.toBe(kept.current.key)
     expect(await Promise.all([echo(open, 'before'), echo(fresh, 'after')])).toEqual(['before', 'after'])
     for (const socket of [open, fresh]) socket.destroy()
-  }, 90_000)
+  })
 
   test('an http tunnel: requests reach the upstream as if a relay had passed them on, and only the agent read them', async () => {
     await agent.stop()
@@ -205,7 +205,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     const [message] = (await within(once(socket, 'message'), 'its echo')) as [Buffer]
     expect(message.toString()).toBe('over TLS')
     socket.terminate()
-  }, 90_000)
+  })
 
   describeWith(['chromium', 'certutil'], 'in Chromium', () => {
     test('a page and its WebSocket come by the certificate of the agent, beside a page of the relay', async () => {
@@ -243,7 +243,7 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
       } finally {
         await browser.close()
       }
-    }, 90_000)
+    })
   })
 
   test('an upstream that is down is told on a page of the agent', async () => {
@@ -265,5 +265,5 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
     socket.end()
     await within(once(socket, 'end'), 'the end of the echo', 60_000)
     expect({ received, isSame }).toEqual({ received: 16 * block.length, isSame: true })
-  }, 90_000)
+  })
 })

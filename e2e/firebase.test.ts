@@ -24,7 +24,7 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     vi.stubEnv('GOOGLE_CLOUD_PROJECT', projectId)
     vi.stubEnv('FIREBASE_AUTH_EMULATOR_HOST', emulator.host)
     service = await startFirebaseService()
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser?.close()
     await service?.stop()

@@ -34,7 +34,7 @@ describe('functions as deployed', () => {
       { env: { ...functionEnv, NODE_ENV: 'production' }, cwd: folder },
     )
     await eventually('the function answers', async () => (await fetch(`${url}/v1/health`)).ok || undefined)
-  }, 120_000)
+  })
   afterAll(async () => {
     await api?.stop('SIGKILL')
     rmSync(folder, { recursive: true, force: true })

@@ -1,15 +1,19 @@
 /**
- * Runs once before the end-to-end tests: builds console and relay as `npm start` does, so that every test serves and
- * starts the newest ones, whichever test comes first.
+ * Runs once before the end-to-end tests: builds console, relay and agent as users have them, so that every test serves
+ * and starts the newest ones, whichever test comes first.
  */
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
-export function setup(): void {
-  // Two parallel runs must not both write it: e2e/run.ts has done it.
+const cwd = join(import.meta.dirname, '..')
+
+export async function setup(): Promise<void> {
+  // Two parallel runs must not both write them: e2e/run.ts has done it.
   if (process.env.PT_BUILT) return
-  execFileSync('npm', ['run', '--silent', 'build'], {
-    cwd: join(import.meta.dirname, '..'),
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  const build = (workspace: string) =>
+    promisify(execFile)('npm', ['run', '--silent', 'build', '-w', workspace], { cwd })
+  await Promise.all(['web', 'relay-vm', 'cli'].map(build))
+  // The processes of the tests, and their programs, use what was built.
+  process.env.PT_BUILT = '1'
 }

@@ -111,85 +111,73 @@ describe.each(Object.entries(breaks))('an upstream that %s', (_, { name, serve }
     for (const upstream of upstreams) await upstream.close()
   })
 
-  test.each(['tls', 'unix', 'gate'])(
-    '%s upstream: the answer arrives, 50 of 50',
-    { timeout: 120_000 },
-    async (kind) => {
-      const url = new URL(await agent.online(`${kind}-${name}`))
-      expectAnswers(await heardOf(() => dial(visitorAddress(service, url.href)), question(url.host)))
-    },
-  )
+  test.each(['tls', 'unix', 'gate'])('%s upstream: the answer arrives, 50 of 50', async (kind) => {
+    const url = new URL(await agent.online(`${kind}-${name}`))
+    expectAnswers(await heardOf(() => dial(visitorAddress(service, url.href)), question(url.host)))
+  })
 
-  test('visitor by HTTPS: the answer arrives, 50 of 50', { timeout: 120_000 }, async () => {
+  test('visitor by HTTPS: the answer arrives, 50 of 50', async () => {
     const { hostname } = new URL(await agent.online(`plain-${name}`))
     const address = { host, port: httpsPort }
     expectAnswers(await heardOf(() => dialTls(address, hostname), question(hostname)))
   })
 
-  test('HTTPS on both sides: the answer arrives, 50 of 50', { timeout: 120_000 }, async () => {
+  test('HTTPS on both sides: the answer arrives, 50 of 50', async () => {
     const { hostname } = new URL(await agent.online(`tls-${name}`))
     const address = { host, port: httpsPort }
     expectAnswers(await heardOf(() => dialTls(address, hostname), question(hostname)))
   })
 
-  test.each(['http', 'https'])(
-    'upgraded, by %s: its last words arrive, 50 of 50',
-    { timeout: 120_000 },
-    async (by) => {
-      const url = new URL(await agent.online(`upgraded-${name}`))
-      const open = () =>
-        by === 'http'
-          ? dial(visitorAddress(service, url.href))
-          : dialTls({ host, port: httpsPort }, url.hostname)
-      const asked = question(url.host, 'Connection: Upgrade\r\nUpgrade: words\r\n')
-      expectAnswers(await heardOf(open, asked), `${switching}last words`)
-    },
-  )
+  test.each(['http', 'https'])('upgraded, by %s: its last words arrive, 50 of 50', async (by) => {
+    const url = new URL(await agent.online(`upgraded-${name}`))
+    const open = () =>
+      by === 'http'
+        ? dial(visitorAddress(service, url.href))
+        : dialTls({ host, port: httpsPort }, url.hostname)
+    const asked = question(url.host, 'Connection: Upgrade\r\nUpgrade: words\r\n')
+    expectAnswers(await heardOf(open, asked), `${switching}last words`)
+  })
 })
 
 describe('a visitor that sends bytes and resets', () => {
-  test.each(['tls', 'unix', 'upgraded'])(
-    '%s upstream: it is heard, 50 of 50',
-    { timeout: 120_000 },
-    async (kind) => {
-      const heard: string[] = []
-      const listen = (socket: Socket) => {
-        socket.once('data', () =>
-          socket.write(kind === 'upgraded' ? switching : 'HTTP/1.1 100 Continue\r\n\r\n'),
-        )
-        void hear(socket).then(({ text }) => heard.push(text))
-      }
-      const tcp = await listenTcp((socket) => {
-        if (kind !== 'tls') return listen(socket)
-        const { certificate: cert, key } = identity
-        listen(new TLSSocket(socket, { isServer: true, cert, key: key.reveal() }))
-      })
-      const path = join(temporaryFolder('words'), 'app.sock')
-      const unix = createServer({ allowHalfOpen: true }, listen)
-      await once(unix.listen(path), 'listening')
-      const upstream =
-        { tls: `https://localhost:${tcp.port}`, unix: `unix:${path}`, upgraded: tcp.port }[kind] ?? ''
-      const insecure = kind === 'tls' ? { insecureUpstream: true } : {}
-      const agent = await startAgent(service, { [`gone-${kind}`]: { kind: 'http', upstream, ...insecure } })
-      const url = new URL(await agent.online(`gone-${kind}`))
-      const words = 'the whole question'.padStart(1_000, '.')
-      const fields =
-        kind === 'upgraded' ? 'Connection: Upgrade\r\nUpgrade: words\r\n' : 'Content-Length: 1000\r\n'
-      await repeat(count, async () => {
-        const socket = await dial(visitorAddress(service, url.href))
-        socket.on('error', () => undefined)
-        socket.write(`POST / HTTP/1.1\r\nHost: ${url.host}\r\n${fields}\r\n`)
-        await within(once(socket, 'data'), 'the welcome')
-        await new Promise((resolve) => socket.write(words, resolve))
-        socket.resetAndDestroy()
-      })
-      await eventually('all are heard', () => heard.length === count || undefined, 30_000)
-      expect(heard.filter((text) => text.endsWith(words))).toHaveLength(count)
-      await agent.stop()
-      await tcp.close()
-      unix.close()
-    },
-  )
+  test.each(['tls', 'unix', 'upgraded'])('%s upstream: it is heard, 50 of 50', async (kind) => {
+    const heard: string[] = []
+    const listen = (socket: Socket) => {
+      socket.once('data', () =>
+        socket.write(kind === 'upgraded' ? switching : 'HTTP/1.1 100 Continue\r\n\r\n'),
+      )
+      void hear(socket).then(({ text }) => heard.push(text))
+    }
+    const tcp = await listenTcp((socket) => {
+      if (kind !== 'tls') return listen(socket)
+      const { certificate: cert, key } = identity
+      listen(new TLSSocket(socket, { isServer: true, cert, key: key.reveal() }))
+    })
+    const path = join(temporaryFolder('words'), 'app.sock')
+    const unix = createServer({ allowHalfOpen: true }, listen)
+    await once(unix.listen(path), 'listening')
+    const upstream =
+      { tls: `https://localhost:${tcp.port}`, unix: `unix:${path}`, upgraded: tcp.port }[kind] ?? ''
+    const insecure = kind === 'tls' ? { insecureUpstream: true } : {}
+    const agent = await startAgent(service, { [`gone-${kind}`]: { kind: 'http', upstream, ...insecure } })
+    const url = new URL(await agent.online(`gone-${kind}`))
+    const words = 'the whole question'.padStart(1_000, '.')
+    const fields =
+      kind === 'upgraded' ? 'Connection: Upgrade\r\nUpgrade: words\r\n' : 'Content-Length: 1000\r\n'
+    await repeat(count, async () => {
+      const socket = await dial(visitorAddress(service, url.href))
+      socket.on('error', () => undefined)
+      socket.write(`POST / HTTP/1.1\r\nHost: ${url.host}\r\n${fields}\r\n`)
+      await within(once(socket, 'data'), 'the welcome')
+      await new Promise((resolve) => socket.write(words, resolve))
+      socket.resetAndDestroy()
+    })
+    await eventually('all are heard', () => heard.length === count || undefined)
+    expect(heard.filter((text) => text.endsWith(words))).toHaveLength(count)
+    await agent.stop()
+    await tcp.close()
+    unix.close()
+  })
 })
 
 describe('two relays of one machine, of which one has the agent', () => {
@@ -244,24 +232,20 @@ describe('two relays of one machine, of which one has the agent', () => {
   }
 
   describe.each(Object.entries(breaks))('an upstream that %s', (_, how) => {
-    test.each(['http', 'https', 'tcp'] as const)(
-      '%s: the answer arrives, 50 of 50',
-      { timeout: 120_000 },
-      async (kind) => {
-        serve = how.serve
-        const before = served.visitors.length
-        const open = {
-          http: () => dial({ host, port: ports.http }),
-          https: () => dialTls({ host, port: ports.tls }, 'a.tunnels.test'),
-          tcp: () => dial({ host, port: ports.tcp }),
-        }[kind]
-        expectAnswers(await heardOf(open, question('a.tunnels.test')))
-        expect(served.visitors.length - before).toBe(count)
-      },
-    )
+    test.each(['http', 'https', 'tcp'] as const)('%s: the answer arrives, 50 of 50', async (kind) => {
+      serve = how.serve
+      const before = served.visitors.length
+      const open = {
+        http: () => dial({ host, port: ports.http }),
+        https: () => dialTls({ host, port: ports.tls }, 'a.tunnels.test'),
+        tcp: () => dial({ host, port: ports.tcp }),
+      }[kind]
+      expectAnswers(await heardOf(open, question('a.tunnels.test')))
+      expect(served.visitors.length - before).toBe(count)
+    })
   })
 
-  test('the bytes of a visitor that resets arrive, 50 of 50', { timeout: 120_000 }, async () => {
+  test('the bytes of a visitor that resets arrive, 50 of 50', async () => {
     const heard: string[] = []
     serve = (socket) => {
       socket.write('welcome')
@@ -276,7 +260,7 @@ describe('two relays of one machine, of which one has the agent', () => {
       await new Promise((resolve) => socket.write('x'.repeat(1_000), resolve))
       socket.resetAndDestroy()
     })
-    await eventually('all are heard', () => heard.length === count || undefined, 30_000)
+    await eventually('all are heard', () => heard.length === count || undefined)
     expect(heard.filter((text) => text.length === 1_000)).toHaveLength(count)
   })
 })

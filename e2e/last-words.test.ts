@@ -51,94 +51,82 @@ describe.each(Object.entries(breaks))('an upstream that %s', (_, { name, ends, s
     await upstream?.close()
   })
 
-  test.each(['tcp', 'tls', 'http'] as const)(
-    '%s: the answer arrives, 150 of 150',
-    { timeout: 120_000 },
-    async (kind) => {
-      const url = new URL(await agent.online(`${kind}-${name}`))
-      const address = visitorAddress(service, url.href)
-      const question = await questionOf(kind, url, 60_000)
-      const heard = await repeat(count, async () => {
-        const socket = await dial(address)
-        const hearing = hear(socket)
-        socket.write(question)
-        return await within(hearing, 'the end')
-      })
-      expect(heard.filter(({ text }) => text === answer)).toHaveLength(count)
-      // HTTP knows from the answer's length that it is whole, so its connection may end in order.
-      const allowed: readonly string[] = kind === 'http' ? ['reset', 'end'] : ends
-      expect(heard.filter(({ end }) => !allowed.includes(end))).toEqual([])
-    },
-  )
+  test.each(['tcp', 'tls', 'http'] as const)('%s: the answer arrives, 150 of 150', async (kind) => {
+    const url = new URL(await agent.online(`${kind}-${name}`))
+    const address = visitorAddress(service, url.href)
+    const question = await questionOf(kind, url, 60_000)
+    const heard = await repeat(count, async () => {
+      const socket = await dial(address)
+      const hearing = hear(socket)
+      socket.write(question)
+      return await within(hearing, 'the end')
+    })
+    expect(heard.filter(({ text }) => text === answer)).toHaveLength(count)
+    // HTTP knows from the answer's length that it is whole, so its connection may end in order.
+    const allowed: readonly string[] = kind === 'http' ? ['reset', 'end'] : ends
+    expect(heard.filter(({ end }) => !allowed.includes(end))).toEqual([])
+  })
 })
 
 describe('a visitor that sends bytes and resets', () => {
-  test.each(['tcp', 'http'] as const)(
-    '%s: the upstream gets them, 150 of 150',
-    { timeout: 120_000 },
-    async (kind) => {
-      const heard: { text: string; end: string }[] = []
-      const upstream = await listenTcp((socket) => {
-        const welcome = 'HTTP/1.1 100 Continue\r\n\r\n'
-        if (kind === 'tcp') socket.write(welcome)
-        else socket.once('data', () => socket.write(welcome))
-        void hear(socket).then((said) => heard.push(said))
-      })
-      const agent = await startAgent(service, { [`gone-${kind}`]: { kind, upstream: upstream.port } })
-      const url = new URL(await agent.online(`gone-${kind}`))
-      const question = String(await questionOf(kind, url, 1_000))
-      const bodyFrom = question.length - 1_000
-      const address = visitorAddress(service, url.href)
-      await repeat(count, async () => {
-        const socket = await dial(address)
-        socket.on('error', () => undefined)
-        socket.write(question.slice(0, bodyFrom))
-        await within(new Promise((resolve) => socket.once('data', resolve)), 'the welcome')
-        // As much as its own kernel sends at once: the rest would be lost there.
-        await new Promise((resolve) => socket.write(question.slice(bodyFrom), resolve))
-        socket.resetAndDestroy()
-      })
-      await eventually('all are heard', () => heard.length === count || undefined, 30_000)
-      expect(heard.filter(({ text }) => text.endsWith('the whole question'))).toHaveLength(count)
-      expect(heard.filter(({ end }) => end !== 'reset')).toEqual([])
-      await agent.stop()
-      await upstream.close()
-    },
-  )
+  test.each(['tcp', 'http'] as const)('%s: the upstream gets them, 150 of 150', async (kind) => {
+    const heard: { text: string; end: string }[] = []
+    const upstream = await listenTcp((socket) => {
+      const welcome = 'HTTP/1.1 100 Continue\r\n\r\n'
+      if (kind === 'tcp') socket.write(welcome)
+      else socket.once('data', () => socket.write(welcome))
+      void hear(socket).then((said) => heard.push(said))
+    })
+    const agent = await startAgent(service, { [`gone-${kind}`]: { kind, upstream: upstream.port } })
+    const url = new URL(await agent.online(`gone-${kind}`))
+    const question = String(await questionOf(kind, url, 1_000))
+    const bodyFrom = question.length - 1_000
+    const address = visitorAddress(service, url.href)
+    await repeat(count, async () => {
+      const socket = await dial(address)
+      socket.on('error', () => undefined)
+      socket.write(question.slice(0, bodyFrom))
+      await within(new Promise((resolve) => socket.once('data', resolve)), 'the welcome')
+      // As much as its own kernel sends at once: the rest would be lost there.
+      await new Promise((resolve) => socket.write(question.slice(bodyFrom), resolve))
+      socket.resetAndDestroy()
+    })
+    await eventually('all are heard', () => heard.length === count || undefined)
+    expect(heard.filter(({ text }) => text.endsWith('the whole question'))).toHaveLength(count)
+    expect(heard.filter(({ end }) => end !== 'reset')).toEqual([])
+    await agent.stop()
+    await upstream.close()
+  })
 })
 
 describeWith(['python3', 'curl'], "python's http.server, which closes with the body unread", () => {
-  test.each(['http', 'tcp'] as const)(
-    '%s: curl has its answer, 150 of 150',
-    { timeout: 180_000 },
-    async (kind) => {
-      const python = await startPythonServer()
-      const agent = await startAgent(service, { [`python-${kind}`]: { kind, upstream: python.port } })
-      const url = new URL(await agent.online(`python-${kind}`))
-      const { host, port } = visitorAddress(service, url.href)
-      const body = join(temporaryFolder('body'), '60kB')
-      writeFileSync(body, Buffer.alloc(60_000, 'x'))
-      const args = [
-        '-sS',
-        '-H',
-        'Expect:',
-        '--data-binary',
-        `@${body}`,
-        '-o',
-        '/dev/null',
-        '-w',
-        '%{http_code}',
-      ]
-      const reach = ['--resolve', `${url.hostname}:${port}:${host}`, `http://${url.hostname}:${port}/`]
-      const answers = await repeat(count, async () => {
-        const { stdout, stderr, exit } = await runProgram(programPath('curl'), [...args, ...reach])
-        return `${stdout} ${exit.code === 0 ? '' : stderr}`.trim()
-      })
-      expect(answers).toEqual(Array(count).fill('501'))
-      await agent.stop()
-      await python.close()
-    },
-  )
+  test.each(['http', 'tcp'] as const)('%s: curl has its answer, 150 of 150', async (kind) => {
+    const python = await startPythonServer()
+    const agent = await startAgent(service, { [`python-${kind}`]: { kind, upstream: python.port } })
+    const url = new URL(await agent.online(`python-${kind}`))
+    const { host, port } = visitorAddress(service, url.href)
+    const body = join(temporaryFolder('body'), '60kB')
+    writeFileSync(body, Buffer.alloc(60_000, 'x'))
+    const args = [
+      '-sS',
+      '-H',
+      'Expect:',
+      '--data-binary',
+      `@${body}`,
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code}',
+    ]
+    const reach = ['--resolve', `${url.hostname}:${port}:${host}`, `http://${url.hostname}:${port}/`]
+    const answers = await repeat(count, async () => {
+      const { stdout, stderr, exit } = await runProgram(programPath('curl'), [...args, ...reach])
+      return `${stdout} ${exit.code === 0 ? '' : stderr}`.trim()
+    })
+    expect(answers).toEqual(Array(count).fill('501'))
+    await agent.stop()
+    await python.close()
+  })
 })
 
 /** The bytes that the tunnel brings to its upstream, with a body of `length`. */

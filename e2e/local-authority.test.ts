@@ -74,14 +74,14 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
       { env: { SSL_CERT_FILE: rootFile } },
     )
     shop = await agent.online('shop')
-  }, 60_000)
+  })
   afterAll(async () => {
     await agent?.stop()
     await server?.program.stop()
     await web?.close()
     await blog?.close()
     for (const each of [folder, home]) rmSync(each, { recursive: true, force: true })
-  }, 60_000)
+  })
 
   test('its key is private, and Chromium has its root by a name of its own', async () => {
     expect(statSync(join(folder, 'ca/authority.json')).mode & 0o777).toBe(0o600)
@@ -95,7 +95,7 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
     const { api } = server.file
     expect(api).toMatch(/^https:\/\/localhost:/)
     expect(shop).toMatch(/^https:\/\/shop\.localhost:/)
-    expect(await eventually('the shop is trusted', () => ask(shop), 30_000)).toBe('from the shop')
+    expect(await eventually('the shop is trusted', () => ask(shop))).toBe('from the shop')
     expect(await ask(`${api}/v1/config`)).toContain('"version"')
     const { port } = new URL(api)
     expect(await ask(`https://127.0.0.1:${port}/v1/config`)).toContain('"version"')
@@ -128,7 +128,7 @@ describeWith(['curl', 'certutil', 'chromium'], 'local authority', () => {
       await browser.close()
       liar.close()
     }
-  }, 60_000)
+  })
 
   http2Suite(() => ({
     web: shop,

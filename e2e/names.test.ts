@@ -62,7 +62,7 @@ describe('names and ports', () => {
       method,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(method !== 'GET' && { body: JSON.stringify(json) }),
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(60_000),
     })
     return answer.json()
   }
@@ -138,11 +138,7 @@ describe('names and ports', () => {
       0,
       expect.stringContaining('is for the tunnel "shop-v2" and no other'),
     ])
-    await eventually(
-      'the other tunnel has it',
-      async () => (await seen(shop)) === 'second' || undefined,
-      30_000,
-    )
+    await eventually('the other tunnel has it', async () => (await seen(shop)) === 'second' || undefined)
     const list = await run('ada', 'names', 'list', '--json')
     expect(keptSchema.parse(JSON.parse(list.stdout))).toMatchObject({ event: 'name', state: 'in_use' })
 

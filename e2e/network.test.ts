@@ -59,7 +59,7 @@ describe('network between agent and relay', () => {
       calls: { kind: 'http', upstream: grpc.port, upstreamProtocol: 'h2c' },
     })
     url = await agent.online('web')
-  }, 90_000)
+  })
   afterAll(async () => {
     await agent?.stop()
     await standalone?.program.stop()

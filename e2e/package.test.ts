@@ -36,8 +36,9 @@ function npm(args: readonly string[], cwd: string): string {
 }
 
 beforeAll(() => {
+  // The bundle is there (global-setup.ts), and other tests use it at this moment, so the pack must not make it again.
   const [first] = packedSchema.parse(
-    JSON.parse(npm(['pack', '--json', '--pack-destination', folder], join(root, 'cli'))),
+    JSON.parse(npm(['pack', '--ignore-scripts', '--json', '--pack-destination', folder], join(root, 'cli'))),
   )
   if (!first) throw new Error('npm packed nothing')
   packed = first
@@ -46,7 +47,7 @@ beforeAll(() => {
     ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, packed.filename)],
     join(folder, 'empty'),
   )
-}, 120_000)
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('it holds the bundle, the licences and nothing of the repository', () => {
@@ -61,6 +62,11 @@ test('it holds the bundle, the licences and nothing of the repository', () => {
       path,
     ).toEqual([])
   }
+})
+
+test('whoever packs it packs a new bundle', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'cli/package.json'), 'utf8'))
+  expect(scripts).toMatchObject({ build: 'node build.ts', prepack: 'npm run --silent build' })
 })
 
 test('nothing of it runs when it is installed', () => {

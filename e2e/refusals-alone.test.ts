@@ -83,13 +83,13 @@ describeWith(['prlimit'], 'refusals of a server with an unknown user', () => {
     echo = await startEcho()
     // It runs on the same machine, so its clock is wrong as well.
     ;({ agent, at } = await agentOf(server, echo.port, { NODE_OPTIONS: `--import file://${clock}` }))
-  }, 90_000)
+  })
   afterAll(async () => {
     await agent?.stop()
     await server?.program.stop()
     await echo?.close()
     rmSync(folder, { recursive: true, force: true })
-  }, 60_000)
+  })
 
   const mainPid = () => childrenOf(server.program.pid)[0]?.pid ?? Number.NaN
   const served = () => eventually('a visitor is served', () => echoOnce(at).catch(() => undefined), 60_000)
@@ -108,9 +108,7 @@ describeWith(['prlimit'], 'refusals of a server with an unknown user', () => {
     expect(await answers()).toBe(true)
   })
 
-  test('refusals: memory server: a relay that cannot be started is started when there is room', {
-    timeout: 90_000,
-  }, async () => {
+  test('refusals: memory server: a relay that cannot be started is started when there is room', async () => {
     const relay = relayOf(mainPid()) ?? Number.NaN
     const main = mainPid()
     const restore = takeProcesses(main)
@@ -122,9 +120,7 @@ describeWith(['prlimit'], 'refusals of a server with an unknown user', () => {
     expect(mainPid()).toBe(main)
   })
 
-  test('refusals: memory server: a newer version that cannot be started leaves the running one', {
-    timeout: 90_000,
-  }, async () => {
+  test('refusals: memory server: a newer version that cannot be started leaves the running one', async () => {
     const main = mainPid()
     const restore = takeProcesses(server.program.pid)
     const from = server.program.lines.items.length
@@ -141,9 +137,7 @@ describeWith(['prlimit'], 'refusals of a server with an unknown user', () => {
     await served()
   })
 
-  test('refusals: clock server: set by a year, forward and back, relays come back and visitors are served', {
-    timeout: 180_000,
-  }, async () => {
+  test('refusals: clock server: set by a year, forward and back, relays come back and visitors are served', async () => {
     // With a larger error OpenSSL, which asks the system, would find the relay's next certificate out of time.
     for (const years of [1, 0, -1, 0]) {
       writeFileSync(offset, String(years * year))
@@ -173,17 +167,15 @@ describeWith([], 'refusals of a relay with a small heap', () => {
     })
     echo = await startEcho()
     ;({ agent, at } = await agentOf(server, echo.port))
-  }, 90_000)
+  })
   afterAll(async () => {
     await agent?.stop()
     await server?.program.stop()
     await echo?.close()
     rmSync(folder, { recursive: true, force: true })
-  }, 60_000)
+  })
 
-  test('refusals: memory relay: it sheds before the limit at which V8 would end it, and serves again', {
-    timeout: 180_000,
-  }, async () => {
+  test('refusals: memory relay: it sheds before the limit at which V8 would end it, and serves again', async () => {
     const pid = relayOf(server.program.pid)
     const isShort = async () => /^ptun_memory_short 1$/m.test(await (await fetch(metrics)).text())
     const crowd: Socket[] = []

@@ -91,7 +91,7 @@ describeWith(['mounts'], 'refusals of a relay alone', () => {
       async () => (await metric('ptun_disk_failing')) === 0 || undefined,
       60_000,
     )
-  }, 150_000)
+  })
 
   test('refusals: state relay: a folder that it may not write to ends the start, with the code', async () => {
     const closed = join(folder, 'closed')

@@ -43,7 +43,7 @@ const tried = new Set<string>()
 /** A test of some cells of the table. */
 const trial = (cells: readonly string[], name: string, body: () => Promise<void>) => {
   for (const cell of cells) tried.add(cell)
-  test(`refusals: ${cells.join(', ')}: ${name}`, body, 90_000)
+  test(`refusals: ${cells.join(', ')}: ${name}`, body)
 }
 
 /** A user id that no passwd file has. */
@@ -69,7 +69,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     echo = await startEcho()
     agent = await startAgent(service, { echo: { kind: 'tcp', upstream: echo.port } })
     endpoint = addressOf(await agent.online('echo'))
-  }, 90_000)
+  })
 
   afterAll(async () => {
     await agent?.stop()
@@ -77,7 +77,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     await echo?.close()
     execFileSync('umount', ['-l', folder])
     rmSync(folder, { recursive: true, force: true })
-  }, 60_000)
+  })
 
   const relayPid = () => relayOf(server.program.pid) ?? Number.NaN
   const served = (at = endpoint) =>
@@ -358,7 +358,7 @@ function settled(socket: Socket): Promise<void> {
 }
 
 async function answers(url: string): Promise<true | undefined> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) })
+  const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) })
   await answer.arrayBuffer()
   return answer.ok || undefined
 }

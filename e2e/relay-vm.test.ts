@@ -156,7 +156,7 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl', 'openssl'], 'relay VM', () 
     }
     const shop = `demo.${vm.cellHost}`
     const served = async () => (await trusted(shop, 443, '/')) || undefined
-    expect(await eventually('the tunnel is trusted', served, 30_000)).toBe('from the upstream')
+    expect(await eventually('the tunnel is trusted', served)).toBe('from the upstream')
     const code = ['-o', '/dev/null', '-w', '%{http_code}']
     for (const [index, port] of [8444, 8446].entries()) {
       const own = `r${index + 1}-${vm.instanceId}.${vm.cellHost}`
@@ -164,7 +164,7 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl', 'openssl'], 'relay VM', () 
       expect(await trusted(own, port, '/v1/live', ...code)).toBe('401')
     }
     const kept = join(root, 'var/lib/porttunneler/relay-1/certificates.json')
-    const { mode, uid } = await eventually('it is kept', () => statSync(kept), 30_000)
+    const { mode, uid } = await eventually('it is kept', () => statSync(kept))
     expect(mode & 0o777).toBe(0o600)
     expect(uid).toBeGreaterThan(0)
   })

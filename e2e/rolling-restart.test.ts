@@ -45,14 +45,14 @@ describe('rolling restart', () => {
       await agent.events.waitFor((one) => one.event === 'relay.connected' && one.relay === relay, {
         what: `a session to ${relay}`,
       })
-  }, 90_000)
+  })
   afterAll(async () => {
     await agent?.stop()
     await server?.program.stop()
     await web?.close()
   })
 
-  test('no request is lost, and a stream goes on through it', { timeout: 120_000 }, async () => {
+  test('no request is lost, and a stream goes on through it', async () => {
     const load = startLoad(new URL('/hello', url).href, 16)
     await load.reached(500)
     const before = idsOf(server)
@@ -80,9 +80,7 @@ describe('rolling restart', () => {
     expect(idsOf(server).filter((pid) => before.includes(pid))).toEqual([])
   })
 
-  test('a later start goes on with the folders of the last relays', {
-    timeout: 60_000,
-  }, async () => {
+  test('a later start goes on with the folders of the last relays', async () => {
     const last = foldersOf(server)
     expect(last).toEqual(['relay-2-b', 'relay-b'])
     await server.program.stop()

@@ -1,61 +1,46 @@
 /**
- * `npm test` after the check: the long tests, in three parallel runs. The first has tests that measure time or load
- * the machine, one file after the other, and then those of the cloud stack. The second has programs that mostly wait
- * for one another, or for a browser. The third has the suites of platforms, models and fuzzers, and tests that wait for
- * an emulator. The output of the last two follows when the first is done.
+ * `npm test` after the check: the long tests, in two parallel runs that share one pair of Google's emulators. The first
+ * has the tests that measure time or load the machine, one file after the other. The second has all others, three
+ * files at a time, the longest first (e2e/longest-first.ts), so that no long one is left over at the end: programs
+ * that mostly wait for one another, suites of platforms, models and fuzzers, and the cloud stack. Its output follows
+ * when the first is done.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { EmulatorsMissing, startEmulators } from '../functions/testing/emulators.ts'
+import { buildWhatIsStale } from './cloud-local/builds.ts'
 import { setup } from './global-setup.ts'
 
 const root = join(import.meta.dirname, '..')
-const named = (...names: readonly string[]) => names.map((name) => `e2e/${name}.test.ts`)
 /** Files whose figures would suffer, or make others suffer, if they ran beside one another. */
-const heavy = named('chaos', 'hostile', 'network', 'restart', 'standalone', 'upgrade')
-/** They mostly wait, most of them for half a minute or more: two run at a time. */
-const waiting = named(
-  'console',
-  'container',
-  'deb',
-  'description',
-  'domains',
-  'end-to-end',
-  'gone-agents',
-  'http2-attacks',
-  'last-words',
-  'last-words-paths',
-  'local-authority',
-  'outbound-proxy',
-  'package',
-  'refusals',
-  'refusals-alone',
-  'refusals-relay',
-  'relay-vm',
-  'rolling-restart',
-  'social',
-  'walk',
+const alone = ['chaos', 'hostile', 'network', 'restart', 'standalone', 'upgrade'].map(
+  (name) => `e2e/${name}.test.ts`,
 )
 const others = globSync('e2e/**/*.test.ts', { cwd: root }).filter(
-  (file) => ![...heavy, ...waiting].includes(file) && !/node_modules|e2e\/repo\//.test(file),
+  (file) => !alone.includes(file) && !/node_modules|e2e\/repo\//.test(file),
 )
 const suites = ['.contract.test.ts', '.model.test.ts', '.fuzz.test.ts']
 
-function run(
-  projects: readonly string[],
-  files: readonly string[],
-  output: 'inherit' | 'pipe',
-  workers = 1,
-): ChildProcess {
+type Run = {
+  readonly projects: readonly string[]
+  readonly files: readonly string[]
+  /** Files at a time. */
+  readonly workers: number
+  readonly output: 'inherit' | 'pipe'
+  readonly env: Readonly<Record<string, string>>
+}
+
+function run({ projects, files, workers, output, env }: Run): ChildProcess {
   const args = ['run', ...projects.flatMap((project) => ['--project', project]), ...files]
   return spawn('vitest', args, {
     cwd: root,
     stdio: ['ignore', output, output],
     env: {
       ...process.env,
-      PT_BUILT: '1',
-      PT_E2E_WORKERS: String(workers),
+      ...env,
+      PT_WORKERS: String(workers),
       // The programs under test are started some hundred times: Node need not compile again what it has compiled once.
       NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
     },
@@ -71,21 +56,40 @@ function mayTestStack(): boolean {
   return false
 }
 
+/** One pair for all tests. Where it cannot be started, emulators.setup.ts says so. */
+async function emulatorsOfAll(): Promise<Awaited<ReturnType<typeof startEmulators>> | undefined> {
+  try {
+    return await startEmulators({ env: process.env })
+  } catch (error) {
+    if (error instanceof EmulatorsMissing) return undefined
+    throw error
+  }
+}
+
 async function ended(child: ChildProcess): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>()
   child.once('error', () => resolve(1)).once('close', (code) => resolve(code ?? 1))
   return promise
 }
 
-setup()
-const hasStack = mayTestStack()
-const beside = [run(['e2e'], waiting, 'pipe', 2), run(['contract', 'e2e'], [...suites, ...others], 'pipe')]
-const words = beside
-  .flatMap(({ stdout, stderr }) => [stdout, stderr])
-  .map((stream) => stream && buffer(stream))
-const besideEnded = Promise.all(beside.map(ended))
-const exits = [await ended(run(['e2e'], heavy, 'inherit'))]
-if (hasStack) exits.push(await ended(run(['stack'], ['cdktf/'], 'inherit')))
-exits.push(...(await besideEnded))
+const stack = mayTestStack() ? { projects: ['stack'], files: ['cdktf/'] } : { projects: [], files: [] }
+const [emulators] = await Promise.all([emulatorsOfAll(), setup()])
+// Two tests at a time would both build the functions.
+await buildWhatIsStale(() => undefined)
+const env = emulators && { PT_FIRESTORE_EMULATOR: emulators.firestore, PT_PUBSUB_EMULATOR: emulators.pubsub }
+const beside = run({
+  projects: ['contract', 'e2e', ...stack.projects],
+  files: [...suites, ...others, ...stack.files],
+  workers: 3,
+  output: 'pipe',
+  env: { ...env },
+})
+const words = [beside.stdout, beside.stderr].map((stream) => stream && buffer(stream))
+const besideEnded = ended(beside)
+const exits = [
+  await ended(run({ projects: ['e2e'], files: alone, workers: 1, output: 'inherit', env: { ...env } })),
+  await besideEnded,
+]
 for (const text of await Promise.all(words)) process.stdout.write(text ?? '')
+await emulators?.stop()
 process.exitCode = Math.max(...exits)

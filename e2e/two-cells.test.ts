@@ -17,6 +17,7 @@ import type { AgentEvent } from 'porttunneler/agent/events.ts'
 import { Supervisor } from 'porttunneler/agent/supervisor.ts'
 import { afterEach, expect, test } from 'vitest'
 import { openCell } from './harness/cells.ts'
+import { patienceMs } from './harness/events.ts'
 
 const host = '127.0.0.1'
 const agent = `agt_${'1'.padStart(26, '0')}`
@@ -113,7 +114,7 @@ test('an agent with tunnels in two cells serves each only at the relays of its o
   const answers: ClaimResult[] = []
   const events = await startAgent(t, ['web', 'shop'], answers)
   await expect
-    .poll(() => events.filter(({ event }) => event === 'tunnel.online').length, { timeout: 20_000 })
+    .poll(() => events.filter(({ event }) => event === 'tunnel.online').length, { timeout: patienceMs })
     .toBe(2)
   const online = events.flatMap((event) => (event.event === 'tunnel.online' ? [event.url] : []))
   expect(online.toSorted()).toEqual(['http://shop.south.test', 'http://web.north.test'])

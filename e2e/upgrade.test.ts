@@ -79,7 +79,7 @@ describe('upgrade in place', () => {
     sealed = startVisits(() => echoes(connectTls(tls)), visitEveryMs)
     const echoPort = Number(new URL(await agent.online('echo')).port)
     echoed = startVisits(() => echoes(connect({ host: '127.0.0.1', port: echoPort })), visitEveryMs)
-  }, 90_000)
+  })
   afterAll(async () => {
     await agent?.stop()
     await server?.program.stop()
@@ -123,21 +123,17 @@ describe('upgrade in place', () => {
   test.each([
     ['cannot be loaded', { 'standalone/main.ts': "throw new Error('not built')\n" }],
     ['has a relay that does not start', { 'relay-vm/dist/relay.cjs': fatalRelay }],
-  ])(
-    'a version that %s is abandoned, and everything goes on as before',
-    { timeout: 100_000 },
-    async (name, files) => {
-      const before = await version()
-      const sent = load.sent
-      await upgradeTo(release(name, files), 'did not start; the one before it goes on')
-      await eventually(
-        'the API is back',
-        async () => (await version().catch(() => undefined)) === before || undefined,
-      )
-      await eventually('its relay is alone', () => idsOf(server).length === 1 || undefined)
-      await load.reached(sent + 500)
-    },
-  )
+  ])('a version that %s is abandoned, and everything goes on as before', async (name, files) => {
+    const before = await version()
+    const sent = load.sent
+    await upgradeTo(release(name, files), 'did not start; the one before it goes on')
+    await eventually(
+      'the API is back',
+      async () => (await version().catch(() => undefined)) === before || undefined,
+    )
+    await eventually('its relay is alone', () => idsOf(server).length === 1 || undefined)
+    await load.reached(sent + 500)
+  })
 
   test('who asks while a version is taking over is told so, and the newest one follows it', async () => {
     install(release('twice', { 'standalone/main.ts': "throw new Error('not built')\n" }))
@@ -182,7 +178,7 @@ describe('upgrade in place', () => {
     return awayMs
   }
 
-  test('newer ones take over: no visitor is refused, no stream is cut', { timeout: 120_000 }, async () => {
+  test('newer ones take over: no visitor is refused, no stream is cut', async () => {
     const already = load.sent
     let awayMs = 0
     for (const newVersion of newVersions) awayMs = Math.max(awayMs, await upgrade(newVersion))
@@ -200,9 +196,7 @@ describe('upgrade in place', () => {
     expect(awayMs).toBeLessThan(5_000)
   })
 
-  test('the service ends with its first process, whichever version it runs', {
-    timeout: 60_000,
-  }, async () => {
+  test('the service ends with its first process, whichever version it runs', async () => {
     const exit = await server.program.stop()
     expect([exit, textOf(server.program, 'stderr')]).toMatchObject([{ code: 0 }, expect.any(String)])
   })

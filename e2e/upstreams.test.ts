@@ -30,7 +30,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ptun-upstreams-'))
   // Dev servers allow *.localhost by themselves.
   service = await startStandaloneService({ env: { PORTTUNNELER_DOMAIN: 'tunnels.test' } })
-}, 150_000)
+})
 afterAll(async () => {
   await service?.stop()
   rmSync(folder, { recursive: true, force: true })

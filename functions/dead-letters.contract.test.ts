@@ -26,7 +26,7 @@ withEmulators((hosts) => {
       heard.push(n)
     })
     for (const n of [1, 2, 3]) await bus.publish('commands.home', { n })
-    await vi.waitFor(() => expect(onBackgroundError).toHaveBeenCalledTimes(3), 15_000)
+    await vi.waitFor(() => expect(onBackgroundError).toHaveBeenCalledTimes(3), { timeout: 50_000 })
     const run = async (...args: string[]) => {
       let said = ''
       const env = { GOOGLE_CLOUD_PROJECT: project, PUBSUB_EMULATOR_HOST: hosts.pubsub }
@@ -52,7 +52,7 @@ withEmulators((hosts) => {
     state.isBroken = false
     expect(await run('replay', second)).toBe('Replayed: 1\n')
     expect(await run('replay', '--all')).toBe('Replayed: 1\n')
-    await vi.waitFor(() => expect(heard).toHaveLength(2), 15_000)
+    await vi.waitFor(() => expect(heard).toHaveLength(2), { timeout: 50_000 })
     expect(await run('list')).toBe('Dead letters: 0\n')
   })
 

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { programPath } from '../requirements.ts'
+import { patienceMs } from './events.ts'
 import { root } from './programs.ts'
 
 export type Looks = 'light' | 'dark' | 'phone'
@@ -33,6 +34,7 @@ export function startBrowser(): Promise<Browser> {
 export async function openTab(browser: Browser, look: Looks = 'light'): Promise<Tab> {
   const context = await browser.newContext({ ...looks[look], reducedMotion: 'reduce' })
   const page = await context.newPage()
+  page.setDefaultTimeout(patienceMs)
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(error.message))
   page.on('console', (message) => {

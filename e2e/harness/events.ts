@@ -1,8 +1,8 @@
 /** Waits for events instead of a span of time: logs of events, and conditions that are checked repeatedly. */
 import { type Clock, systemClock, type Timer } from '@porttunneler/shared/base/clock'
 
-/** How long a test waits for something that should happen soon. */
-const patienceMs = 20_000
+/** How long a test waits for something that should happen soon: also where a start of a second takes half a minute. */
+export const patienceMs = 60_000
 
 type Waiter<T> = { readonly matches: (item: T) => boolean; readonly found: (item: T) => void }
 

@@ -98,5 +98,5 @@ function ask(url: string, pool: ConnectionPool): Promise<string | undefined> {
     })
     outgoing.once('error', (error) => resolve(`${error.message}, reused: ${outgoing.reusedSocket}`)).end()
   })
-  return within(asked, `GET ${url}`, 30_000)
+  return within(asked, `GET ${url}`)
 }

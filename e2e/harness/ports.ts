@@ -1,13 +1,5 @@
 /** Ports that are free now, for servers that must come back at the same ones after a restart. */
-import { type AddressInfo, createServer, type Server } from 'node:net'
-
-/** They differ from each other. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => close(server)))
-  return ports
-}
+import { createServer, type Server } from 'node:net'
 
 /** Below the range that the system uses for outgoing ports. */
 const ranges = { from: 20_000, size: 64, count: 187, locksFrom: 19_800 }
@@ -31,6 +23,23 @@ export async function freeRange(): Promise<{ readonly from: number; readonly to:
     await close(lock)
   }
   throw new Error(`no ${size} neighbouring ports are free`)
+}
+
+/** Ports of this process's own ranges that no call has given away. */
+let rest: readonly number[] = []
+
+/**
+ * They differ from each other, and nobody gets one before a program listens on it: a port that the system chose could
+ * be chosen again for somebody's connection.
+ */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  while (rest.length < count) {
+    const { from, to } = await freeRange()
+    rest = [...rest, ...Array.from({ length: to - from + 1 }, (_, at) => from + at)]
+  }
+  const given = rest.slice(0, count)
+  rest = rest.slice(count)
+  return given
 }
 
 function listen(port: number): Promise<Server> {

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { EventLog, within } from './events.ts'
+import { EventLog, patienceMs, within } from './events.ts'
 
 export const root = join(import.meta.dirname, '../..')
 /** The Node of the lock file, as npm scripts use it. */
@@ -75,7 +75,7 @@ export async function startProgram(
     exited,
     send: (signal) => void child.kill(signal),
     input: (text) => void child.stdin.end(text),
-    stop: (signal = 'SIGTERM', graceMs = 15_000) => stop(child, exited, { signal, graceMs }),
+    stop: (signal = 'SIGTERM', graceMs = patienceMs) => stop(child, exited, { signal, graceMs }),
   }
 }
 

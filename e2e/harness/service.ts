@@ -2,6 +2,7 @@
  * A running PortTunneler as the tests see it, wherever it runs: an API, an account, a way to reach endpoints. Functions
  * that only some platforms have (killing a relay, freezing the control plane) are optional, and tests name them.
  */
+import { patienceMs } from './events.ts'
 import type { Address } from './sockets.ts'
 
 export type Service = {
@@ -57,7 +58,7 @@ export async function callApi(
   method: string,
   path: string,
   body?: unknown,
-  deadlineMs = 15_000,
+  deadlineMs = patienceMs,
 ): Promise<unknown> {
   const answer = await fetch(`${service.api}${path}`, {
     method,

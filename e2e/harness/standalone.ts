@@ -80,10 +80,10 @@ export async function startStandalone({
       async () => {
         const said = standaloneSchema.parse(JSON.parse(readFileSync(join(folder, 'standalone.json'), 'utf8')))
         if (said.pid !== program.pid) return undefined
-        const answer = await fetch(`${said.api}/v1/config`, { signal: AbortSignal.timeout(2_000) })
+        const answer = await fetch(`${said.api}/v1/config`, { signal: AbortSignal.timeout(10_000) })
         return answer.ok ? said : undefined
       },
-      60_000,
+      120_000,
     )
     const ended = program.exited.then(({ code }): never => {
       throw new Error(`it ended with ${code}`)
@@ -180,7 +180,7 @@ export async function joinByMail(
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(60_000),
     })
   await post('register', { email, code })
   const letter = await mailTo(folder, { email, subject: 'Your PortTunneler account' })

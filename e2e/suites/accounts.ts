@@ -56,7 +56,7 @@ export function describeAccounts(context: Context): void {
       await Promise.all(met)
       await ptunctl('accounts', 'plan', a, 'free')
       await ptunctl('accounts', 'plan', b, 'pro')
-    }, 90_000)
+    })
     afterAll(async () => {
       for (const agent of agents) await agent.stop()
       for (const upstream of upstreams) await upstream.close()
@@ -77,7 +77,7 @@ export function describeAccounts(context: Context): void {
           ...(account && { 'porttunneler-account': account }),
         },
         ...(json !== undefined && { body: JSON.stringify(json) }),
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(60_000),
       })
       const text = await answer.text()
       return { status: answer.status, json: text === '' ? undefined : JSON.parse(text) }
@@ -202,7 +202,7 @@ export function describeAccounts(context: Context): void {
       await eventually(
         'the tunnel of the member who left is offline',
         async () => ((await seen(danUrl)) === 'of Dan' ? undefined : true),
-        15_000,
+        30_000,
       )
       expect((await call(danKey.secret, 'GET', '/v1/me')).status).toBe(401)
       expect([await seen(ciUrl), await seen(gusUrl)]).toEqual(['of CI', 'of Gus'])

@@ -100,7 +100,7 @@ export function http2Suite(context: () => Http2Context): void {
       } finally {
         await browser.close()
       }
-    }, 60_000)
+    })
   })
 
   describeWith(['h2load'], 'HTTP/2 under load', () => {

@@ -51,7 +51,6 @@ export function describeNames(context: Context): void {
       await eventually(
         'the name leads to the other tunnel',
         async () => (await seen(url)) === 'second' || undefined,
-        30_000,
       )
       const { problem } = await agent.waitFor('tunnel.stopped', { tunnel: 'kept-name' })
       expect(problem).toMatchObject({ code: 'PT-2310' })

@@ -34,7 +34,7 @@ export function describeOtherPrograms(context: Context): void {
       const { exit, stdout, stderr } = await runProgram(
         programPath('psql'),
         [...options, '-h', at.host, '-p', String(at.port), '-f', '-'],
-        { input: `${commands}\n`, deadlineMs: 30_000 },
+        { input: `${commands}\n` },
       )
       return { code: exit.code, stdout, stderr }
     }
@@ -85,7 +85,6 @@ export function describeOtherPrograms(context: Context): void {
     const ssh = (command: string, input = '') =>
       runProgram(programPath('ssh'), [...server.arguments(endpoint), command], {
         input,
-        deadlineMs: 30_000,
       })
 
     test('a session runs commands and hands back output, errors and exit status', async () => {

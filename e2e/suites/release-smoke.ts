@@ -18,12 +18,12 @@ export function describeReleaseSmoke(context: Context): void {
         expect(stdout).toMatch(/^3 visits of http\S+ got through$/)
         expect(exit.code).toBe(0)
       }
-    }, 180_000)
+    })
 
     test('fails with the reason where none can be opened', async () => {
       const { exit, stderr } = await smoke('ptk_none')
       expect(stderr).toMatch(/PT-\d{4}/)
       expect(exit.code).toBe(1)
-    }, 120_000)
+    })
   })
 }

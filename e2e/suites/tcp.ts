@@ -96,14 +96,14 @@ export function describeTcp(context: Context): void {
       await own.stop()
     })
 
-    test('1 GiB to the upstream arrives with equal SHA-256', { timeout: 180_000 }, async () => {
+    test('1 GiB to the upstream arrives with equal SHA-256', async () => {
       const socket = await visitor('sink')
       const answer = readToEnd(socket)
       const sent = await sendHashed(socket, { bytes: gibibyte, seed: 1 })
       expect((await within(answer, 'the sum', 120_000)).toString()).toBe(`${gibibyte} ${sent}`)
     })
 
-    test('1 GiB to the visitor arrives with equal SHA-256', { timeout: 180_000 }, async () => {
+    test('1 GiB to the visitor arrives with equal SHA-256', async () => {
       const socket = await visitor('source')
       const { sha256, bytes } = await within(receiveHashed(socket), 'the transfer', 150_000)
       expect(bytes).toBe(gibibyte)
@@ -111,9 +111,7 @@ export function describeTcp(context: Context): void {
       socket.destroy()
     })
 
-    test('a reader that stalls does not slow another visitor of the same agent', {
-      timeout: 120_000,
-    }, async () => {
+    test('a reader that stalls does not slow another visitor of the same agent', async () => {
       const stalled = await visitor('source')
       await readBytes(stalled, mebibyte)
       const running = await visitor('echo')
@@ -125,7 +123,7 @@ export function describeTcp(context: Context): void {
       stalled.destroy()
     })
 
-    test('2,000 visitors at once each get their own bytes back', { timeout: 120_000 }, async () => {
+    test('2,000 visitors at once each get their own bytes back', async () => {
       const visitors = await Promise.all(Array.from({ length: 2_000 }, () => visitor('echo')))
       await eventually('all are at the upstream', () => echo.connections.size >= 2_000 || undefined, 60_000)
       const answers = visitors.map(async (socket, index) => {

@@ -60,14 +60,14 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       service = await start(world)
       for (const says of ['first', 'second'])
         upstreams.push(await startHttp({ '/': (_request, response) => response.end(says) }))
-    }, 180_000)
+    })
     afterAll(async () => {
       for (const program of running) await program.stop()
       for (const upstream of upstreams) await upstream.close()
       await service?.stop()
       await world?.close()
       rmSync(home, { recursive: true, force: true })
-    }, 60_000)
+    })
 
     async function run(...words: string[]) {
       const { exit, stdout, stderr } = await runProgram('node', [ptun, ...words], { env, deadlineMs: 60_000 })
@@ -145,7 +145,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       ])
       const added = await run('domains', 'add', wildcard)
       wildAlias = /\S+\.to\.\S+/.exec(added.stdout)?.[0] ?? ''
-    }, 180_000)
+    })
 
     test('with the right record visitors come by the domain, and curl trusts it', async () => {
       await world.dns.zone('example.com', [`app CNAME ${alias}.`, `*.wild CNAME ${wildAlias}.`])
@@ -158,7 +158,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       expect(await curl(host)).toEqual({ code: 0, stdout: 'first', stderr: '' })
       expect((await run('domains', 'list')).stdout).toMatch(/app\.example\.com +verified +shop +until 20/)
       expect((await run('domains', 'add', host)).stdout).toBe('app.example.com is yours already.')
-    }, 180_000)
+    })
 
     test('a wildcard leads every name one level below it, and no other', async () => {
       const get = async (name: string) => {
@@ -181,7 +181,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       for (const name of ['wild.example.com', 'b.a.wild.example.com'])
         expect(await get(name)).toContain('PT-4014')
       expect((await run('domains', 'remove', wildcard, '--yes')).code).toBe(0)
-    }, 180_000)
+    })
 
     test('another account’s claim to the domain changes nothing, and learns nothing', async () => {
       const { people, api } = service
@@ -201,7 +201,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       expect(JSON.stringify(claim.records)).not.toContain(alias)
       await callApi(eve, 'DELETE', path)
       await says(host, 'first')
-    }, 120_000)
+    })
 
     test('a renewal fails no visitor, and new ones see the new certificate', async () => {
       // Each relay has the certificate.
@@ -216,7 +216,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       expect(failures).toEqual([])
       expect(rate.serials).toHaveLength(2)
       expect(sent).toBeGreaterThan(visitors)
-    }, 180_000)
+    })
 
     test('the domain goes to another tunnel under its visitors', async () => {
       const other = await serve('http', 1, '--name', 'two')
@@ -224,7 +224,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       expect((await run('domains', 'add', host, '--tunnel', 'two')).code).toBe(0)
       await says(host, 'second')
       await says(`shop.${serviceDomain}`, 'first')
-    }, 120_000)
+    })
 
     test('a fault beside the record is found by a check, and breaks nothing', async () => {
       await world.dns.zone('example.com', [`app CNAME ${alias}.`, 'app TXT v=spf1'])
@@ -238,7 +238,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       )
       expect(check.stdout).toContain('app.example.com is verified, but PT-2507.')
       await says(host, 'second')
-    }, 120_000)
+    })
 
     test('a name whose TLS ends at the agent is trusted too', async () => {
       expect((await run('names', 'reserve', 'vault.e2e')).code).toBe(0)
@@ -247,7 +247,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       const name = `vault.e2e.${serviceDomain}`
       await says(name, 'second')
       expect(await curl(name)).toEqual({ code: 0, stdout: 'second', stderr: '' })
-    }, 120_000)
+    })
 
     test('an own domain goes to an agent that ends its TLS, which gets a certificate for it', async () => {
       const secret = await serve('http', 0, '--name', 'secret', '--domain', host, '--e2e')
@@ -260,7 +260,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       const plain = ['-sS', '-o', '/dev/null', '-w', '%{http_code} %{redirect_url}', '-H', `Host: ${host}`]
       const sent = await runProgram(programPath('curl'), [...plain, `http://127.0.0.1:${world.httpPort}/a`])
       expect(sent.stdout).toBe(`308 https://${host}:${world.tlsPort}/a`)
-    }, 180_000)
+    })
 
     test('once removed it leads nowhere', async () => {
       const pool = new ConnectionPool({ keepAlive: true, maxSockets: 1 })
@@ -281,19 +281,16 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       )
       expect(refused).toMatchObject({ code: 35, stderr: expect.stringContaining('unrecognized name') })
       const kept = async () => (await getByTls(place(host), { pool })).status
-      await eventually(
-        'a connection that was open leads nowhere too',
-        () =>
-          kept().then(
-            (status) => status !== 200 || undefined,
-            () => true,
-          ),
-        30_000,
+      await eventually('a connection that was open leads nowhere too', () =>
+        kept().then(
+          (status) => status !== 200 || undefined,
+          () => true,
+        ),
       )
       pool.destroy()
       expect((await run('domains', 'list')).stdout).toBe(
         'No own domains yet. Add one: ptun domains add app.example.com',
       )
-    }, 120_000)
+    })
   })
 }

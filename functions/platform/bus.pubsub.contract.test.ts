@@ -11,7 +11,7 @@ import { deliveriesMax, openPubsubBus, type PubsubBusOptions } from './bus.pubsu
 import { openPubsubClients } from './pubsub-clients.ts'
 import { deadLetters, subscriptionPath } from './pubsub-names.ts'
 
-const patience = { timeout: 15_000, interval: 50 }
+const patience = { timeout: 50_000, interval: 50 }
 /** After this much silence nothing more is expected; the emulator delivers again after some 150 ms. */
 const quietMs = { handled: 300, failed: 3_000 }
 

@@ -41,7 +41,7 @@ withEmulators(({ firestore }) => {
       try {
         await direct.create(one, thing)
         // The first call loads the client and dials, which is not what the short deadlines are for.
-        await vi.waitFor(() => store.get(one), { timeout: 10_000 })
+        await vi.waitFor(() => store.get(one), { timeout: 50_000 })
         await run({ store, direct, proxy })
       } finally {
         proxy.mend()
@@ -65,7 +65,7 @@ withEmulators(({ firestore }) => {
       proxy.refuse()
       await Promise.all(everyCall(store).map((call) => expectFailure(call(), 'store.unavailable')))
       proxy.mend()
-      await vi.waitFor(() => store.update(one, { n: 7 }), { timeout: 10_000 })
+      await vi.waitFor(() => store.update(one, { n: 7 }), { timeout: 50_000 })
       expect((await direct.get(one))?.data.n).toBe(7)
       expect(await direct.get(two)).toBeUndefined()
     },

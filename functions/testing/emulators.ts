@@ -7,6 +7,7 @@
  * folder than the SDK's `platform`. Each emulator keeps any number of projects apart: a random project id isolates.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, globSync, realpathSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -32,8 +33,8 @@ export class EmulatorsMissing extends Error {
   override readonly name = 'EmulatorsMissing'
 }
 
-/** A slow machine that starts two of them, and much else, takes several times the 1.5 s of a quiet one. */
-const startDeadlineMs = 30_000
+/** A machine that does much else takes many times the 1.5 s of a quiet one. */
+const startDeadlineMs = 90_000
 /** How long to look for a running one that was named. */
 const connectMs = 5_000
 
@@ -48,8 +49,8 @@ exec 3<&-
 wait $program; code=$?
 kill $guard 2>/dev/null
 exit $code`
-/** Keeps the heap small and the start short: these live for seconds. */
-const javaOptions = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Duser.language=en']
+/** Keep the start short: these live for minutes. The heap has all that a whole test run stores, in many projects. */
+const javaOptions = ['-Xmx1g', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Duser.language=en']
 
 /**
  * Both emulators, ready for calls: running ones that `env` names, else new ones on free ports of 127.0.0.1.
@@ -203,13 +204,22 @@ function isRunning(child: ChildProcess): boolean {
   return child.pid !== undefined && child.exitCode === null && child.signalCode === null
 }
 
-/** Free a moment ago; the emulators do not take port 0. */
+/** Below the range that the system takes outgoing ports from, and e2e/harness/ports.ts its own (19,800 and above). */
+const ports = { from: 10_000, count: 9_000 }
+
+/** Free a moment ago; the emulators do not take port 0. Java takes seconds until it listens, so nobody may get it. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (typeof address !== 'object' || address === null) throw new Error('no port')
-  return address.port
+  for (let tries = 0; tries < 100; tries++) {
+    const port = ports.from + randomInt(ports.count)
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+  throw new Error('no port is free')
 }

@@ -109,7 +109,7 @@ async function liveAndDie(
   visitors.cut()
   if (isLast) return
   if (kill === 'control') await world.restartServer()
-  await world.agent.waitFor('tunnel.online', { tunnel: 'echo', from: heard, deadlineMs: 60_000 })
+  await world.agent.waitFor('tunnel.online', { tunnel: 'echo', from: heard })
 }
 
 /** Waits until the journal on disk has everything that visitors have counted, unless an hour ends meanwhile. */

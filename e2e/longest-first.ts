@@ -1,0 +1,49 @@
+/**
+ * The order of test files for e2e/run.ts: the longest first, so that no worker is left with a long one at the end.
+ * vitest knows durations only from an earlier run on the same machine, which CI has not.
+ */
+import type { TestSequencer, TestSpecification } from 'vitest/node'
+
+/** Seconds in CI on two cores, November 2026. Only the order depends on them; files that are not named take fewer. */
+const seconds: Readonly<Record<string, number>> = {
+  'e2e/walk.test.ts': 91,
+  'functions/platform/store.firestore.contract.test.ts': 91,
+  'e2e/refusals.test.ts': 98,
+  'e2e/console.test.ts': 69,
+  'e2e/gone-agents.test.ts': 70,
+  'e2e/refusals-alone.test.ts': 60,
+  'e2e/last-words-paths.test.ts': 45,
+  'e2e/last-words.test.ts': 45,
+  'e2e/cloud.test.ts': 45,
+  'e2e/applied.test.ts': 45,
+  'e2e/release.test.ts': 40,
+  'e2e/http2-attacks.test.ts': 40,
+  'e2e/outbound-proxy.test.ts': 40,
+  'e2e/deb.test.ts': 35,
+  'e2e/container.test.ts': 35,
+  'e2e/rolling-restart.test.ts': 35,
+  'e2e/description.test.ts': 30,
+  'e2e/domains.test.ts': 30,
+  'e2e/end-to-end.test.ts': 30,
+  'e2e/refusals-relay.test.ts': 30,
+  'e2e/relay-vm.test.ts': 30,
+  'e2e/social.test.ts': 30,
+  'cdktf/stacks.test.ts': 30,
+  'cdktf/deployed.test.ts': 30,
+}
+const root = new URL('../', import.meta.url).pathname
+
+export class LongestFirst implements TestSequencer {
+  async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files.toSorted((one, other) => secondsOf(other) - secondsOf(one))
+  }
+
+  /** CI has one machine. */
+  async shard(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files
+  }
+}
+
+function secondsOf({ moduleId }: TestSpecification): number {
+  return seconds[moduleId.replace(root, '')] ?? 0
+}
