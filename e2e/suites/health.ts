@@ -1,6 +1,7 @@
 /** An agent reports the health of an upstream that it checks, and a sick upstream keeps its tunnel. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from '../harness/agent.ts'
+import { eventually } from '../harness/events.ts'
 import { visit } from '../harness/http.ts'
 import { runProgram } from '../harness/programs.ts'
 import { type HttpUpstream, startHttp } from '../harness/upstreams.ts'
@@ -40,15 +41,18 @@ export function describeHealth(context: Context): void {
       })
       expect(await visit(context.service, `${url}/hello`)).toMatchObject({ status: 200, body: 'hello' })
       const from = agent.events.items.length
-      const { stdout } = await runProgram('node', [ptun, 'status'], {
-        env: {
-          ...privateFolders(home),
-          PTUN_SERVER: context.service.api,
-          PTUN_KEY: context.service.key,
-        },
+      // The agent says so at once, the control plane when it has heard of it.
+      const told = await eventually('ptun status says it', async () => {
+        const { stdout } = await runProgram('node', [ptun, 'status'], {
+          env: {
+            ...privateFolders(home),
+            PTUN_SERVER: context.service.api,
+            PTUN_KEY: context.service.key,
+          },
+        })
+        return /checked +online +not healthy/.test(stdout) ? stdout : undefined
       })
-      expect(stdout).toMatch(/checked +online +not healthy/)
-      expect(stdout).toContain('PT-6046')
+      expect(told).toContain('PT-6046')
       status = 204
       await agent.waitFor('upstream.healthy', { tunnel: 'checked', from })
     })

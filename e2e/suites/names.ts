@@ -31,7 +31,12 @@ export function describeNames(context: Context): void {
       const { exit, stdout } = await runProgram('node', [ptun, ...words, '--json'], { env })
       return { code: exit.code, told: JSON.parse(stdout) as unknown }
     }
-    const seen = async (url: string) => (await visit(context.service, url)).body
+    /** Each relay learns of a change by itself, so visitors may still meet one that has not. */
+    const leadsTo = (url: string, what: string) =>
+      eventually(`${url} leads to the ${what}`, async () => {
+        const { body } = await visit(context.service, url)
+        return body === what || undefined
+      })
 
     test('a name goes to another tunnel under its visitors, and a port is served where it was kept', async () => {
       const name = await run('names', 'reserve', 'kept-name')
@@ -43,21 +48,19 @@ export function describeNames(context: Context): void {
         'kept-next': { kind: 'http', upstream: second ?? 0 },
         'kept-port': { kind: 'tcp', upstream: first ?? 0, port: Number(port) },
       })
-      expect([await agent.online('kept-name'), await seen(url)]).toEqual([url, 'first'])
+      expect(await agent.online('kept-name')).toBe(url)
+      await leadsTo(url, 'first')
       expect(new URL(await agent.online('kept-port')).port).toBe(port)
-      expect(await seen(await agent.online('kept-next'))).toBe('second')
+      await leadsTo(await agent.online('kept-next'), 'second')
 
       expect((await run('names', 'move', 'kept-name', '--tunnel', 'kept-next')).code).toBe(0)
-      await eventually(
-        'the name leads to the other tunnel',
-        async () => (await seen(url)) === 'second' || undefined,
-      )
+      await leadsTo(url, 'second')
       const { problem } = await agent.waitFor('tunnel.stopped', { tunnel: 'kept-name' })
       expect(problem).toMatchObject({ code: 'PT-2310' })
 
       expect((await run('names', 'release', 'kept-name', '--yes')).code).toBe(0)
       expect((await run('ports', 'release', port, '--yes')).code).toBe(0)
-      expect(await seen(url)).toBe('second')
+      await leadsTo(url, 'second')
     })
   })
 }

@@ -108,6 +108,13 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       const { exit, stdout, stderr } = await runProgram(programPath('curl'), words)
       return { code: exit.code, stdout, stderr }
     }
+    /** Each relay gets a certificate by itself, so one visitor's success is not yet that of the next. */
+    const curlSays = (name: string, what: string) =>
+      eventually(`curl has ${what} of ${name}`, async () => {
+        const { code, stdout, stderr } = await curl(name)
+        if (stdout !== what) throw new Error(stderr)
+        return code === 0 || undefined
+      })
 
     test('a person signs up, and reserves a name', async () => {
       const { people, api } = service
@@ -155,7 +162,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       expect(state).toBe('valid')
       await says(host, 'first')
       await says(`shop.${serviceDomain}`, 'first')
-      expect(await curl(host)).toEqual({ code: 0, stdout: 'first', stderr: '' })
+      await curlSays(host, 'first')
       expect((await run('domains', 'list')).stdout).toMatch(/app\.example\.com +verified +shop +until 20/)
       expect((await run('domains', 'add', host)).stdout).toBe('app.example.com is yours already.')
     })
@@ -177,7 +184,10 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
         'it leads here',
         async () => (await get('a.wild.example.com')) === 'first' || undefined,
       )
-      expect(await get('b.wild.example.com')).toBe('first')
+      await eventually(
+        'so does another',
+        async () => (await get('b.wild.example.com')) === 'first' || undefined,
+      )
       for (const name of ['wild.example.com', 'b.a.wild.example.com'])
         expect(await get(name)).toContain('PT-4014')
       expect((await run('domains', 'remove', wildcard, '--yes')).code).toBe(0)
@@ -246,7 +256,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       await told(vault, readySchema, 'the agent has its certificate')
       const name = `vault.e2e.${serviceDomain}`
       await says(name, 'second')
-      expect(await curl(name)).toEqual({ code: 0, stdout: 'second', stderr: '' })
+      await curlSays(name, 'second')
     })
 
     test('an own domain goes to an agent that ends its TLS, which gets a certificate for it', async () => {
@@ -255,7 +265,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
       expect((await run('domains', 'add', host, '--tunnel', 'secret')).code).toBe(0)
       await told(secret, readySchema, 'the agent has a certificate for the domain')
       await says(host, 'first')
-      expect(await curl(host)).toEqual({ code: 0, stdout: 'first', stderr: '' })
+      await curlSays(host, 'first')
       expect((await run('domains', 'list')).stdout).toMatch(/verified.* +secret +until 20\S+ at the agent/)
       const plain = ['-sS', '-o', '/dev/null', '-w', '%{http_code} %{redirect_url}', '-H', `Host: ${host}`]
       const sent = await runProgram(programPath('curl'), [...plain, `http://127.0.0.1:${world.httpPort}/a`])
