@@ -27,7 +27,7 @@ describeWith(['chromium'], 'sign-in with another service, in the console', () =>
       clientSecret: ${work.settings.secret?.reveal()}
 `
     ;[service, browser] = await Promise.all([startStandaloneService({ env, yaml }), startBrowser()])
-  }, 90_000)
+  })
   afterAll(async () => {
     await browser?.close()
     await service?.stop()
