@@ -126,6 +126,10 @@ test('ptunctl: failures show code, cause and cure, as text and as JSON', async (
   })
 })
 
+test('ptunctl: how old the last backup is, only a running server says', async () => {
+  expect(await ctl('backup', 'status')).toMatchObject({ code: 1, err: expect.stringMatching(/^PT-5408 /) })
+})
+
 test('ptunctl: a backup is written, checked, and restored into an empty folder', async () => {
   const [file, secret] = [join(data, '..', `${basename(data)}.backup`), join(data, 'passphrase')]
   writeFileSync(secret, 'correct horse\n')

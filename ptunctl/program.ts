@@ -282,6 +282,7 @@ function addBackup(verb: Verb): void {
   file(verb('backup.create', 'create', 'write the data folder into a new file, while the server runs or not'))
   file(verb('backup.check', 'check', 'read it to the end, and say from when it is'))
   file(verb('backup.restore', 'restore', 'put it into an empty data folder, before a server starts there'))
+  verb('backup.status', 'status', 'how old the newest scheduled backup is; exits with 1 when it is too old')
   verb(
     'backup.settle',
     'settle',

@@ -34,6 +34,8 @@ const listenSchema = z.strictObject({
        * name.
        */
       names: z.array(hostName).max(16).default([]),
+      /** A file of further figures in Prometheus' text form, which are added to `/metrics`. */
+      figures: z.string().min(1).optional(),
     })
     .prefault({ port: 0 }),
   /**

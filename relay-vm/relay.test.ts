@@ -1,6 +1,9 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { codes } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
@@ -52,6 +55,25 @@ test('the metrics port answers only to its own names, whatever DNS told a browse
   for (const host of ['127.0.0.1', 'localhost:8490', 'relay-1.internal'])
     expect(await statusOf(host)).toBe(200)
   for (const host of ['evil.example', 'relay-1.internal.evil.example']) expect(await statusOf(host)).toBe(421)
+})
+
+test('figures of a file are added to the metrics, and its loss takes none of the relay away', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pt-figures-'))
+  try {
+    const at = { host: '127.0.0.1', port: 0 }
+    const figures = join(folder, 'figures.prom')
+    const listen = { tls: at, http: at, tcpHost: at.host, admin: { ...at, figures } }
+    const { ports } = await bench.startRelay({ listen })
+    const metrics = async () => (await fetch(`http://127.0.0.1:${ports.adminPort}/metrics`)).text()
+    expect(await metrics()).toMatch(/^ptun_sessions 0$/m)
+    writeFileSync(figures, '# TYPE further gauge\nfurther 7\n')
+    const both = await metrics()
+    expect([/^ptun_sessions 0$/m, /^further 7$/m].map((line) => line.test(both))).toEqual([true, true])
+    writeFileSync(figures, '#'.repeat(64 * 1024 + 1))
+    expect(await metrics()).toMatch(/^ptun_sessions 0$/m)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })
 
 describe('relay: tcp tunnels', () => {

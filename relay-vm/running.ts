@@ -92,7 +92,8 @@ export class Running {
     this.#ownTls = new TlsListener(tlsOptions)
     const load = () => ({ sessions: sessions.size, streams: visitors.active, served: routes.served })
     const names = [...config.public.names, ...config.listen.admin.names, hostname()]
-    this.#admin = adminServer({ registry: metrics.registry, names, log, notReady, load })
+    const { figures } = config.listen.admin
+    this.#admin = adminServer({ registry: metrics.registry, figures, names, log, notReady, load })
   }
 
   /** undefined until the relay has proved itself. */

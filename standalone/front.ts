@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
+import { removeFigures } from './backup/figures.ts'
 import { BackupSchedule } from './backup/schedule.ts'
 import { Certified } from './certified.ts'
 import { type Config, isLoopback } from './config.ts'
@@ -62,7 +63,10 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     `${isNameCertified(config) ? 'https' : 'http'}://${urlHost(config.host)}:${listening.port}`
   const control = openControl(options, consoleUrl)
   opened.defer(() => control.close())
-  opened.defer(await openOfficeSocket(control.office, options))
+  const schedule = openSchedule(options)
+  if (schedule) opened.defer(() => schedule.close())
+  const backups = async () => schedule?.status()
+  opened.defer(await openOfficeSocket({ ...control.office, backups }, options))
   const ensureCell = (ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>) => {
     const { from, to } = config.ports.tcp
     const { host, domain } = config
@@ -77,11 +81,6 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     options.onCommand(command)
   })
   opened.defer(() => commands.close())
-  const { backup } = config
-  if (backup) {
-    const schedule = new BackupSchedule({ settings: backup, data: folder.path, clock, log: options.log })
-    opened.defer(() => schedule.close())
-  }
   fetch = makeWeb({
     api: control.fetch,
     files: options.files,
@@ -121,6 +120,12 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
     random,
     log,
   })
+}
+
+function openSchedule({ config, folder, clock, log }: FrontOptions): BackupSchedule | undefined {
+  if (config.backup) return new BackupSchedule({ settings: config.backup, data: folder.path, clock, log })
+  removeFigures(folder.path)
+  return undefined
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
 import { z } from 'zod'
+import { figuresName } from './backup/figures.ts'
 import { type Config, isLoopback } from './config.ts'
 import { type DataFolder, writePrivateFile, writtenAt } from './data-folder.ts'
 import { type LogFile, sentenceOf } from './log-file.ts'
@@ -258,7 +259,12 @@ export function relayConfig(
       tls: { host: bind, port: shared?.tlsPort ?? ports.tls },
       http: { host: bind, port: shared?.httpPort ?? ports.http },
       tcpHost: bind,
-      admin: { host: '127.0.0.1', port: before?.adminPort ?? nthPort(ports.metrics, index) },
+      admin: {
+        host: '127.0.0.1',
+        port: before?.adminPort ?? nthPort(ports.metrics, index),
+        // Once for the machine.
+        ...(index === 0 && { figures: folder.file(figuresName) }),
+      },
       ...(canShare(config, folder) && { siblings: siblingsFolder(folder) }),
       ...(config.relays > 1 && { own }),
     },

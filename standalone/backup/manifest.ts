@@ -14,7 +14,7 @@ export const backupFormat = 1
 
 export const backupKind = 'porttunneler standalone backup'
 export const databaseName = 'store.db'
-const keyName = 'master.key'
+export const keyName = 'master.key'
 /** Single files of the data folder, and folders of which every file belongs to a backup. */
 export const keptFiles: readonly string[] = [keyName, 'standalone.yaml']
 export const keptFolders = /^(ca|demo(-b)?|relay(-\d+)?(-b)?)$/

@@ -2,15 +2,18 @@
  * Backs a running server up, as often as its settings say. Each backup is made by a process of its own (main.ts), so
  * neither the database's copy nor the encryption keeps a request waiting, and a backup that fails takes nothing with
  * it. When it is due follows from the names of the files that are there, so restarts and hand-overs neither skip nor
- * repeat one.
+ * repeat one. The same names say how old the newest is, for ptunctl and for Prometheus.
  */
 import { execFile } from 'node:child_process'
-import { readdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
+import type { BackupStatus } from '@porttunneler/shared/control/operator/act'
+import { writeFigures } from './figures.ts'
+import { backupsUntil, nameAt, serverMark } from './names.ts'
 import type { BackupSettings } from './settings.ts'
 
 /** How often it looks; a failed one is tried again then. */
@@ -22,8 +25,10 @@ const deadlineMs = 3_600_000
 /** Its result is one line. */
 const outputMax = 64 * 1024
 
-/** `porttunneler-20260131T120000Z.tar.gz`, with `.age` where it is encrypted: the order of names is that of time. */
-const nameShape = /^porttunneler-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.tar\.gz(?:\.age)?$/
+/** How much later than planned the newest may be: time for a large one to be made, and for a few tries. */
+const lateMsMin = 30 * 60_000
+/** A day's schedule may be six hours late, an hour's half an hour. */
+const lateShare = 0.25
 
 export type BackupScheduleOptions = {
   readonly settings: BackupSettings
@@ -38,12 +43,19 @@ export type BackupScheduleOptions = {
 export class BackupSchedule {
   readonly #options: BackupScheduleOptions
   readonly #timers: readonly Timer[]
+  readonly #server: string
+  readonly #startedAt: number
   readonly #closing = new AbortController()
   #running: Promise<void> | undefined
+  /** What the last try failed by; undefined after one that did not. */
+  #failure: string | undefined
+  #wasOverdue = false
 
   constructor(options: BackupScheduleOptions) {
     this.#options = options
     const { clock } = options
+    this.#server = serverMark(options.data)
+    this.#startedAt = clock.now()
     const look = () => void this.look()
     this.#timers = [
       clock.after(firstLookMs, look, { background: true }),
@@ -54,14 +66,63 @@ export class BackupSchedule {
   /** Makes a backup if one is due and none is being made. Never rejects. */
   look(): Promise<void> {
     this.#running ??= this.#look()
-      .catch((error: unknown) => {
-        const { code, title } = codes['backup.failed']
-        if (!this.#closing.signal.aborted) this.#options.log.error({ code, error }, title)
-      })
+      .then(
+        () => {
+          this.#failure = undefined
+        },
+        (error: unknown) => this.#onFailure(error),
+      )
+      .then(() => this.#report())
+      .catch((error: unknown) =>
+        this.#options.log.warn({ error }, 'the age of the last backup cannot be told'),
+      )
       .finally(() => {
         this.#running = undefined
       })
     return this.#running
+  }
+
+  /** How old the newest is, by the folder as it is now. A folder that cannot be read counts as an empty one. */
+  async status(): Promise<BackupStatus> {
+    const { settings, clock } = this.#options
+    const nowMs = clock.now()
+    let failure = this.#failure
+    const found = await backupsUntil(nowMs, { ...settings, server: this.#server }).catch((error: unknown) => {
+      failure = messageOf(error)
+      return []
+    })
+    const newestAt = found.at(-1)?.at
+    const lateMs = newestAt === undefined ? lateMsMin : Math.max(lateMsMin, settings.every * lateShare)
+    // Without any, the first one is due at the start.
+    const dueAt = newestAt === undefined ? this.#startedAt : newestAt + settings.every
+    return {
+      folder: settings.folder,
+      kept: found.length,
+      everyMs: settings.every,
+      ...(newestAt !== undefined && { newestAt }),
+      dueAt,
+      isOverdue: nowMs > dueAt + lateMs,
+      ...(failure !== undefined && { failure }),
+    }
+  }
+
+  #onFailure(error: unknown): void {
+    if (this.#closing.signal.aborted) return
+    this.#failure = messageOf(error)
+    const { code, title } = codes['backup.failed']
+    this.#options.log.error({ code, error }, title)
+  }
+
+  /** For Prometheus at each look; in the log when it becomes overdue. */
+  async #report(): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    const status = await this.status()
+    const { code, title } = codes['backup.overdue']
+    const { newestAt, everyMs, failure } = status
+    if (status.isOverdue && !this.#wasOverdue)
+      this.#options.log.error({ code, newestAt, everyMs, failure }, title)
+    this.#wasOverdue = status.isOverdue
+    writeFigures(this.#options.data, status)
   }
 
   /** Ends one that is being made; the next server begins it anew. */
@@ -75,14 +136,15 @@ export class BackupSchedule {
     const { settings, clock, log } = this.#options
     const { every, keep, folder, passphraseFile } = settings
     const nowMs = clock.now()
-    const newest = (await backupsUntil(nowMs, folder)).at(-1)
+    const where = { folder, server: this.#server }
+    const newest = (await backupsUntil(nowMs, where)).at(-1)
     if (newest !== undefined && nowMs - newest.at < every) return
     this.#closing.signal.throwIfAborted()
-    const file = join(folder, nameAt(nowMs, passphraseFile !== undefined))
+    const file = join(folder, nameAt(nowMs, this.#server, passphraseFile !== undefined))
     const make = this.#options.make ?? ((path, signal) => this.#make(path, signal))
     await make(file, this.#closing.signal)
     log.info({ file, at: nowMs }, 'a backup was made')
-    const all = await backupsUntil(nowMs, folder)
+    const all = await backupsUntil(nowMs, where)
     for (const { name } of all.slice(0, -keep)) await rm(join(folder, name), { force: true })
   }
 
@@ -101,26 +163,6 @@ export class BackupSchedule {
 
 const program = fileURLToPath(new URL('./main.ts', import.meta.url))
 
-/**
- * The oldest first. Names from the future are left out: a clock that was ahead made them, and they must neither put the
- * next backup off nor take the place of one that is to stay.
- */
-async function backupsUntil(
-  nowMs: number,
-  folder: string,
-): Promise<readonly { readonly name: string; readonly at: number }[]> {
-  const names = await readdir(folder)
-  return names.sort().flatMap((name) => {
-    const [, year, month, day, hour, minute, second] = nameShape.exec(name) ?? []
-    const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-    return at <= nowMs ? [{ name, at }] : []
-  })
-}
-
-function nameAt(nowMs: number, isEncrypted: boolean): string {
-  const time = new Date(nowMs)
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z')
-    .replace(/[-:]/g, '')
-  return `porttunneler-${time}.tar.gz${isEncrypted ? '.age' : ''}`
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

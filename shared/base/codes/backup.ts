@@ -56,4 +56,22 @@ export const backupCodes = {
       'A restore into this data folder was interrupted or failed, so only a part of the data may be in it. No server starts there.',
     cure: 'Make sure that no restore is running, empty the data folder with its folder "restoring", and restore again. The backup itself is unchanged.',
   },
+  'backup.overdue': {
+    code: 'PT-5407',
+    ...byHand,
+    exit: 1,
+    title: 'The last backup is too old',
+    cause:
+      'The newest backup is older than its schedule allows: the tries since then failed, the folder cannot be read, or the server was off.',
+    cure: 'ptunctl backup status says what the last try failed by; the log has each try (PT-5401). Make room or mend the folder, or make one now with ptunctl backup create.',
+  },
+  'backup.unknown': {
+    code: 'PT-5408',
+    ...byHand,
+    http: 404,
+    exit: 1,
+    title: 'Nobody here knows of backups',
+    cause: 'The age of backups is known to a running server with the setting "backup", and to a Google Cloud project.',
+    cure: 'Start the server, with "backup" in standalone.yaml. For a backup that another program made, use ptunctl backup check.',
+  },
 } as const satisfies Record<string, ErrorEntry>

@@ -9,8 +9,33 @@ import type { Control } from '../control.ts'
 import type { Transaction } from '../platform.ts'
 import type { EnrolledRelayIdentity } from '../relay-enrolment.ts'
 
+/**
+ * How old the newest backup is, as whoever makes backups knows: the schedule of a standalone server, or Google. Times
+ * are ms since 1970.
+ */
+export type BackupStatus = {
+  /** Where they are kept. */
+  readonly folder: string
+  readonly kept: number
+  /** The time between two. */
+  readonly everyMs: number
+  /** Absent: there is none. */
+  readonly newestAt?: number
+  /** When the next one is planned, or was. */
+  readonly dueAt: number
+  /** Whether it is later than its schedule allows. */
+  readonly isOverdue: boolean
+  /** What the last try failed by. */
+  readonly failure?: string
+}
+
 /** What acts work on: the whole control plane, and enrolment of relays outside Google's. */
-export type Office = { readonly control: Control; readonly enrolment: EnrolledRelayIdentity }
+export type Office = {
+  readonly control: Control
+  readonly enrolment: EnrolledRelayIdentity
+  /** Absent: whoever runs the act knows of no backups. */
+  readonly backups?: () => Promise<BackupStatus | undefined>
+}
 
 /** Who acts, as the audit names them. */
 export type By = { readonly actor: `operator:${string}`; readonly from: ''; readonly reason?: string }

@@ -6,7 +6,7 @@
  * bind endpoints that the store gives to somebody else.
  */
 import { z } from 'zod'
-import { fail } from '../../base/errors.ts'
+import { codes, fail } from '../../base/errors.ts'
 import type { Control } from '../control.ts'
 import { endpoints } from '../documents.ts'
 import { disband } from '../lease-rules.ts'
@@ -25,6 +25,24 @@ export const backupActs = {
     const keys = await endKeys(control)
     return { restoredTo, keys, leases: await endHolding(control) }
   }),
+  'backup.status': declareAct(z.strictObject({}), async ({ backups }) => {
+    if (!backups) throw fail('backup.unknown')
+    const status = await backups()
+    if (!status) throw fail('backup.unknown', 'This server makes no backups by itself.')
+    const { newestAt, dueAt, everyMs, failure, kept, folder } = status
+    const problems = [
+      ...(status.isOverdue ? [overdue(newestAt, dueAt)] : []),
+      ...(failure === undefined ? [] : [`The last try failed: ${failure}`]),
+    ]
+    return { newestAt: newestAt ?? 0, dueAt, everyHours: everyMs / 3_600_000, kept, folder, problems }
+  }),
+}
+
+function overdue(newestAt: number | undefined, dueAt: number): string {
+  const { code } = codes['backup.overdue']
+  const due = `one was due at ${new Date(dueAt).toISOString()}`
+  if (newestAt === undefined) return `${code} There is no backup; ${due}.`
+  return `${code} The newest backup is of ${new Date(newestAt).toISOString()}; ${due}.`
 }
 
 /** Every ticket that was signed before the restore. @returns how many keys signed them */
