@@ -114,7 +114,7 @@ function goBack(environment: Environment): readonly Step[] {
     },
     {
       title: 'The functions change over',
-      note: `${checkout} In cdktf/environments/${name}.ts: database: '${restored}'. What was written since the export is in the old database alone. Commit the change to main, and do not roll back to what ran before: those revisions write to the old database.`,
+      note: `${checkout} In cdktf/environments/${name}.ts: database: '${restored}'. What was written since the export is in the old database alone. Commit the change to main. Releases refuse to go back to what ran before, because those revisions write to the old database.`,
       commands: [...applied(environment), ...newestRevisions(environment)],
     },
     {

@@ -42,6 +42,8 @@ export type Step = {
 }
 
 /** The functions' services, in their region. */
-export function inRegion({ environment: { project, region } }: Release): readonly string[] {
+export function inRegion({
+  environment: { project, region },
+}: Pick<Release, 'environment'>): readonly string[] {
   return [`--region=${region}`, `--project=${project}`]
 }

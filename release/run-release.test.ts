@@ -351,6 +351,68 @@ describe('asked to go back', () => {
   })
 })
 
+describe('after a restore into another database', () => {
+  const restored = 'restored-20260131'
+
+  test.each(['finished', 'under way', 'on its way back'])(
+    'a release that is %s is not undone',
+    async (how) => {
+      const drill = new Drill().servesFirst()
+      if (how === 'finished') await drill.run()
+      else {
+        drill.world.faults.fails =
+          how === 'under way' ? 'instance-groups managed wait-until' : 'release/smoke.ts'
+        await expect(drill.run()).rejects.toMatchObject({ code: expect.stringMatching(/^PT-53/) })
+        delete drill.world.faults.fails
+      }
+      drill.world.restoreInto(restored)
+      const [serving, underWay, traffic] = [drill.serving, drill.underWay, trafficOf(drill)]
+      drill.commands.length = 0
+      const order = how === 'on its way back' ? 'resume' : 'rollback'
+      await expect(drill.run(order)).rejects.toMatchObject({
+        key: 'release.database',
+        detail: expect.stringMatching(/database restored-20260131, and api-00001-abc works on \(default\)/),
+      })
+      expect(
+        drill.lines.filter((line) => /update-traffic|apply|update-instances|storage cp/.test(line)),
+      ).toEqual([])
+      expect([drill.serving, drill.underWay, trafficOf(drill)]).toEqual([serving, underWay, traffic])
+    },
+  )
+
+  test('one that does worse is not undone by itself either, and says so', async () => {
+    const drill = new Drill().servesFirst()
+    drill.world.faults.brokenRelay = drill.world.archivesOf(drill.world.commit).relays
+    drill.meanwhile = { before: 'release/smoke.ts', act: async () => drill.world.restoreInto(restored) }
+    await expect(drill.run()).rejects.toMatchObject({
+      key: 'release.smoke',
+      detail: expect.stringMatching(/Rolling it back failed: PT-5332/),
+    })
+    expect(new Set(trafficOf(drill))).toEqual(new Set([restored]))
+  })
+
+  test('a commit that still names the old database is not released; one that names the new is', async () => {
+    const drill = new Drill().servesFirst()
+    drill.world.restoreInto(restored)
+    await expect(drill.run()).rejects.toMatchObject({
+      key: 'release.database',
+      detail: expect.stringMatching(/Nothing was changed/),
+    })
+    expect(drill.underWay).toBeUndefined()
+    const { environment } = drill.world
+    Object.assign(environment, { database: restored, databases: ['(default)', restored] })
+    expect(await drill.run()).toBe('released')
+    expect(await drill.run('rollback'), 'and undone').toBe('rolled back')
+  })
+})
+
+/** The databases that calls are answered from. */
+function trafficOf({ world }: Drill): readonly string[] {
+  return [...world.services.values()].flatMap(({ revisions, traffic }) =>
+    revisions.filter(({ name }) => (traffic[name] ?? 0) > 0).map(({ database }) => database),
+  )
+}
+
 describe('cut off', () => {
   // Cut off after a command is cut off before the next one.
   /** How many commands a whole run has. */

@@ -7,6 +7,7 @@ import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttun
 import type { Environment } from '../cdktf/environment.ts'
 import { vmsOf } from '../cdktf/names.ts'
 import type { Command, Run } from './command.ts'
+import { requireSameDatabase } from './database.ts'
 import { type Current, Records, type Running, type UnderWay } from './record.ts'
 import type { Release, Step, Wishes } from './release.ts'
 import { rollBackSteps } from './roll-back.ts'
@@ -46,8 +47,10 @@ export async function runRelease(order: Order, setting: Setting): Promise<Outcom
   const keeper = new Keeper(setting)
   const known = await keeper.records.underWay()
   if (order === 'rollback') {
-    if (known) await keeper.records.takeOver(known)
-    return await goBack(keeper, known ?? (await undoingOf(keeper)))
+    const from = known ?? (await undoingOf(keeper))
+    await keeper.requireSameDatabase(from)
+    await (known ? keeper.records.takeOver(known) : keeper.records.begin(from))
+    return await goBack(keeper, from)
   }
   if (order === 'release') {
     if (known)
@@ -60,6 +63,7 @@ export async function runRelease(order: Order, setting: Setting): Promise<Outcom
     return 'abandoned'
   }
   if (known.direction === 'forward') await requireCommit(keeper, known)
+  else await keeper.requireSameDatabase(known)
   await keeper.records.takeOver(known)
   return known.direction === 'back' ? await goBack(keeper, known) : await goForward(keeper, known, true)
 }
@@ -94,6 +98,12 @@ class Keeper {
 
   get run(): Run {
     return this.#run
+  }
+
+  /** @throws release.database when the release cannot be undone, because the database is another one since */
+  async requireSameDatabase({ before }: UnderWay): Promise<void> {
+    const { environment } = this.setting
+    await requireSameDatabase({ environment, run: this.#run }, before?.revisions ?? {})
   }
 
   /** @param isStored whether changes go to the bucket */
@@ -185,7 +195,9 @@ async function goForward(keeper: Keeper, from: UnderWay, isContinued: boolean): 
 function currentOf(state: UnderWay, at: string, earlier: Current | undefined): Current {
   const { id, commit, archives, revisions, web } = state
   if (!archives) throw new Error('A release without archives came to its end')
-  const { previous: _, ...previous } = earlier ?? { previous: undefined }
+  const { previous: _, ...recorded } = earlier ?? { previous: undefined }
+  // What had the calls in fact: a restore into another database makes new revisions of the same release.
+  const previous = { ...recorded, revisions: state.before?.revisions ?? earlier?.revisions }
   return {
     id,
     commit,
@@ -216,6 +228,7 @@ async function stop(
     return and('The release is not finished: continue with --resume, or undo it with --rollback.')
   keeper.setting.reporter.say(`${failure.message}\nIt is rolled back.`)
   try {
+    await keeper.requireSameDatabase(state)
     await goBack(keeper, { ...state, reason: failure.message.slice(0, reasonCharsMax) })
   } catch (error) {
     if (!isFailure(error) || othersGoOn(error)) throw error
@@ -242,7 +255,7 @@ async function undoingOf(keeper: Keeper): Promise<UnderWay> {
   const current = await keeper.records.current()
   if (!current?.previous) throw fail('release.nothing_before')
   const { id, commit, archives, revisions, web, previous } = current
-  const state: UnderWay = {
+  return {
     id,
     commit,
     startedAt: keeper.time(),
@@ -255,8 +268,6 @@ async function undoingOf(keeper: Keeper): Promise<UnderWay> {
     revisions,
     ...(web !== undefined && { web }),
   }
-  await keeper.records.begin(state)
-  return state
 }
 
 async function goBack(keeper: Keeper, from: UnderWay): Promise<Outcome> {

@@ -27,7 +27,9 @@ export type Traffic = {
 }
 
 /** The services that exist: none before the first release. */
-export async function existingServices(release: Release): Promise<readonly string[]> {
+export async function existingServices(
+  release: Pick<Release, 'environment' | 'run'>,
+): Promise<readonly string[]> {
   const made = await ask(release.run, listSchema, {
     program: 'gcloud',
     args: ['run', 'services', 'list', ...inRegion(release), '--format=json'],
@@ -38,7 +40,10 @@ export async function existingServices(release: Release): Promise<readonly strin
 }
 
 /** @throws release.answer when no revision has calls */
-export async function trafficOf(release: Release, service: string): Promise<Traffic> {
+export async function trafficOf(
+  release: Pick<Release, 'environment' | 'run'>,
+  service: string,
+): Promise<Traffic> {
   const command: Command = {
     program: 'gcloud',
     args: ['run', 'services', 'describe', service, ...inRegion(release), '--format=json'],

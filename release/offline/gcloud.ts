@@ -72,6 +72,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     act: ({ services }) => JSON.stringify([...services.keys()].map((name) => ({ metadata: { name } }))),
   },
   'run services describe': { flags: ['region!', 'project!', 'format!'], names: 1, act: describeService },
+  'run revisions describe': { flags: ['region!', 'project!', 'format!'], names: 1, act: describeRevision },
   'run services update-traffic': {
     flags: ['region!', 'project!', 'to-revisions!'],
     names: 1,
@@ -183,6 +184,19 @@ function describeService({ services }: World, { names: [name = ''] }: Words, com
     percent,
   }))
   return JSON.stringify({ status: { latestReadyRevisionName: service.revisions.at(-1)?.name, traffic } })
+}
+
+function describeRevision({ services }: World, { names: [name = ''] }: Words, command: Command): string {
+  const found = [...services.values()]
+    .flatMap(({ revisions }) => revisions)
+    .find((revision) => revision.name === name)
+  if (!found) throw ended(command, `Cannot find revision [${name}]`)
+  const env = [
+    { name: 'PORTTUNNELER_DATABASE', value: found.database },
+    // As Google shows one that comes from a secret.
+    { name: 'STRIPE_WEBHOOK_SECRET', valueFrom: { secretKeyRef: { key: '1', name: 'stripe-webhook' } } },
+  ]
+  return JSON.stringify({ metadata: { name }, spec: { containers: [{ env }] } })
 }
 
 function moveTraffic({ services }: World, { names: [name = ''], flags }: Words, command: Command): string {

@@ -14,7 +14,7 @@ import { services } from '../traffic.ts'
 export type Archives = { readonly functions: string; readonly relays: string }
 /** A Cloud Run service: its revisions, oldest first, and which has how many of 100 calls. */
 export type Service = {
-  readonly revisions: { readonly name: string; readonly functions: string }[]
+  readonly revisions: { readonly name: string; readonly functions: string; readonly database: string }[]
   traffic: Record<string, number>
 }
 
@@ -77,12 +77,15 @@ export class World {
   /** What cdktf/main.ts wrote last. */
   synthesised: Archives | undefined
   readonly planned = new Set<string>()
+  /** What new revisions work on; a restore changes it. */
+  database: string
   /** Whether the list of relays' archives has a signature beside it. */
   isSigned = false
 
   constructor(environment: Environment, faults: Faults = {}) {
     this.environment = environment
     this.faults = faults
+    this.database = environment.database
     this.commit = hash('commit', '2').slice(0, 40)
   }
 
@@ -133,11 +136,20 @@ export class World {
     for (const name of services) {
       const service = this.services.get(name) ?? { revisions: [], traffic: {} }
       this.services.set(name, service)
-      if (service.revisions.at(-1)?.functions === functions) continue
+      const last = service.revisions.at(-1)
+      if (last?.functions === functions && last.database === this.database) continue
       const revision = `${name}-${String(service.revisions.length + 1).padStart(5, '0')}-abc`
-      service.revisions.push({ name: revision, functions })
+      service.revisions.push({ name: revision, functions, database: this.database })
       if (Object.keys(service.traffic).length === 0) service.traffic = { [revision]: 100 }
     }
+  }
+
+  /** As an operator changes over to a restored database, by hand: new revisions of the same code, with all calls. */
+  restoreInto(database: string): void {
+    this.database = database
+    this.deploy(this.archivesOf(this.commit))
+    for (const service of this.services.values())
+      service.traffic = { [service.revisions.at(-1)?.name ?? '']: 100 }
   }
 
   serveNewWeb(): void {

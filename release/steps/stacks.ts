@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { releaseSecrets } from '../../cdktf/names.ts'
 import { secrets } from '../../cdktf/secrets.ts'
 import { ask, type Command } from '../command.ts'
+import { servingDatabase } from '../database.ts'
 import type { Release, Step } from '../release.ts'
 import { existingServices, moveTraffic, trafficOf } from '../traffic.ts'
 import { relayList } from './archives.ts'
@@ -101,6 +102,12 @@ export const plan: Step = {
   async run(release) {
     const { run, environment, state, records, wishes, say } = release
     if (!state.archives) throw new Error('Stacks are planned before the archives are built')
+    const serving = await servingDatabase(release)
+    if (serving !== undefined && serving !== environment.database)
+      throw fail(
+        'release.database',
+        `Calls are answered from the database ${serving}, and this commit says ${environment.database}.`,
+      )
     await run({
       program: 'node',
       args: [

@@ -71,7 +71,8 @@ export const backupCodes = {
     http: 404,
     exit: 1,
     title: 'Nobody here knows of backups',
-    cause: 'The age of backups is known to a running server with the setting "backup", and to a Google Cloud project.',
+    cause:
+      'The age of backups is known to a running server with the setting "backup", and to a Google Cloud project.',
     cure: 'Start the server, with "backup" in standalone.yaml. For a backup that another program made, use ptunctl backup check.',
   },
 } as const satisfies Record<string, ErrorEntry>

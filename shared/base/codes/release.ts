@@ -93,4 +93,12 @@ export const releaseCodes = {
       'Somebody continued, undid or abandoned this release with --resume, --rollback or --abandon while this run was working on it, or did so in the same moment. This run has stopped; the other one goes on.',
     cure: 'Leave it to the other run. When that has ended, look how the release stands: if it is not finished, continue with --resume or undo it with --rollback.',
   },
+  'release.database': {
+    code: 'PT-5332',
+    ...stopped,
+    title: 'The other version works on another database',
+    cause:
+      'The database was restored into a new one since, by hand, and the version that calls would go to works on another database than the one that serves now. Moving calls there would lose from sight what was written since.',
+    cure: 'To go back in code alone, release an older commit whose environment names the database that serves now ("database" in cdktf/environments). To change the database, follow npm run cloud:recover. --abandon ends a release that is under way.',
+  },
 } as const satisfies Record<string, ErrorEntry>
