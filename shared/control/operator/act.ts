@@ -19,7 +19,7 @@ export type BackupStatus = {
   readonly kept: number
   /** The time between two. */
   readonly everyMs: number
-  /** Absent: there is none. */
+  /** There is none yet when this is missing. */
   readonly newestAt?: number
   /** When the next one is planned, or was. */
   readonly dueAt: number
@@ -33,7 +33,7 @@ export type BackupStatus = {
 export type Office = {
   readonly control: Control
   readonly enrolment: EnrolledRelayIdentity
-  /** Absent: whoever runs the act knows of no backups. */
+  /** Missing where nobody knows of backups. */
   readonly backups?: () => Promise<BackupStatus | undefined>
 }
 
