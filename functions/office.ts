@@ -22,9 +22,15 @@ export async function runInCloud(
     log,
     settings.emulatedGoogle === undefined ? { accessToken: operatorToken } : {},
   )
+  // Calls that were given up go on: whoever waits for their end keeps the operator waiting for nothing.
+  const close = () =>
+    cloud.close().catch((error: unknown) => log.warn({ error }, 'the connections to Google were not closed'))
   try {
-    return await runAct(cloud, order)
-  } finally {
-    await cloud.close()
+    const result = await runAct(cloud, order)
+    await close()
+    return result
+  } catch (error) {
+    void close()
+    throw error
   }
 }

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { openDataFolder } from '@porttunneler/standalone/data-folder'
 import { openPlane } from '@porttunneler/standalone/testing/plane'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { run } from './main.ts'
+import { run, tellFailure } from './main.ts'
 
 let data: string
 let account: string
@@ -124,6 +124,23 @@ test('ptunctl: failures show code, cause and cure, as text and as JSON', async (
     code: 2,
     err: expect.stringContaining('PT-5307'),
   })
+})
+
+test('ptunctl: an error that nobody foresaw has a code and a cure too, and what a report needs', async () => {
+  let said = ''
+  const stderr = { write: (text: string) => (said += text) }
+  const stdout = {
+    write() {
+      throw new TypeError('no such\u001b[31m thing')
+    },
+  }
+  const env = { PORTTUNNELER_DATA: data, PTUNCTL_OPERATOR: 'grace' }
+  expect(await run(['cells', 'list'], { stdout, stderr, env })).toBe(1)
+  expect(said).toMatch(/^PT-5309 .*\n {2}no such thing\n {2}Look whether it was done.*\n {2}at /)
+  let json = ''
+  const writers = { stdout: { write: (text: string) => (json += text) }, stderr: { write: () => true } }
+  expect(tellFailure('a bare word', true, writers)).toBe(1)
+  expect(JSON.parse(json)).toMatchObject({ error: { code: 'PT-5309' } })
 })
 
 test('ptunctl: how old the last backup is, only a running server says', async () => {

@@ -10,7 +10,7 @@ import { CommanderError } from 'commander'
 import { checkFile, hasProblems, type SendOrder, verifyAll } from './audit.ts'
 import { isOwnBackup, type OwnBackup, runOwnBackup } from './backup.ts'
 import { buildProgram, type Globals } from './program.ts'
-import { failureText, resultText } from './show.ts'
+import { failureText, resultText, stackText } from './show.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 export type Io = {
@@ -41,13 +41,23 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return exit
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
-    const failure = error instanceof CommanderError ? usageFailure(said || error.message) : error
-    if (!isFailure(failure)) throw failure
-    const { code, detail, entry } = failure
-    if (isJson) io.stdout.write(`${JSON.stringify({ error: { code, detail, cure: entry.cure } })}\n`)
-    else io.stderr.write(failureText(failure))
-    return entry.exit
+    const known = error instanceof CommanderError ? usageFailure(said || error.message) : error
+    return tellFailure(known, isJson, io)
   }
+}
+
+/**
+ * Also for what no `catch` has seen: every failure has a code and a cure.
+ * @returns the exit code
+ */
+export function tellFailure(error: unknown, isJson: boolean, io: Pick<Io, 'stdout' | 'stderr'>): number {
+  const failure = isFailure(error) ? error : fail('operator.unexpected', undefined, { cause: error })
+  const { code, detail, entry } = failure
+  if (isJson) io.stdout.write(`${JSON.stringify({ error: { code, detail, cure: entry.cure } })}\n`)
+  else io.stderr.write(failureText(failure))
+  // For the report that the cure asks for.
+  if (failure !== error && error instanceof Error) io.stderr.write(`${stackText(error)}\n`)
+  return entry.exit
 }
 
 /** Most verbs are one act. */

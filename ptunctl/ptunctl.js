@@ -5,6 +5,17 @@ import process from 'node:process'
 
 module.enableCompileCache()
 const { outliveOutputOf } = await import('@porttunneler/shared/base/outlive-output')
-const { run } = await import('./main.ts')
+const { run, tellFailure } = await import('./main.ts')
 outliveOutputOf(process)
-process.exitCode = await run(process.argv.slice(2), process)
+
+const args = process.argv.slice(2)
+// An SDK's own work in the background, which no call of ours waits for.
+for (const event of ['uncaughtException', 'unhandledRejection'])
+  process.once(event, (error) => end(tellFailure(error, args.includes('--json'), process)))
+end(await run(args, process))
+
+/* Calls that were given up would keep the process for minutes; what was said gets out first. */
+function end(code) {
+  process.exitCode = code
+  process.stdout.write('', () => process.stderr.write('', () => process.exit()))
+}

@@ -20,6 +20,12 @@ export function failureText({ code, detail, entry: { cure }, cause }: PortTunnel
   return `${code} ${printable(detail)}\n${reason}  ${cure}\n`
 }
 
+/** Where an error came from, without what it said. */
+export function stackText({ stack = '' }: Error): string {
+  const lines = stack.split('\n').filter((line) => /^\s+at /.test(line))
+  return lines.map((line) => `  ${printable(line.trim())}`).join('\n')
+}
+
 function fieldText(key: string, value: unknown, width: number): string {
   const isList = Array.isArray(value) && value.some(isRow)
   if (isList) return `${key}:\n${indent(tableText(value.filter(isRow)))}`

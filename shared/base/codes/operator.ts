@@ -77,4 +77,14 @@ export const operatorCodes = {
       'A server uses the data folder but does not answer at the socket in it: it is starting or stopping, is an older release, or the path is too long for a socket.',
     cure: 'Try again in some seconds. If that does not help, update the server, or stop it: ptunctl then works on the folder directly.',
   },
+  'operator.unexpected': {
+    code: 'PT-5309',
+    ...byHand,
+    exit: 1,
+    retry: 'later',
+    title: 'ptunctl met an error that it does not know',
+    cause:
+      'Something that ptunctl called failed in a way that it has no words for. The act may have been done or not.',
+    cure: 'Look whether it was done (ptunctl audit list), and try again. If it fails again, report it with the lines that begin with "at".',
+  },
 } as const satisfies Record<string, ErrorEntry>
