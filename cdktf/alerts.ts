@@ -1,4 +1,5 @@
 /** Lists what is worth waking somebody for, and makes the one page of figures. Filters are Cloud Monitoring's. */
+import { codes } from '@porttunneler/shared/base/errors'
 import { deployments } from '../functions/deployment.ts'
 import { deadLetters, subscriptionName } from '../functions/platform/pubsub-names.ts'
 
@@ -103,6 +104,17 @@ export function alerts(project: string, uptimeCheckId: string): readonly Alert[]
     },
   ]
 }
+
+/** Lines of the log that wake somebody, by their code. */
+export const logAlerts = [
+  {
+    id: 'backup-overdue',
+    title: 'The last backup of the database is too old, or its age cannot be seen',
+    severity: 'CRITICAL',
+    filter: `resource.type="cloud_run_revision" severity>=ERROR jsonPayload.code="${codes['backup.overdue'].code}"`,
+    page: 'docs/disaster.md#the-age-of-the-backups',
+  },
+] as const
 
 /** Calls, failures, times and instances of functions; messages; VMs. */
 export function dashboard(): object {

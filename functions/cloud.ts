@@ -8,6 +8,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { acmeIssuers } from '@porttunneler/shared/control/certificates/issuers'
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
+import type { BackupStatus } from '@porttunneler/shared/control/operator/act'
 import type { Mail, OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import {
@@ -17,6 +18,7 @@ import {
 import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { openLookUps } from '@porttunneler/shared/dns/look-ups'
+import { openFirestoreBackups } from './platform/backups.firestore.ts'
 import { lazyBus } from './platform/bus.lazy.ts'
 import { type FirebaseAccounts, openFirebaseAccounts } from './platform/firebase-accounts.ts'
 import { type AccessToken, type GoogleRest, openGoogleRest } from './platform/google-rest.ts'
@@ -38,6 +40,8 @@ export type Cloud = {
   readonly accounts: FirebaseAccounts
   /** For relays outside Google's. */
   readonly enrolment: EnrolledRelayIdentity
+  /** How old the newest backup is; undefined on emulators, which make none. */
+  backups(): Promise<BackupStatus | undefined>
   /** Does now what the first request would otherwise wait for. */
   warm(): Promise<void>
   close(): Promise<void>
@@ -75,6 +79,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     askNetworks: cloudflareAsker(),
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }
+  const backups = openFirestoreBackups({ projectId, database, rest, clock })
   const control = makeControl(platform, { clock, random: Math.random, log, settings: settings.control })
   return {
     control,
@@ -82,6 +87,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     identity,
     accounts,
     enrolment,
+    backups: emulators.firestore === undefined ? backups : async () => undefined,
     warm: async () => void (await control.signer.publicKeys()),
     close: async () => {
       await bus.close()

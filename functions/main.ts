@@ -19,7 +19,7 @@ type EventFunction = (event: { data?: unknown }) => Promise<void>
 /** By name, with what loads each. */
 const httpFunctions: ReadonlyMap<string, (cloud: Cloud) => Promise<Fetch>> = new Map([
   ['api', async (cloud) => (await import('./api.ts')).cloudApi(cloud)],
-  ['onSchedule', async ({ control }) => (await import('./on-schedule.ts')).scheduleFunction(control)],
+  ['onSchedule', async (cloud) => (await import('./on-schedule.ts')).scheduleFunction(cloud)],
   ['stripeWebhook', async (cloud) => (await import('./stripe-webhook.ts')).cloudStripeWebhook(cloud)],
 ])
 /** Called by Pub/Sub with a CloudEvent, which the framework reads. */

@@ -8,7 +8,7 @@ import { MonitoringNotificationChannel } from '@cdktf/provider-google/lib/monito
 import { MonitoringSlo } from '@cdktf/provider-google/lib/monitoring-slo/index.js'
 import { MonitoringUptimeCheckConfig } from '@cdktf/provider-google/lib/monitoring-uptime-check-config/index.js'
 import type { Construct } from 'constructs'
-import { alerts, answeredGoal, burns, dashboard, requestsOf } from '../alerts.ts'
+import { alerts, answeredGoal, burns, dashboard, logAlerts, requestsOf } from '../alerts.ts'
 import { PorttunnelerStack, type StackOptions } from './porttunneler-stack.ts'
 
 const logDays = 30
@@ -32,6 +32,7 @@ export class ObservabilityStack extends PorttunnelerStack {
     })
     this.#slo(channel)
     for (const alert of alerts(project, uptime.uptimeCheckId)) this.#alert(alert, channel)
+    this.#logAlerts(channel)
     new MonitoringDashboard(this, 'dashboard', { dashboardJson: JSON.stringify(dashboard()) })
     new LoggingProjectBucketConfig(this, 'logs', {
       project,
@@ -65,6 +66,20 @@ export class ObservabilityStack extends PorttunnelerStack {
         },
       ],
     })
+  }
+
+  #logAlerts(channel: MonitoringNotificationChannel): void {
+    for (const { id, title, severity, filter, page } of logAlerts)
+      new MonitoringAlertPolicy(this, id, {
+        displayName: title,
+        combiner: 'OR',
+        severity,
+        notificationChannels: [channel.id],
+        documentation: { content: `What to do: ${page}`, mimeType: 'text/markdown' },
+        // An alert on lines needs a limit, and only such an alert takes one: the line comes every hour.
+        alertStrategy: { autoClose: '86400s', notificationRateLimit: { period: '43200s' } },
+        conditions: [{ displayName: title, conditionMatchedLog: { filter } }],
+      })
   }
 
   #slo(channel: MonitoringNotificationChannel): void {

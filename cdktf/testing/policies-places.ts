@@ -184,6 +184,19 @@ export const placePolicies: readonly Policy[] = [
     [(policy) => delete policy.notification_channels, (policy) => delete policy.documentation],
   ),
   each(
+    'an alert on lines of the log limits its mails, and only such an alert may',
+    ['google_monitoring_alert_policy'],
+    (policy) => {
+      const isOnLines = parts(policy, 'conditions').some((one) => one.condition_matched_log !== undefined)
+      const limit = part(part(policy, 'alert_strategy'), 'notification_rate_limit')
+      return isOnLines ? seconds(limit.period) >= 300 : limit.period === undefined
+    },
+    [
+      (policy) => (policy.alert_strategy = { notification_rate_limit: { period: '600s' } }),
+      (policy) => (policy.conditions = [{ condition_matched_log: { filter: 'severity>=ERROR' } }]),
+    ],
+  ),
+  each(
     'the goal leaves room for error',
     ['google_monitoring_slo'],
     ({ goal, rolling_period_days, calendar_period }) =>

@@ -2,6 +2,7 @@
  * firestore.googleapis.com and pubsub.googleapis.com in front of the emulators: HTTP/2 by TLS, for callers whose access
  * token came from the metadata server or from Google's sign-in, and for databases that the stack has.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   type ClientHttp2Session,
   connect,
@@ -18,6 +19,8 @@ export type GrpcFrontOptions = {
   readonly emulators: ReadonlyMap<string, string>
   readonly databases: readonly string[]
   isGranted(token: string): boolean
+  /** The few calls of Firestore's that are not gRPC, such as the list of backups. */
+  rest(request: IncomingMessage, response: ServerResponse): void
   /** The emulator's answer to a call: gRPC's status. */
   onAnswer(method: string, status: string): void
 }
@@ -25,7 +28,7 @@ export type GrpcFrontOptions = {
 const status = { notFound: '5', unauthenticated: '16' } as const
 
 export function makeGrpcFront(options: GrpcFrontOptions): Http2SecureServer {
-  const { tls, emulators, databases, isGranted, onAnswer } = options
+  const { tls, emulators, databases, isGranted, rest, onAnswer } = options
   const sessions = new Map<string, ClientHttp2Session>()
   const sessionTo = (address: string) => {
     const kept = sessions.get(address)
@@ -35,7 +38,11 @@ export function makeGrpcFront(options: GrpcFrontOptions): Http2SecureServer {
     sessions.set(address, made)
     return made
   }
-  const server = createSecureServer(tls)
+  const server = createSecureServer({ ...tls, allowHTTP1: true })
+  server.on('request', (request, response) => {
+    if (request.httpVersionMajor === 1)
+      rest(request as unknown as IncomingMessage, response as unknown as ServerResponse)
+  })
   server.on('stream', (stream, headers) => {
     stream.on('error', () => undefined)
     const [host = ''] = headers[':authority']?.split(':') ?? []

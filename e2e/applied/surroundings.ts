@@ -31,7 +31,7 @@ import {
   topicsOf,
   vmsOf,
 } from './state.ts'
-import { makeWeb } from './web.ts'
+import { makeWeb, passTo } from './web.ts'
 import {
   addresses,
   type CloudEvent,
@@ -115,6 +115,7 @@ const grpc = makeGrpcFront({
     ['pubsub.googleapis.com', emulators.pubsub],
   ]),
   onAnswer: (method, status) => say({ kind: 'called', method, status }),
+  rest: (request, response) => void passTo(google.url, request, response),
 })
 const upstream = createServer((_, response) => void response.end(upstreamText))
 const scheduler = createServer((_, response) => {

@@ -151,7 +151,11 @@ function keys({ jwksUrl }: GoogleIssuer): Handle {
   }
 }
 
-async function passTo(origin: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function passTo(
+  origin: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { authorization = '' } = request.headers
   const body = await bodyOf(request)
   const answer = await fetch(`${origin}${request.url}`, {
@@ -163,7 +167,7 @@ async function passTo(origin: string, request: IncomingMessage, response: Server
 }
 
 /** Its addresses are made of the name by which it is asked. */
-function passToPebble(request: IncomingMessage, response: ServerResponse): void {
+export function passToPebble(request: IncomingMessage, response: ServerResponse): void {
   const asking = httpsRequest(
     {
       host: '127.0.0.1',

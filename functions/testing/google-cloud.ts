@@ -25,6 +25,7 @@ export async function startGoogleCloud(project = defaultProject, keyName = kmsKe
   const calls: string[] = []
   const mishaps: Mishap[] = []
   const vault = makeKms(keyName)
+  const firestore = makeFirestore(project)
   const answerTo = (path: string, body: unknown): Answer => {
     const url = new URL(path, 'http://fake')
     const verb = new RegExp(`^/v1/${keyName}:(encrypt|decrypt)$`).exec(url.pathname)?.[1]
@@ -47,6 +48,7 @@ export async function startGoogleCloud(project = defaultProject, keyName = kmsKe
     if (typeof mishap === 'number') return send(response, refuse(mishap, 'MISHAP'))
     const bearer = request.headers.authorization?.replace(/^Bearer /, '') ?? ''
     if (!bearers.has(bearer)) return send(response, refuse(401, 'UNAUTHENTICATED'))
+    if (request.method === 'GET') return send(response, firestore.answer(path))
     if (request.method !== 'POST') return send(response, refuse(405, 'METHOD'))
     const answer = answerTo(path, await readJson(request))
     send(response, mishap === 'damage' ? damage(answer) : answer)
@@ -56,6 +58,7 @@ export async function startGoogleCloud(project = defaultProject, keyName = kmsKe
     groups,
     calls,
     mishaps,
+    firestore,
     /** Ends every access token given until now. */
     expireTokens: () => bearers.clear(),
     close,
@@ -125,6 +128,39 @@ function makeKms(name: string) {
       } catch {
         return invalid
       }
+    },
+  }
+}
+
+/** Lists of backups, and when the one database was made. */
+function makeFirestore(project: string) {
+  const name = `projects/${project}/databases/(default)`
+  return {
+    name,
+    createTime: new Date().toISOString(),
+    backups: [] as {
+      database: string
+      snapshotTime: string
+      state: 'READY' | 'CREATING' | 'NOT_AVAILABLE'
+    }[],
+    unreachable: [] as string[],
+    answer(path: string): Answer {
+      const { backups, unreachable, createTime } = this
+      if (path === `/v1/projects/${project}/locations/-/backups`) {
+        const listed = backups.map((backup, index) => ({
+          name: `projects/${project}/locations/eur3/backups/b${index}`,
+          ...backup,
+        }))
+        // Google leaves out what is empty.
+        return {
+          status: 200,
+          body: {
+            ...(listed.length > 0 && { backups: listed }),
+            ...(unreachable.length > 0 && { unreachable }),
+          },
+        }
+      }
+      return path === `/v1/${name}` ? { status: 200, body: { name, createTime } } : refuse(404, 'NOT_FOUND')
     },
   }
 }

@@ -31,6 +31,11 @@ const ownRoles = {
     permissions: ['compute.instanceGroupManagers.get'],
     accounts: [functionAccounts.api],
   },
+  backupReader: {
+    title: 'Sees how old the backups of the database are',
+    permissions: ['datastore.backups.list'],
+    accounts: [functionAccounts.onSchedule],
+  },
   peopleEraser: {
     title: 'Deletes people who are erased with their account',
     permissions: ['firebaseauth.users.delete'],
