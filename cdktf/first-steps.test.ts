@@ -9,7 +9,7 @@ import { environmentSchema } from './environment.ts'
 import { firstSteps, pageText } from './first-steps.ts'
 import { functionsObject, kmsKeyPath, sourcesBucket } from './names.ts'
 import { Workbench } from './offline/workbench.ts'
-import { readEnvironment } from './read-environment.ts'
+import { readEnvironment, withDeployed } from './read-environment.ts'
 import { secrets } from './secrets.ts'
 import { hasGcloud, Shell } from './testing/shell.ts'
 
@@ -100,6 +100,23 @@ test('the archive of functions goes where the stack looks for what was built', a
   expect(text.trim()).toBe(`gs://${sourcesBucket(environment)}/${functionsObject(hash)}`)
 })
 
+test('archives of relays go to the folder that the stack made of them looks into', async () => {
+  const copy = commands.find((command) => command.includes('cp relay-vm/dist/')) ?? ''
+  const synth = commands.find((command) => command.includes('--relays ')) ?? ''
+  const list = `# porttunneler 1.2.3\n${'a'.repeat(64)}  relay-vm.tar.gz\n${'b'.repeat(64)}  node-24.tar.gz\n`
+  const make = `cd && mkdir -p relay-vm/dist functions/dist && printf '${list}' > relay-vm/dist/SHA256SUMS && printf zip > functions/dist/functions.zip`
+  const { text } = await run(
+    `${make}\ngcloud() { echo "\${@: -2:1}"; }\nnpm() { echo "$*"; cat "\${@: -1}"; }\n${copy}\n${synth}`,
+  )
+  const [folder, words = '', ...given] = text.trim().split('\n')
+  const [, functions = ''] = /--functions ([0-9a-f]{64}) /.exec(words) ?? []
+  expect(functions).toBe(createHash('sha256').update('zip').digest('hex'))
+  const { release } = withDeployed(environment, { functions, relays: `${given.join('\n')}\n` })
+  expect(folder?.replace('gs://', 'https://storage.googleapis.com/')).toBe(
+    release.url.replace('SHA256SUMS', ''),
+  )
+})
+
 test('the page has them for the first operator', () => {
   const page = readFileSync(join(docs, 'cloud-steps.md'), 'utf8')
   expect(page, 'npm run cloud:steps -- --env prod --page').toBe(pageText(environment))
@@ -141,7 +158,6 @@ const tried: readonly (readonly [beginning: RegExp, where: string])[] = [
   [/^npm run (build -w web|archive -w relay-vm)$/, 'e2e/global-setup.ts'],
   [/^npm run archive -w functions$/, 'e2e/cloud-local/builds.ts'],
   [/^openssl pkey /, 'here'],
-  [/^sha256sum /, 'e2e/applied/deliver.ts'],
   [/^node functions\/hosting\.ts /, 'e2e/applied/web.ts'],
   [/^(export |node ptunctl\/ptunctl\.js )/, 'e2e/applied.test.ts'],
   [/^gh /, 'nowhere: it is not on these machines'],

@@ -4,7 +4,7 @@
  * `npm run cloud:steps -- --env prod`.
  */
 import { writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import process from 'node:process'
 import { runFor } from './command.ts'
 import type { Cell, Environment } from './environment.ts'
@@ -97,14 +97,18 @@ function firebase({ project: id, consoleHost }: Environment): readonly Step[] {
 function apply(
   { name }: Environment,
   stacks: readonly string[],
-  { note, exported = [] }: { readonly note: string; readonly exported?: readonly string[] },
+  {
+    note,
+    exported = [],
+    options = '',
+  }: { readonly note: string; readonly exported?: readonly string[]; readonly options?: string },
 ): Step {
   return {
     title: `Terraform: ${stacks.join(', ')}`,
     note,
     commands: [
       ...(exported.length > 0 ? [`export ${exported.join(' ')}`] : []),
-      `npm run cloud:synth -- --env ${name}`,
+      `npm run cloud:synth -- --env ${name}${options}`,
       ...stacks.flatMap((stack) =>
         ['init', 'apply'].map((verb) => `terraform -chdir=cdktf/cdktf.out/stacks/${stack} ${verb}`),
       ),
@@ -165,23 +169,25 @@ function signer(environment: Environment): Step {
   }
 }
 
+const functionsZip = 'functions/dist/functions.zip'
+const relayList = 'relay-vm/dist/SHA256SUMS'
+const hashOf = (file: string) => `$(sha256sum ${file} | cut -c1-64)`
+
 function deliver(environment: Environment): Step {
-  const { release } = environment
   const [sources, archives] = [`gs://${sourcesBucket(environment)}`, `gs://${archivesBucket(environment)}`]
-  // The true name also while the environment has yet another hash.
-  const object = functionsObject('$(sha256sum functions/dist/functions.zip | cut -c1-64)')
-  const version = basename(dirname(new URL(release.url).pathname))
+  const object = functionsObject(hashOf(functionsZip))
+  // The folder that the stack looks into: a later release leaves it as it is.
+  const folder = `${archives}/relays-${hashOf(relayList)}`
   return {
     title: 'What is deployed',
-    note: 'Put the hashes into the environment as functionsArchiveSha256, relayArchive and nodeArchive.',
+    note: 'Each goes to an address that has its SHA-256, so nothing that runs is ever overwritten.',
     commands: [
       'npm run build -w web',
       'npm run archive -w relay-vm',
       'npm run archive -w functions',
-      'sha256sum functions/dist/functions.zip && cat relay-vm/dist/SHA256SUMS',
       `gcloud kms asymmetric-sign --version=1 ${releaseKey(environment)} --input-file=relay-vm/dist/SHA256SUMS --signature-file=relay-vm/dist/SHA256SUMS.sig`,
       `gcloud storage cp functions/dist/functions.zip ${sources}/${object} --no-clobber`,
-      `gcloud storage cp relay-vm/dist/*.tar.gz relay-vm/dist/SHA256SUMS* ${archives}/${version}/ --no-clobber`,
+      `gcloud storage cp relay-vm/dist/*.tar.gz relay-vm/dist/SHA256SUMS* ${folder}/ --no-clobber`,
     ],
   }
 }
@@ -211,7 +217,7 @@ function open(environment: Environment): readonly Step[] {
     },
     {
       title: 'A tunnel',
-      note: `Visitors reach it within ten minutes of the first report of a relay, when the records of ${cells[0]?.host} are made.`,
+      note: `Visitors reach it as soon as resolvers know the records of ${cells[0]?.host}, which are made when its relays first report.`,
       commands: [
         `npx porttunneler login --server https://${consoleHost}`,
         `npx porttunneler http 3000   # ${name} works`,
@@ -244,6 +250,8 @@ export function firstSteps(environment: Environment): readonly Step[] {
   const credentials = { note: 'Before: gcloud auth application-default login, as a person who may.' }
   const variables = {
     note: 'Set CLOUDFLARE_API_TOKEN (edits both zones), TF_VAR_cloudflare_token (edits the records of the relay domain alone), TF_VAR_stripe_webhook_secret and TF_VAR_mail_smtp in this shell; Terraform sees what is exported.',
+    // What was just built, instead of what the file of the environment names.
+    options: ` --functions "${hashOf(functionsZip)}" --relays ${relayList}`,
     exported: ['CLOUDFLARE_API_TOKEN', ...Object.values(secrets).map(({ variable }) => `TF_VAR_${variable}`)],
   }
   return [

@@ -62,7 +62,7 @@ describeWith(['ip', 'namespaces', 'setpriv', 'curl', 'openssl'], 'relay VM', () 
       'ptun-relays': '2',
       'ptun-trusted-proxies': '203.0.113.0/24 2001:db8::1 cloudflare',
       'ptun-proxy-protocol': 'http tcp',
-      ...makeRelease(archives, `${controlUrl}/archives`),
+      ...makeRelease(archives, () => `${controlUrl}/archives`),
     })
     layWire(
       { name: machine, addresses: [vm.address] },

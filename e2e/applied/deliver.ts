@@ -22,7 +22,9 @@ export async function deliver(folder: string): Promise<Applied> {
   const made: Delivered = { functions: join(folder, 'functions.zip'), release: join(folder, 'release') }
   execFileSync('zip', ['-qr', made.functions, '.'], { cwd: join(root, 'functions/dist') })
   mkdirSync(made.release)
-  const release = makeRelease(made.release, `https://storage.googleapis.com/${project}-archives/0.1.0`)
+  const bucket = `https://storage.googleapis.com/${project}-archives`
+  // Where the first steps put it.
+  const release = makeRelease(made.release, (sha256) => `${bucket}/relays-${sha256}`)
   const applied = await apply({
     project,
     functionsArchiveSha256: sha256Of(readFileSync(made.functions)),
@@ -50,12 +52,14 @@ async function apply(facts: object): Promise<Applied> {
 }
 
 function upload({ steps }: Applied, { functions, release }: Delivered, buckets: string): void {
-  const hash = sha256Of(readFileSync(functions))
+  const [hash, list] = [functions, join(release, 'SHA256SUMS')].map((file) => sha256Of(readFileSync(file)))
   const lines = steps
     .flatMap(({ commands }) => commands)
     .filter((line) => line.startsWith('gcloud storage cp '))
   for (const command of lines) {
-    const line = command.replace('$(sha256sum functions/dist/functions.zip | cut -c1-64)', hash)
+    const line = command
+      .replace('$(sha256sum functions/dist/functions.zip | cut -c1-64)', hash ?? '')
+      .replace('$(sha256sum relay-vm/dist/SHA256SUMS | cut -c1-64)', list ?? '')
     const words = line
       .split(' ')
       .slice(3)

@@ -167,7 +167,7 @@ export async function passTo(
 }
 
 /** Its addresses are made of the name by which it is asked. */
-export function passToPebble(request: IncomingMessage, response: ServerResponse): void {
+function passToPebble(request: IncomingMessage, response: ServerResponse): void {
   const asking = httpsRequest(
     {
       host: '127.0.0.1',

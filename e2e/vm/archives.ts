@@ -8,8 +8,15 @@ import { root } from '../harness/programs.ts'
 
 const version = '0.1.0'
 
-/** Makes them in `folder`. @returns the metadata of VMs that fetch them below `url` */
-export function makeRelease(folder: string, url: string): Readonly<Record<string, string>> {
+/**
+ * Makes them in `folder`.
+ * @param urlOf the address below which VMs fetch them, by the hash of their list
+ * @returns the metadata of those VMs
+ */
+export function makeRelease(
+  folder: string,
+  urlOf: (listSha256: string) => string,
+): Readonly<Record<string, string>> {
   const options = ['--without-node', '--out', folder]
   execFileSync('npm', ['run', '--silent', 'archive', '-w', 'relay-vm', '--', ...options], { cwd: root })
   const [relay, node] = ['relay-vm.tar.gz', 'node-test.tar']
@@ -22,6 +29,7 @@ export function makeRelease(folder: string, url: string): Readonly<Record<string
   writeFileSync(join(folder, 'SHA256SUMS'), list)
   writeFileSync(join(folder, 'SHA256SUMS.sig'), sign(null, Buffer.from(list), privateKey))
   const [relaySha256 = '', nodeSha256 = ''] = archives.map(({ bytes }) => sha256Of(bytes))
+  const url = urlOf(sha256Of(Buffer.from(list)))
   return {
     'ptun-bundle-url': `${url}/${relay}`,
     'ptun-bundle-sha256': relaySha256,

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
 import { ensureCell } from './cells.ts'
+import { runAct } from './operator/acts.ts'
 import { noDns } from './own-records.ts'
 import type { ZoneRecord } from './platform.ts'
 import { syncRelay } from './relays.ts'
@@ -89,6 +90,26 @@ describe('records of a cell', () => {
     for (const [n, name] of ['x.example.net', `a.b.${host}`, host, `*.${host}`, `-a.${host}`].entries())
       await report(`r${n}`, '8.8.8.8', name)
     expect(await records()).toEqual([`A ${host} ${balancer}`, `A *.${host} ${balancer}`])
+  })
+
+  test('are made at once for a new relay, and change at once with its address or that of the balancer', async () => {
+    await ensureCell(t.control, settings)
+    await report('r1-7', '8.8.8.8')
+    await records()
+    await report('r2-7', '1.1.1.1')
+    expect(await records()).toContain(`A ${host} 1.1.1.1`)
+    await report('r2-7', '1.0.0.1')
+    expect(await records()).toContain(`A ${host} 1.0.0.1`)
+    kept = undefined
+    await report('r2-7', '1.0.0.1')
+    expect(await records(), 'nothing new, nothing to do').toBeUndefined()
+    const office = { control: t.control, enrolment: t.relayIdentity }
+    await runAct(office, {
+      act: 'cells.change',
+      input: { id: 'eu', addresses: [balancer] },
+      operator: 'grace',
+    })
+    expect(await records()).toContain(`A ${host} ${balancer}`)
   })
 
   test('stay as they are while no relay reports', async () => {

@@ -10,14 +10,19 @@ import { type Cell, directoryOf, queryAll } from './cells.ts'
 import type { Control } from './control.ts'
 import { proofOf, targetUnder } from './domains/proof.ts'
 import type { JobKind, RunningJob, Wish } from './jobs/jobs.ts'
+import { requestJob } from './jobs/kick.ts'
 import type { Dns, ZoneRecord } from './platform.ts'
 import { queries } from './query-table.ts'
 
 const everyMs = 10 * 60_000
 const name = 'dns.records'
 
-/** Runs the job now. */
-export const recordsWish: Wish = { kind: name, subject: 'all', account: '' }
+const wish: Wish = { kind: name, subject: 'all', account: '' }
+
+/** Call it when what the records lead to has changed: they are put right now. */
+export async function followByRecords(control: Control): Promise<void> {
+  if (control.dns.kind !== 'none') await requestJob(control, wish)
+}
 
 /** For installations whose zones are managed by hand. */
 export const noDns: Dns = {

@@ -11,6 +11,7 @@ import { commandsKeptMs, everyCell } from './commands.ts'
 import type { Control } from './control.ts'
 import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './documents.ts'
 import { withAway } from './lease-rules.ts'
+import { followByRecords } from './own-records.ts'
 import type { Page, QueryOptions, RelayClaims, Snapshot } from './platform.ts'
 import { silentMs } from './presence.ts'
 import { queries } from './query-table.ts'
@@ -43,7 +44,9 @@ export async function syncRelay(
   // If a later request overtook it, that one has reported the present state. Usage can be taken in any order.
   const registered = await register(control, { claims, id, request })
   if (registered) {
+    const mark = directoryMark(control, cell)
     control.cells.note({ ref: relays.ref(id), data: registered })
+    if (directoryMark(control, await control.cells.lately(claims.cell)) !== mark) await tellZone(control)
     await recordAllAway(control, cell, request)
   }
   const refused = await storeUsage(control, claims.cell, request.usage)
@@ -72,6 +75,15 @@ export async function syncRelay(
     flags: await control.flags.states(),
     ...(control.certificates.issuers.length > 0 && { tls: await control.relaySecrets.read(claims.cell) }),
     ...(request.proxies?.includes('cloudflare') && (await proxyNetworksOf(control))),
+  }
+}
+
+/** A new relay gets its records at once. If they cannot be asked for, the next round of the job makes them. */
+async function tellZone(control: Control): Promise<void> {
+  try {
+    await followByRecords(control)
+  } catch (error) {
+    control.log.warn({ error }, 'records follow the relays at the next round')
   }
 }
 

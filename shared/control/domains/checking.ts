@@ -4,10 +4,11 @@
  */
 import type { Control } from '../control.ts'
 import type { JobKind, RunningJob, Wish } from '../jobs/jobs.ts'
+import { followByRecords } from '../own-records.ts'
 import { bindName } from './binding.ts'
 import { type DomainDoc, domains, verified } from './domain-documents.ts'
 import { waitsMsMax } from './domain-rules.ts'
-import { cellAway, followByRecords } from './following.ts'
+import { cellAway } from './following.ts'
 import { openCells, toldCell } from './places.ts'
 import { proofOf, targetUnder } from './proof.ts'
 import { settle } from './settle.ts'

@@ -6,9 +6,7 @@
 import type { Control } from '../control.ts'
 import { tunnels } from '../documents.ts'
 import { asFailure } from '../failures.ts'
-import { look, type Wish } from '../jobs/jobs.ts'
-import { kick } from '../jobs/kick.ts'
-import { recordsWish } from '../own-records.ts'
+import { requestJob } from '../jobs/kick.ts'
 import { checkWish } from './checking.ts'
 import { type DomainDoc, domains } from './domain-documents.ts'
 import { domainId } from './proof.ts'
@@ -25,7 +23,7 @@ export async function followTunnel(
   try {
     for (const host of hosts) {
       const id = domainId(account, host)
-      if (await control.store.get(domains.ref(id))) await request(control, checkWish(id, account))
+      if (await control.store.get(domains.ref(id))) await requestJob(control, checkWish(id, account))
     }
   } catch (error) {
     control.log.warn({ code: asFailure(error).code, error }, 'hosts follow their tunnel at the next look')
@@ -37,14 +35,4 @@ export async function cellAway({ store }: Control, { tunnel, cell, account }: Do
   const found = tunnel === '' ? undefined : await store.get(tunnels.ref(tunnel))
   if (found?.data.account !== account) return ''
   return found.data.cell === cell ? '' : found.data.cell
-}
-
-/** Call it when a claim leads to another cell than before: our own records follow. */
-export async function followByRecords(control: Control): Promise<void> {
-  if (control.dns.kind !== 'none') await request(control, recordsWish)
-}
-
-async function request(control: Control, wish: Wish): Promise<void> {
-  const job = await control.store.transact(async (tx) => (await look(tx, wish, control.clock.now()))())
-  await kick(control, [job])
 }

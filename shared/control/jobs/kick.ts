@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { Control } from '../control.ts'
 import { asFailure } from '../failures.ts'
 import { topics } from '../names.ts'
+import { look, type Wish } from './jobs.ts'
 
 /** Ids in one message. */
 const idsMax = 100
@@ -24,4 +25,10 @@ export async function kick(
         'jobs wait for the next round because the bus refused them',
       )
     }
+}
+
+/** Runs a job now that usually runs by itself later. */
+export async function requestJob(control: Control, wish: Wish): Promise<void> {
+  const job = await control.store.transact(async (tx) => (await look(tx, wish, control.clock.now()))())
+  await kick(control, [job])
 }

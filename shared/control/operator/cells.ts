@@ -6,6 +6,7 @@ import { isPublicAddress } from '../../base/public-addresses.ts'
 import { type CellSettings, ensureCell, queryAll, readyRelays, setCellState } from '../cells.ts'
 import type { Control } from '../control.ts'
 import { type CellDoc, cells } from '../documents.ts'
+import { followByRecords } from '../own-records.ts'
 import { queries } from '../query-table.ts'
 import { cellIdSchema, declareAct, recordAct, writeAct } from './act.ts'
 
@@ -68,6 +69,7 @@ export const cellActs = {
     const settings = inOrder({ ...before, ...given, id })
     await recordAct(control, by, { action: 'cell.changed', target: id, details: given })
     await ensureCell(control, settings)
+    await followByRecords(control)
     return describe(control, id, await find(control, id))
   }),
   'cells.close': declareAct(idSchema, async ({ control }, { id }, by) => {
