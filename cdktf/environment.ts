@@ -3,7 +3,7 @@
  * same everywhere and stands in the stacks.
  */
 import { z } from 'zod'
-import { planNames } from '../shared/control/plans.ts'
+import { planNameSchema } from '../shared/control/money/catalogue-schema.ts'
 import { mailFromSchema } from '../shared/mail/settings.ts'
 import { networkListSchema } from '../shared/protocol/endpoint.ts'
 
@@ -99,7 +99,7 @@ export const environmentSchema = z
     secretVersion: z.int().min(1).default(1),
     /** Networks in front of Google's own whose entries in X-Forwarded-For are believed (docs/cloud.md). */
     trustedProxies: networkListSchema.default([]),
-    plan: z.enum(planNames).default('free'),
+    plan: planNameSchema.default('free'),
     /** `beta`: strangers need an invite code. */
     registration: z.union([z.boolean(), z.literal('beta')]).default(true),
   })

@@ -43,6 +43,7 @@ export const expiring = [
  * refuse documents beyond 40,000. A test finds maps and lists in the types of the documents.
  */
 export const unindexed: readonly (readonly [collection: string, field: string])[] = [
+  ['accounts', 'granted'],
   ['accounts', 'overrides'],
   ['auditExportParts', 'text'],
   ['auditTallies', 'sources'],

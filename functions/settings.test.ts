@@ -60,7 +60,7 @@ test.each([
   [{ PORTTUNNELER_URL: undefined }, 'PORTTUNNELER_URL'],
   [{ PORTTUNNELER_URL: 'http://tunnels.example.com' }, 'PORTTUNNELER_URL'],
   [{ PORTTUNNELER_KMS_KEY: 'signing' }, 'PORTTUNNELER_KMS_KEY'],
-  [{ PORTTUNNELER_PLAN: 'gold' }, 'PORTTUNNELER_PLAN'],
+  [{ PORTTUNNELER_PLAN: 'Gold plan' }, 'PORTTUNNELER_PLAN'],
   [{ PORTTUNNELER_MAIL_SMTP: 'smtp://mail.example.com' }, 'PORTTUNNELER_MAIL_FROM'],
   [{ PORTTUNNELER_MAIL_SMTP: 'http://mail.example.com' }, 'PORTTUNNELER_MAIL_SMTP'],
   [{ PORTTUNNELER_RELAY_GROUPS: '[{' }, 'PORTTUNNELER_RELAY_GROUPS'],

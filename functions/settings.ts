@@ -11,7 +11,7 @@ import {
   usualIssuers,
 } from '@porttunneler/shared/control/certificates/issuers'
 import type { Settings as ControlSettings } from '@porttunneler/shared/control/control'
-import { planNames } from '@porttunneler/shared/control/plans'
+import { planNameSchema } from '@porttunneler/shared/control/money/catalogue-schema'
 import { registrationSchema } from '@porttunneler/shared/control/registration'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import { mailFromSchema, type SmtpSettings, smtpSchema } from '@porttunneler/shared/mail/settings'
@@ -48,7 +48,7 @@ const variables = z.object({
     .string()
     .regex(databaseShape, 'the name of a Firestore database')
     .default(defaultDatabase),
-  PORTTUNNELER_PLAN: z.enum(planNames).default('free'),
+  PORTTUNNELER_PLAN: planNameSchema.default('free'),
   PORTTUNNELER_REGISTRATION: registrationSchema.default('open'),
   PORTTUNNELER_RELAY_GROUPS: z.string().default('[]').transform(readJson).pipe(z.array(relayGroup).max(100)),
   PORTTUNNELER_TRUSTED_PROXIES: networkListSchema.default([]),

@@ -118,7 +118,7 @@ test('ptunctl: failures show code, cause and cure, as text and as JSON', async (
   })
   const usage = await ctl('accounts', 'suspend', account)
   expect(usage).toMatchObject({ code: 2, err: expect.stringContaining('--reason') })
-  expect(await json('accounts', 'plan', account, 'gold')).toMatchObject({ error: { code: 'PT-5301' } })
+  expect(await json('accounts', 'plan', account, 'gold')).toMatchObject({ error: { code: 'PT-2703' } })
   expect(await ctl('cells', 'create', 'eu', '--ports', 'many')).toMatchObject({ code: 2 })
   expect(await ctl('--data', join(data, 'none'), 'cells', 'list')).toMatchObject({
     code: 2,

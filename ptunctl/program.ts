@@ -45,6 +45,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addCertificates(groupOf('certificates', 'what browsers trust the names of this service by'))
   addAudit(groupOf('audit', 'who did what, and proof that nobody has changed it since'))
   addKeys(groupOf('keys', 'keys that sign tickets'))
+  addPlans(groupOf('plans', 'what accounts may use, and what it costs'))
   addFlags(groupOf('flags', 'features that accounts get bit by bit, and the switch that takes one from all'))
   addInvites(
     groupOf('invites', 'codes for new accounts, while these are by invitation'),
@@ -230,6 +231,14 @@ function addKeys(verb: Verb): void {
   )
 }
 
+function addPlans(verb: Verb): void {
+  verb('plans.list', 'list', 'list the plans, with prices')
+  verb('plans.show', 'show', 'show the catalogue in force as a file, to begin your own with')
+  verb('plans.apply', 'apply', 'put a catalogue in force; accounts keep what they have')
+    .argument('<file>', 'YAML; docs/plans.md explains it')
+    .option('--dry-run', 'only say what would change')
+}
+
 function addFlags(verb: Verb): void {
   const flag = (command: Command) => command.argument('<flag>', 'as flags list shows it')
   verb('flags.list', 'list', 'list flags with the share of accounts that have each')
@@ -244,7 +253,7 @@ function addInvites(verb: Verb, waitList: Verb): void {
   const lasting = (command: Command) =>
     command
       .option('--days <days>', 'how long it may be used', readNumber, 30)
-      .option('--plan <plan>', 'of the accounts: free, pro, team or unlimited', 'free')
+      .option('--plan <plan>', 'of the accounts, as plans list shows it', 'free')
   lasting(verb('invites.create', 'create', 'make a code; it is shown once'))
     .option('--places <count>', 'for this many accounts', readNumber, 1)
     .option('--note <text>', 'for whom or what it is', '')

@@ -14,7 +14,7 @@ import { emailSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
 import { cellDomainMax } from '@porttunneler/shared/base/labels'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
-import { planNames } from '@porttunneler/shared/control/plans'
+import { planNameSchema } from '@porttunneler/shared/control/money/catalogue-schema'
 import { registrationSchema } from '@porttunneler/shared/control/registration'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import { mailFromSchema, smtpSchema } from '@porttunneler/shared/mail/settings'
@@ -115,7 +115,7 @@ const shapeSchema = z.strictObject({
   /** Whether strangers may make accounts. Default: only while only this machine can reach the server. */
   registration: registrationSchema.optional(),
   /** Plan of every account but the first. Default: unlimited while only this machine reaches the server, else free. */
-  plan: z.enum(planNames).optional(),
+  plan: planNameSchema.optional(),
   /** Relay processes that share the visitors' ports: two restart without a gap, `auto` is one a core but the first. */
   relays: z
     .union([z.literal('auto'), z.union([z.int(), digits]).pipe(z.int().min(1).max(relaysMax))])

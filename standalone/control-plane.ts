@@ -11,6 +11,7 @@ import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cell
 import { kickSchema } from '@porttunneler/shared/control/jobs/kick'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { roundsMs } from '@porttunneler/shared/control/jobs/worker'
+import { planIn } from '@porttunneler/shared/control/money/grants'
 import { topics } from '@porttunneler/shared/control/names'
 import type { Office } from '@porttunneler/shared/control/operator/act'
 import type { OnBackgroundError, Subscription } from '@porttunneler/shared/control/platform'
@@ -94,7 +95,11 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
   return {
     fetch: (request, env) => api.fetch(request, env),
     ensureCell: (face) => ensureCell(control, { id: cell, ...face }),
-    ensureFirstAccount: (email) => ensureFirstAccount(control, identity, email),
+    ensureFirstAccount: async (email) => {
+      // A setting that names no plan would refuse every new account.
+      planIn(await control.catalogues.newest(), control.settings.defaultPlan)
+      return ensureFirstAccount(control, identity, email)
+    },
     demoKey: () => demoKey(control, principals),
     office: { control, enrolment: relayIdentity },
     newEnrolmentKey: async () => new Secret(await relayIdentity.makeKey(cell)),

@@ -7,7 +7,6 @@ import { type Certificates, noCertificates } from '@porttunneler/shared/control/
 import { makeControl, type Settings } from '@porttunneler/shared/control/control'
 import { kick } from '@porttunneler/shared/control/jobs/kick'
 import { noDns } from '@porttunneler/shared/control/own-records'
-import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { OnBackgroundError } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import type { Registration } from '@porttunneler/shared/control/registration'
@@ -34,7 +33,7 @@ export type DomainOptions = {
   readonly smtp?: SmtpSettings | undefined
   /** Who may make an account, and with which plan. */
   readonly registration: Registration
-  readonly plan: PlanName
+  readonly plan: string
   readonly version: string
   /** Services to sign in with. Default: none. */
   readonly providers?: readonly ProviderSettings[] | undefined

@@ -101,6 +101,7 @@ const ofOperators = ['GET /v1/mails', 'GET /v1/mails/{mail}']
 const withoutCaller = [
   'GET /v1/health',
   'GET /v1/config',
+  'GET /v1/plans',
   'GET /v1/jwks',
   'GET /.well-known/jwks.json',
   'POST /v1/accounts',

@@ -7,6 +7,7 @@ import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
 import { PerMinute } from '../base/per-minute.ts'
+import { howToLift } from '../control/money/lifting.ts'
 import { briefAnswers } from './brief-answers.ts'
 import { Cursors } from './cursors.ts'
 import type { ApiContext, ApiDeps, ApiEnv, RouteGroup } from './kit.ts'
@@ -103,11 +104,11 @@ function failureLog({ control }: ApiDeps): FailureLog {
   }
 }
 
-function answerError(
+async function answerError(
   { control }: ApiDeps,
   c: ApiContext,
   { thrown, log }: { readonly thrown: Error; readonly log: FailureLog },
-): Response {
+): Promise<Response> {
   const error = asProblem(thrown)
   const { http } = error.entry
   const { path, method } = c.req
@@ -117,7 +118,8 @@ function answerError(
   const status = http as ContentfulStatusCode
   const oauth = oauthProblem(path, error)
   if (oauth) return c.json(oauth, status)
-  const problem = toProblem(error, { docsUrl: control.settings.docsUrl, instance: requestId })
+  const lift = await howToLift(control, error)
+  const problem = toProblem(error, { docsUrl: control.settings.docsUrl, instance: requestId, lift })
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
   if (problem.retryAfter !== undefined) headers['retry-after'] = `${problem.retryAfter}`
   if (http === 401) headers['www-authenticate'] = 'Bearer'

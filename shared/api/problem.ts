@@ -2,10 +2,13 @@
 import type { PortTunnelerError } from '../base/errors.ts'
 import type { Problem } from './schemas/common.ts'
 
-/** @param instance the request id, when there is one */
+/**
+ * @param instance the request id, when there is one
+ * @param lift for a refusal by a plan's number, where there is more (control/money/lifting.ts)
+ */
 export function toProblem(
   error: PortTunnelerError,
-  { docsUrl, instance }: { docsUrl: string; instance?: string },
+  { docsUrl, instance, lift = '' }: { docsUrl: string; instance?: string; lift?: string },
 ): Problem {
   const { code, http, title, cure } = error.entry
   const { retryAfterMs, issues, suggestions } = error.fields
@@ -15,7 +18,7 @@ export function toProblem(
     status: http,
     code,
     detail: error.detail,
-    cure,
+    cure: lift === '' ? cure : `${cure} ${lift}`,
     ...(instance === undefined ? {} : { instance }),
     ...(typeof retryAfterMs === 'number' ? { retryAfter: Math.max(1, Math.ceil(retryAfterMs / 1000)) } : {}),
     ...(Array.isArray(issues) ? { issues } : {}),

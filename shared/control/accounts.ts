@@ -20,7 +20,7 @@ import {
 import { findPlace } from './invites.ts'
 import { look } from './jobs/jobs.ts'
 import { kick } from './jobs/kick.ts'
-import type { PlanName } from './plans.ts'
+import { grantOf } from './money/grants.ts'
 import type { IdentityClaims, Snapshot, Store, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { freshQuota } from './quota.ts'
@@ -36,7 +36,7 @@ export type Memberships = { readonly user: string; readonly members: readonly Me
 
 type NewAccount = {
   /** Set for an account that the operator makes, without an invite code. Default: the code's, else the usual one. */
-  readonly plan?: PlanName
+  readonly plan?: string
   /** The code that a stranger brings. */
   readonly invite?: string
 }
@@ -108,6 +108,7 @@ async function createAccount(
   // A guest gets no account: the invitation leads into another's.
   const isGuest = !mayMake && claims.emailVerified && (await isInvited(control, claims.email))
   if (!mayMake && !isGuest) throw fail(registration === 'closed' ? 'auth.closed' : 'auth.invite')
+  const catalogue = await control.catalogues.newest()
   const nowMs = control.clock.now()
   const account = newId('acc', nowMs)
   const { email, emailVerified, subject } = claims
@@ -136,8 +137,10 @@ async function createAccount(
     if (isGuest) return { user, members: [] }
     const begin = { createdAt: nowMs, periodAnchor: nowMs }
     const fresh = { status: 'active', statusVersion: 1, overrides: {}, ...begin } as const
-    const details = { plan: plan ?? place?.plan ?? defaultPlan, ...(place && { invite: place.invite }) }
-    tx.create(accounts.ref(account), { name, plan: details.plan, ...fresh })
+    // A plan that an invite promised may be gone.
+    const promised = place && Object.hasOwn(catalogue.plans, place.plan) ? place.plan : undefined
+    const details = { plan: plan ?? promised ?? defaultPlan, ...(place && { invite: place.invite }) }
+    tx.create(accounts.ref(account), { name, ...grantOf(catalogue, details.plan), ...fresh })
     place?.take(account)
     came?.(account)
     const member: MemberDoc = { account, user, role: 'owner', since: nowMs, status: 'active' }

@@ -1,9 +1,11 @@
 /** What a refused claim is told, and after how many seconds it may ask again. */
+
 import { fail, type PortTunnelerError } from '../base/errors.ts'
 import type { Caller } from './caller.ts'
 import type { AttemptResult } from './claim-transaction.ts'
 import type { TunnelDoc } from './documents.ts'
 import { holdersMax, type Verdict } from './lease-rules.ts'
+import { beyond } from './money/lifting.ts'
 
 export function refusal(
   verdict: Exclude<Verdict, { kind: 'take' }>,
@@ -51,5 +53,6 @@ export function overQuota({ plan, limits: { tunnelsOnline } }: Caller): PortTunn
   return fail(
     'quota.tunnels',
     `${tunnelsOnline} of ${tunnelsOnline} tunnels of the plan "${plan}" are online.`,
+    { fields: beyond('tunnelsOnline', tunnelsOnline) },
   )
 }

@@ -7,7 +7,7 @@ import { Flags } from './flags.ts'
 import { FreeEndpoints } from './free-endpoints.ts'
 import { kick } from './jobs/kick.ts'
 import { OffLinks } from './mail/off-links.ts'
-import type { PlanName } from './plans.ts'
+import { Catalogues } from './money/catalogues.ts'
 import type { Platform, Store } from './platform.ts'
 import { ProxyNetworks } from './proxy-networks.ts'
 import { Cells } from './recent-cells.ts'
@@ -25,10 +25,10 @@ export type Settings = {
   readonly docsUrl: string
   readonly version: string
   readonly registration: Registration
-  /** The plan of a new account. */
-  readonly defaultPlan: PlanName
   /** Services that people can sign in with beside a password; where identity is `local`. */
   readonly services?: readonly { readonly id: string; readonly name: string }[]
+  /** The plan of a new account. */
+  readonly defaultPlan: string
   /** What the console needs to sign people in at Firebase; where identity is `firebase`. */
   readonly firebase?: {
     readonly apiKey: string
@@ -55,6 +55,7 @@ export type Control = Platform & {
   readonly flags: Flags
   readonly offLinks: OffLinks
   readonly signIns: SignIns
+  readonly catalogues: Catalogues
 }
 
 /** What an account's calls get: everything, but only that account's part of the store. */
@@ -98,5 +99,6 @@ export function makeControl(
     flags: new Flags({ store, clock, log }),
     offLinks: new OffLinks({ store, vault }),
     signIns: new SignIns({ store, clock, log, identity, kick: (ids) => kick({ bus, log }, ids) }),
+    catalogues: new Catalogues({ store, clock, log }),
   }
 }

@@ -48,6 +48,13 @@ export type AccountDoc = {
   readonly closedAt?: number
   /** When a period of usage begins, and then every month; undefined: with the calendar month, UTC. */
   readonly periodAnchor?: number
+  /** What its plan gave it, when it got the plan; releases up to 0.1 omit it. */
+  readonly granted?: {
+    /** The catalogue's. */
+    readonly version: number
+    readonly limits: { readonly [limit: string]: number }
+    readonly features: readonly string[]
+  }
   /** The plan's limits that were changed for this account only. */
   readonly overrides: { readonly [limit: string]: number }
 }

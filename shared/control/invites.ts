@@ -6,7 +6,6 @@ import { fail } from '../base/errors.ts'
 import { hashSecret, newId, newSecret } from '../base/ids.ts'
 import type { Control } from './control.ts'
 import { globalCollection } from './names.ts'
-import { type PlanName, planNames } from './plans.ts'
 import type { Transaction } from './platform.ts'
 
 const dayMs = 24 * 3_600_000
@@ -34,7 +33,7 @@ export type InviteDoc = {
 export const invites = globalCollection<InviteDoc>('invites')
 
 type InviteWish = {
-  readonly plan: PlanName
+  readonly plan: string
   readonly places: number
   readonly days: number
   readonly note: string
@@ -74,13 +73,13 @@ export async function findPlace(
   tx: Transaction,
   code: string,
   nowMs: number,
-): Promise<{ readonly invite: string; readonly plan: PlanName; take(account: string): void }> {
+): Promise<{ readonly invite: string; readonly plan: string; take(account: string): void }> {
   const found = await tx.get(invites.ref(hashOf(code)))
   if (!found || !hasPlace(found.data, nowMs)) throw fail('invite.invalid')
   const { invite, plan, accounts } = found.data
   return {
     invite,
-    plan: planNames.find((name) => name === plan) ?? 'free',
+    plan,
     take: (account) => tx.update(found.ref, { accounts: [...accounts, account] }),
   }
 }

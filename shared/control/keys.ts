@@ -2,6 +2,7 @@
  * API keys: the secret is shown once and its SHA-256 is the document's id. A key belongs to a member (a person or a
  * service member), never has more rights than that member has at the moment, and ends with the membership.
  */
+
 import { permissionsOf, type Scope } from '../api/schemas/access.ts'
 import type { Key } from '../api/schemas/accounts.ts'
 import { fail, isFailure } from '../base/errors.ts'
@@ -14,6 +15,7 @@ import { type KeyDoc, keys, type MemberDoc, members } from './documents.ts'
 import { kick } from './jobs/kick.ts'
 import { writeKeyExpiry } from './key-expiry.ts'
 import { lookToNotify } from './mail/notices.ts'
+import { beyond } from './money/lifting.ts'
 import type { Page, QueryOptions, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { doubtQuota, lookToTake, type Quota, readQuota, writeQuota } from './quota.ts'
@@ -90,7 +92,10 @@ export async function withKeyRoom<T>(
 /** @throws key.limit */
 export async function readKeyRoom(tx: Transaction, { account, limits }: Room): Promise<Quota> {
   const quota = await readQuota(tx, account)
-  if (quota.data.keys >= limits.keys) throw fail('key.limit', `The plan has room for ${limits.keys} keys.`)
+  if (quota.data.keys >= limits.keys)
+    throw fail('key.limit', `The plan has room for ${limits.keys} keys.`, {
+      fields: beyond('keys', quota.data.keys),
+    })
   return quota
 }
 

@@ -9,6 +9,7 @@ import { type Cell, describeEndpoint, directoryOf, readyRelays } from './cells.t
 import type { PolicyChange } from './claim-policy.ts'
 import type { Control } from './control.ts'
 import type { EndpointDoc, TunnelDoc } from './documents.ts'
+import { howToLift } from './money/lifting.ts'
 import { accountLimitsOf, policyOf } from './plans.ts'
 import type { Snapshot } from './platform.ts'
 import { shareOf, type TransferShare } from './transfer.ts'
@@ -37,7 +38,10 @@ export async function answerLeases(
   const { agent, cells, outcomes, transfer, policyChanges = [] } = context
   const [first, ...others] = cells
   const results = outcomes.map(async (outcome, index) => {
-    if ('error' in outcome) return { problem: toProblem(outcome.error, { docsUrl }) }
+    if ('error' in outcome) {
+      const lift = await howToLift(control, outcome.error)
+      return { problem: toProblem(outcome.error, { docsUrl, lift }) }
+    }
     const cell = cells.find(({ id }) => id === outcome.endpoint.cell) ?? first
     const share = shareOf(transfer, readyRelays(control, cell).length)
     const lease = await describeLease(control, caller, { agent, cell, granted: outcome, share })

@@ -1,14 +1,13 @@
 /**
- * The plan catalogue, and what an account may do under it. One table: API, CLI, console and relays all show these
- * numbers, and every refusal names the limit that was reached.
+ * What an account may have and do: the limits that its plan granted, with the operator's own changes for it. API, CLI,
+ * console and relays all show these numbers, and every refusal names the limit that was reached.
  */
 import type { Me } from '../api/schemas/accounts.ts'
 import { type Policy, requestRules } from '../protocol/endpoint.ts'
 import type { TicketClaims } from '../protocol/ticket.ts'
 import type { AccountDoc } from './documents.ts'
-
-export const planNames = ['free', 'pro', 'team', 'unlimited'] as const
-export type PlanName = (typeof planNames)[number]
+import { builtInCatalogue } from './money/built-in.ts'
+import type { Plan } from './money/catalogue-schema.ts'
 
 export type PlanLimits = Me['limits'] & {
   /** Maximum of defined tunnels, online or not. */
@@ -16,64 +15,41 @@ export type PlanLimits = Me['limits'] & {
   /** Maximum of visitors at once, per tunnel. */
   readonly connectionsMax: number
   readonly keys: number
+  /** How long the audit log is kept. */
+  readonly auditDays: number
 }
 
 const gigabyte = 1_000_000_000
 /** Means "no limit" where a number is needed: safe in JSON and in sums. */
 export const boundless = 1_000_000 * gigabyte
 
-export const plans: Readonly<Record<PlanName, PlanLimits>> = {
-  free: {
-    tunnelsOnline: 3,
-    tunnelsDefined: 25,
-    reservedHosts: 1,
-    reservedPorts: 0,
-    domains: 1,
-    transferBytesMonth: 5 * gigabyte,
-    connectionsPerMinute: 100,
-    connectionsMax: 200,
-    keys: 10,
-  },
-  pro: {
-    tunnelsOnline: 10,
-    tunnelsDefined: 100,
-    reservedHosts: 10,
-    reservedPorts: 3,
-    domains: 10,
-    transferBytesMonth: 50 * gigabyte,
-    connectionsPerMinute: 600,
-    connectionsMax: 2_000,
-    keys: 50,
-  },
-  team: {
-    tunnelsOnline: 50,
-    tunnelsDefined: 500,
-    reservedHosts: 100,
-    reservedPorts: 20,
-    domains: 100,
-    transferBytesMonth: 500 * gigabyte,
-    connectionsPerMinute: 3_000,
-    connectionsMax: 10_000,
-    keys: 200,
-  },
-  /** For people who run the service for themselves. The remaining limits keep one mistake from filling a machine. */
-  unlimited: {
-    tunnelsOnline: 1_000,
-    tunnelsDefined: 5_000,
-    reservedHosts: 1_000,
-    reservedPorts: 1_000,
-    domains: 1_000,
-    transferBytesMonth: boundless,
-    connectionsPerMinute: 1_000_000,
-    connectionsMax: 100_000,
-    keys: 1_000,
-  },
+export function planLimitsOf({ limits, includedGB }: Pick<Plan, 'limits' | 'includedGB'>): PlanLimits {
+  return { ...limits, transferBytesMonth: includedGB === 'unlimited' ? boundless : includedGB * gigabyte }
 }
 
-/** The account's limits: its plan's, with its own overrides. An unknown plan counts as free. */
-export function limitsOf({ plan, overrides }: Pick<AccountDoc, 'plan' | 'overrides'>): PlanLimits {
-  const known = planNames.find((name) => name === plan) ?? 'free'
-  return { ...plans[known], ...overrides }
+const { free, pro, team, unlimited } = builtInCatalogue.plans
+if (!free || !pro || !team || !unlimited) throw new Error('a built-in plan is missing')
+/** The built-in plans. */
+export const plans = {
+  free: planLimitsOf(free),
+  pro: planLimitsOf(pro),
+  team: planLimitsOf(team),
+  unlimited: planLimitsOf(unlimited),
+} as const
+
+/** Accounts of releases up to 0.1 hold no limits themselves, but keep what a plan's name meant then. */
+const ofEarlier = new Map<string, PlanLimits>(
+  Object.entries({ ...plans, team: { ...plans.team, transferBytesMonth: 500 * gigabyte } }),
+)
+
+/** The account's limits: what it was granted, with its own overrides. An unknown plan counts as free. */
+export function limitsOf({
+  plan,
+  granted,
+  overrides,
+}: Pick<AccountDoc, 'plan' | 'granted' | 'overrides'>): PlanLimits {
+  const named = ofEarlier.get(plan) ?? plans.free
+  return { ...named, ...granted?.limits, ...overrides }
 }
 
 /** An account may have as many visitors at once as this many tunnels; each tunnel has its own limit besides. */

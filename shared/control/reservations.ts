@@ -2,6 +2,7 @@
  * Host names and ports that an account keeps: reserved, listed and released. Rules: reservation-rules.ts; moves:
  * reservation-moves.ts. Each change is one transaction of the endpoint, the quota and the audit.
  */
+
 import { fail } from '../base/errors.ts'
 import { type AuditAction, byCaller, writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
@@ -10,6 +11,7 @@ import type { Control } from './control.ts'
 import { withCounts } from './counting.ts'
 import { type EndpointDoc, endpoints, tunnels } from './documents.ts'
 import { isReserved } from './lease-rules.ts'
+import { beyond } from './money/lifting.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { doubtQuota, lookToTake, pace, readQuota, writeQuota } from './quota.ts'
@@ -108,7 +110,9 @@ export function requireRoom(
   const { count: name, limit, noun } = wordsOf[kind]
   const max = limits[name]
   if (count >= max)
-    throw fail(limit, `The plan "${plan}" has room for ${max} ${noun}, and ${count} are reserved.`)
+    throw fail(limit, `The plan "${plan}" has room for ${max} ${noun}, and ${count} are reserved.`, {
+      fields: beyond(name, count),
+    })
 }
 
 /** A bound key cannot change anything that others may want. @throws auth.scope */

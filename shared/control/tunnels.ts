@@ -1,4 +1,5 @@
 /** Tunnels: their account makes, lists, edits and deletes them. Names are unique in an account (`tunnelNames`). */
+
 import type { z } from 'zod'
 import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
@@ -22,6 +23,7 @@ import {
   tunnels,
 } from './documents.ts'
 import { disband, type Ending, isAway, isHolderAway, liveHolders, release } from './lease-rules.ts'
+import { beyond } from './money/lifting.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { checkedEdits, checkedPolicy, type LoosePolicy, policyCommand } from './policies.ts'
 import { queries } from './query-table.ts'
@@ -73,7 +75,9 @@ export async function createTunnel(
 }
 
 export function noTunnelRoom({ limits, plan }: Caller): PortTunnelerError {
-  return fail('quota.defined', `The plan "${plan}" has room for ${limits.tunnelsDefined} tunnels.`)
+  return fail('quota.defined', `The plan "${plan}" has room for ${limits.tunnelsDefined} tunnels.`, {
+    fields: beyond('tunnelsDefined', limits.tunnelsDefined),
+  })
 }
 
 /** A tunnel that does not exist yet. @throws auth.scope, endpoint.name_denied, name.* */

@@ -10,6 +10,8 @@ import { keys } from './documents.ts'
 import { createKey, revokeKey } from './keys.ts'
 import { changeLimits } from './limits.ts'
 import { addMember, changeRole, removeMember } from './members.ts'
+import { builtInCatalogue } from './money/built-in.ts'
+import { grantOf } from './money/grants.ts'
 import { queries } from './query-table.ts'
 import { quotas } from './quota-documents.ts'
 import { describeTunnels, listTunnels } from './tunnels.ts'
@@ -134,7 +136,7 @@ describe('limits', () => {
       leases.push(...(await claim(ada, [{ name, kind: 'tcp' }])))
       t.clock.advance(1)
     }
-    await changeLimits(t.of(ada), (_, before) => ({ ...before, plan: 'free' }))
+    await changeLimits(t.of(ada), (_, before) => ({ ...before, ...grantOf(builtInCatalogue, 'free') }))
     await t.runJobs()
     const held = leases.map(({ tunnel, epoch }) => ({ tunnel, epoch }))
     const { results } = await renewLeases(t.control, ada, { agent: laptop, leases: held })
@@ -152,7 +154,11 @@ describe('limits', () => {
   test('a larger plan ends nothing', async () => {
     await claim(ada, [db])
     const overrides = { tunnelsOnline: 1 }
-    await changeLimits(t.of(ada), (_, before) => ({ ...before, plan: 'team', overrides }))
+    await changeLimits(t.of(ada), (_, before) => ({
+      ...before,
+      ...grantOf(builtInCatalogue, 'team'),
+      overrides,
+    }))
     await t.runJobs()
     expect(await states()).toEqual(['db waiting 1'])
   })

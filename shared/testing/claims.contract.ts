@@ -17,7 +17,7 @@ import { noCertificates } from '../control/certificates/role.ts'
 import { claimLeases } from '../control/claims.ts'
 import { type Control, makeControl } from '../control/control.ts'
 import { noDns } from '../control/own-records.ts'
-import { type PlanName, plans } from '../control/plans.ts'
+import { plans } from '../control/plans.ts'
 import type { Platform, Store } from '../control/platform.ts'
 import { queries } from '../control/query-table.ts'
 import { quotas } from '../control/quota-documents.ts'
@@ -72,7 +72,7 @@ export function instanceOver(store: Store, clock: Clock): Control {
     docsUrl: url,
     version: '0',
     registration: 'open' as const,
-    defaultPlan: 'free' as PlanName,
+    defaultPlan: 'free',
   }
   const outside = {
     certificates: noCertificates,
@@ -86,7 +86,7 @@ export function instanceOver(store: Store, clock: Clock): Control {
 
 async function setUp(
   store: Store,
-  plan: PlanName,
+  plan: string,
   clock: Clock = systemClock,
 ): Promise<{ controls: readonly Control[]; caller: Caller }> {
   const controls = Array.from({ length: instances }, () => instanceOver(store, clock))

@@ -15,7 +15,7 @@ import { controlOf } from '../control/control.ts'
 import { endpoints, members, type TunnelDoc, tunnels } from '../control/documents.ts'
 import { makeWorker } from '../control/jobs/kinds.ts'
 import { addMember } from '../control/members.ts'
-import { type PlanName, plans } from '../control/plans.ts'
+import { plans } from '../control/plans.ts'
 import type { Store } from '../control/platform.ts'
 import { quotas } from '../control/quota-documents.ts'
 import { syncRelay } from '../control/relays.ts'
@@ -50,7 +50,7 @@ async function makeStage(store: Store) {
     syncRelay(control, { relay, cell: 'home' }, { ...quietSync, ...changes })
   await sync()
   await control.signer.rotate()
-  const person = (name: string, plan?: PlanName) => signIn(control, `${name}@example.com`, { plan })
+  const person = (name: string, plan?: string) => signIn(control, `${name}@example.com`, { plan })
   return {
     store,
     clock,

@@ -11,7 +11,6 @@ import { type Certificates, noCertificates } from '@porttunneler/shared/control/
 import { controlOf, makeControl } from '@porttunneler/shared/control/control'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { noDns } from '@porttunneler/shared/control/own-records'
-import type { PlanName } from '@porttunneler/shared/control/plans'
 import type { AskNetworks, Dns, InquiryDesk, Store } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
@@ -48,7 +47,7 @@ export function makeTestControl({
   askNetworks = async () => [],
 }: {
   log?: Log
-  plan?: PlanName
+  plan?: string
   /** Replaces the store for the domain; sign-in keeps its own. */
   wrapStore?: (store: Store) => Store
   certificates?: Certificates

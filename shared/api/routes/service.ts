@@ -1,5 +1,8 @@
 /** What the service says about itself, without a bearer. */
+
+import { offersOf } from '../../control/money/offers.ts'
 import { type ApiDeps, jsonAnswer, RouteGroup, route } from '../kit.ts'
+import { plansSchema } from '../schemas/plans.ts'
 import { configSchema, healthSchema, jwksSchema } from '../schemas/service.ts'
 
 const tags = ['Service']
@@ -32,6 +35,16 @@ const jwks = route({
   responses: { 200: jsonAnswer(jwksSchema, 'A JSON Web Key Set') },
 })
 
+const plans = route({
+  access: { public: 'Read before anybody signs in, and the same for everybody.' },
+  method: 'get',
+  path: '/v1/plans',
+  operationId: 'listPlans',
+  summary: 'The plans that can be chosen, with their limits and prices',
+  tags,
+  responses: { 200: jsonAnswer(plansSchema, 'The plans, the smallest first') },
+})
+
 export function serviceRoutes({ control }: ApiDeps): RouteGroup {
   const { settings, clock, identity, signer } = control
   const { version, registration, consoleUrl, docsUrl, firebase, services = [] } = settings
@@ -46,6 +59,10 @@ export function serviceRoutes({ control }: ApiDeps): RouteGroup {
   return new RouteGroup()
     .add(health, (c) => c.json({ status: 'ok' as const, version, now: clock.now() }, 200))
     .add(config, (c) => c.json(known, 200))
+    .add(plans, async (c) => {
+      c.header('cache-control', 'public, max-age=60')
+      return c.json(offersOf(await control.catalogues.newest()), 200)
+    })
     .add(jwks, async (c) => {
       // A relay asks again for an unknown key; the next key is published days before it signs.
       c.header('cache-control', 'public, max-age=300')

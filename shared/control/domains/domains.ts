@@ -2,6 +2,7 @@
  * Own domains of an account: added, given to a tunnel, looked at now, and removed. Each of these requests a job,
  * checking.ts, which finds out whether the host is the account's. Crosses accounts: the host may be another's.
  */
+
 import { randomBytes } from 'node:crypto'
 import { fail } from '../../base/errors.ts'
 import { readOwnDomain } from '../../base/host-names.ts'
@@ -14,6 +15,7 @@ import { withCounts } from '../counting.ts'
 import { tunnels } from '../documents.ts'
 import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
+import { beyond } from '../money/lifting.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { doubtQuota, lookToTake, pace, readQuota, writeQuota } from '../quota.ts'
@@ -102,6 +104,7 @@ function requireRoom({ limits, plan }: Caller, count: number): void {
     throw fail(
       'quota.domains',
       `The plan "${plan}" has room for ${limits.domains} own domains, and ${count} are there.`,
+      { fields: beyond('domains', count) },
     )
 }
 

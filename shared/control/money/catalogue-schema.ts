@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { currencySchema, decimalSchema } from './amounts.ts'
 
 const pricesSchema = z.partialRecord(currencySchema, decimalSchema)
-const planNameSchema = z
+export const planNameSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'a plan is named in small letters, digits and hyphens')
 
@@ -15,6 +15,9 @@ export const intervals = ['month', 'year'] as const
 
 /** What some plans have and others have not. */
 const features = ['wildcards', 'teamPolicies', 'auditExport'] as const
+
+/** The audit log's proof relies on it (audit/verify.ts). */
+export const auditDaysMin = 7
 
 const countSchema = z.int().min(0).max(10_000_000)
 
@@ -28,7 +31,7 @@ const limitsSchema = z.strictObject({
   connectionsPerMinute: countSchema.min(1),
   connectionsMax: countSchema.min(1),
   keys: countSchema.min(1),
-  auditDays: z.int().min(1).max(400),
+  auditDays: z.int().min(auditDaysMin).max(400),
 })
 
 const planSchema = z.strictObject({

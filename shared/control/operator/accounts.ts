@@ -6,7 +6,9 @@ import { type Control, controlOf } from '../control.ts'
 import { type AccountDoc, accounts } from '../documents.ts'
 import { changeLimits } from '../limits.ts'
 import { listMembers } from '../members.ts'
-import { limitsOf, planNames, plans } from '../plans.ts'
+import { planNameSchema } from '../money/catalogue-schema.ts'
+import { grantOf } from '../money/grants.ts'
+import { limitsOf, plans } from '../plans.ts'
 import { declareAct, reasonSchema, writeAct } from './act.ts'
 import { findPeople, membershipsOf } from './people.ts'
 
@@ -31,9 +33,10 @@ export const accountActs = {
     ({ control }, { id, reason }, by) => setStatus(control, id, 'closed', { ...by, reason }),
   ),
   'accounts.plan': declareAct(
-    z.strictObject({ id: idSchema, plan: z.enum(planNames) }),
+    z.strictObject({ id: idSchema, plan: planNameSchema }),
     async ({ control }, { id, plan }, by) => {
       await find(control, id)
+      const granted = grantOf(await control.catalogues.newest(), plan)
       await changeLimits(controlOf(control, id), (tx, before, nowMs) => {
         writeAct(
           tx,
@@ -42,7 +45,7 @@ export const accountActs = {
           nowMs,
         )
         // A new plan begins a new period.
-        return before.plan === plan ? before : { ...before, plan, periodAnchor: nowMs }
+        return { ...before, ...granted, ...(before.plan !== plan && { periodAnchor: nowMs }) }
       })
       return show(control, id)
     },
@@ -89,8 +92,9 @@ export async function find({ store }: Control, id: string): Promise<AccountDoc> 
 }
 
 async function show(control: Control, id: string) {
-  const { name, plan, status, createdAt, closedAt, overrides, ...account } = await find(control, id)
-  const limits = limitsOf({ plan, overrides })
+  const account = await find(control, id)
+  const { name, plan, status, createdAt, closedAt, overrides } = account
+  const limits = limitsOf(account)
   const times = { createdAt, ...(closedAt !== undefined && { closedAt }) }
   const people = await listMembers(control, id)
   return {

@@ -18,6 +18,7 @@ export type OperatorAction =
   | 'certificate.ordered'
   | 'signing.rotated'
   | 'signing.leaked'
+  | 'plans.applied'
   | 'flag.changed'
   | 'flag.killed'
   | 'flag.revived'

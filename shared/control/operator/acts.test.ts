@@ -156,7 +156,7 @@ describe('accounts', () => {
     await expect(act('accounts.override', { id, limit: 'x', value: 1 })).rejects.toMatchObject({
       key: 'operator.input',
     })
-    await expect(act('accounts.plan', { id, plan: 'gold' })).rejects.toMatchObject({ key: 'operator.input' })
+    await expect(act('accounts.plan', { id, plan: 'gold' })).rejects.toMatchObject({ key: 'plan.unknown' })
     expect(await told('account.plan')).toMatchObject([{ details: { from: 'pro', to: 'team' } }])
   })
 })

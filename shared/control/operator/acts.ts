@@ -16,6 +16,7 @@ import { mailActs } from './mails.ts'
 import { memberActs } from './members.ts'
 import { operatorActs } from './operators.ts'
 import { peopleActs } from './people.ts'
+import { planActs } from './plans.ts'
 import { relayActs } from './relays.ts'
 import { secretActs } from './secrets.ts'
 import { waitListActs } from './wait-list.ts'
@@ -30,6 +31,7 @@ const acts = {
   ...jobActs,
   ...certificateActs,
   ...keyActs,
+  ...planActs,
   ...flagActs,
   ...inviteActs,
   ...waitListActs,

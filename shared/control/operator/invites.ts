@@ -4,7 +4,8 @@ import { fail } from '../../base/errors.ts'
 import type { Control } from '../control.ts'
 import { accounts } from '../documents.ts'
 import { type InviteDoc, invitePlacesMax, newInviteCode, writeInvite } from '../invites.ts'
-import { planNames } from '../plans.ts'
+import { planNameSchema } from '../money/catalogue-schema.ts'
+import { planIn } from '../money/grants.ts'
 import type { Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { declareAct, writeAct } from './act.ts'
@@ -13,13 +14,14 @@ export const daysSchema = z.int().min(1).max(365).default(30)
 const createSchema = z.strictObject({
   places: z.int().min(1).max(invitePlacesMax).default(1),
   days: daysSchema,
-  plan: z.enum(planNames).default('free'),
+  plan: planNameSchema.default('free'),
   note: z.string().trim().max(200).default(''),
 })
 const idSchema = z.strictObject({ id: z.string().max(64) })
 
 export const inviteActs = {
   'invites.create': declareAct(createSchema, async ({ control }, asked, by) => {
+    planIn(await control.catalogues.newest(), asked.plan)
     const wish = { ...asked, by: by.actor }
     const code = newInviteCode()
     const made = await control.store.transact(async (tx) => {

@@ -5,7 +5,7 @@ import type { Control } from '../control.ts'
 import { newInviteCode, writeInvite } from '../invites.ts'
 import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
-import { planNames } from '../plans.ts'
+import { planNameSchema } from '../money/catalogue-schema.ts'
 import type { Ref } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { invitationWish, type WaitingDoc, waitingRef } from '../wait-list.ts'
@@ -18,7 +18,7 @@ const listSchema = z.strictObject({
 })
 const inviteSchema = z.strictObject({
   count: z.int().min(1).max(100),
-  plan: z.enum(planNames).default('free'),
+  plan: planNameSchema.default('free'),
   days: daysSchema,
 })
 

@@ -1,0 +1,142 @@
+/**
+ * The catalogue that is in force, and every earlier one: accounts keep what they were granted, and a bill needs the
+ * prices of that time. Each process reads the newest once in 30 s. Set by operator/plans.ts.
+ */
+import { createHash } from 'node:crypto'
+import type { Clock } from '../../base/clock.ts'
+import { fail } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import { globalCollection } from '../names.ts'
+import type { Store, Transaction } from '../platform.ts'
+import { builtInCatalogue } from './built-in.ts'
+import { readCatalogue } from './catalogue.ts'
+import type { Catalogue } from './catalogue-schema.ts'
+
+/**
+ * Id: its version; never changed. `newest` is a copy of the one in force, so that one read is enough. The built-in one is
+ * version 1, and is not stored.
+ */
+type CatalogueDoc = {
+  readonly version: number
+  /** SHA-256 of `json`. */
+  readonly hash: string
+  readonly json: string
+  readonly appliedAt: number
+}
+
+const knownMs = 30_000
+/** After a failure. Whoever asks meanwhile does not wait for the database. */
+const retryMs = 5_000
+/** More than are ever in use at once; a forgotten one costs a read. */
+const versionsMax = 50
+
+const catalogues = globalCollection<CatalogueDoc>('catalogues')
+const newestRef = catalogues.ref('newest')
+
+export class Catalogues {
+  readonly #store: Pick<Store, 'get'>
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #versions = new Map<number, Catalogue>()
+  #newest: Catalogue | undefined
+  #until = Number.NEGATIVE_INFINITY
+  #reading: Promise<void> | undefined
+
+  constructor({
+    store,
+    clock,
+    log,
+  }: {
+    readonly store: Pick<Store, 'get'>
+    readonly clock: Clock
+    readonly log: Log
+  }) {
+    this.#store = store
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** As it was at most 30 s ago. @throws store.unavailable when it could never be read */
+  async newest(): Promise<Catalogue> {
+    if (this.#clock.monotonic() >= this.#until) {
+      this.#reading ??= this.#read().finally(() => {
+        this.#reading = undefined
+      })
+      await this.#reading
+    }
+    if (!this.#newest) throw fail('store.unavailable')
+    return this.#newest
+  }
+
+  /** An earlier one, or the newest. @throws plan.unknown */
+  async of(version: number): Promise<Catalogue> {
+    if (version === builtInCatalogue.version) return builtInCatalogue
+    const known = this.#versions.get(version)
+    if (known) return known
+    const found = await this.#store.get(catalogues.ref(`${version}`))
+    if (!found) throw fail('plan.unknown', `There is no catalogue ${version}.`)
+    return this.#remember(readCatalogue(JSON.parse(found.data.json)))
+  }
+
+  /** One was applied here, so the next look reads it. */
+  forget(): void {
+    this.#until = Number.NEGATIVE_INFINITY
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const found = await this.#store.get(newestRef)
+      const isSame = found?.data.version === this.#newest?.version
+      if (!found) this.#newest = builtInCatalogue
+      else if (!isSame) this.#newest = this.#remember(readCatalogue(JSON.parse(found.data.json)))
+      this.#until = this.#clock.monotonic() + knownMs
+    } catch (error) {
+      this.#until = this.#clock.monotonic() + retryMs
+      this.#log.warn({ error }, 'The plans could not be read; those known last apply')
+    }
+  }
+
+  #remember(catalogue: Catalogue): Catalogue {
+    const [oldest] = this.#versions.keys()
+    if (this.#versions.size >= versionsMax && oldest !== undefined) this.#versions.delete(oldest)
+    this.#versions.set(catalogue.version, catalogue)
+    return catalogue
+  }
+}
+
+/**
+ * Puts a catalogue in force for whoever gets a plan from now on. Applying the same one again changes nothing.
+ * @param also writes what must commit with it
+ * @returns the one before
+ * @throws plan.version when it is not newer, or differs from a stored one of the same number
+ */
+export async function applyCatalogue(
+  {
+    store,
+    clock,
+    catalogues: known,
+  }: { readonly store: Store; readonly clock: Clock; readonly catalogues: Catalogues },
+  catalogue: Catalogue,
+  also: (tx: Transaction) => void,
+): Promise<Catalogue> {
+  const json = JSON.stringify(catalogue)
+  const hash = createHash('sha256').update(json).digest('hex')
+  const { version } = catalogue
+  const doc: CatalogueDoc = { version, hash, json, appliedAt: clock.now() }
+  const before = await store.transact(async (tx) => {
+    const newest = (await tx.get(newestRef))?.data
+    if (newest?.version === version && newest.hash === hash) return catalogue
+    const present = newest ? readCatalogue(JSON.parse(newest.json)) : builtInCatalogue
+    if (version <= present.version)
+      throw fail(
+        'plan.version',
+        `Version ${present.version} is in force. Accounts keep what a version gave them, so a change needs a higher number.`,
+      )
+    tx.create(catalogues.ref(`${version}`), doc)
+    tx.set(newestRef, doc)
+    also(tx)
+    return present
+  })
+  known.forget()
+  return before
+}

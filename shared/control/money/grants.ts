@@ -1,0 +1,43 @@
+/**
+ * What a plan gives an account, as the account keeps it. An account does not look its plan up again: a new catalogue, or
+ * one that a process cannot read, changes nothing for those who are there (docs/decisions/0086).
+ */
+
+import { fail } from '../../base/errors.ts'
+import type { AccountDoc } from '../documents.ts'
+import { boundless, type PlanLimits, planLimitsOf } from '../plans.ts'
+import type { Catalogue, Plan } from './catalogue-schema.ts'
+import { isSold } from './prices.ts'
+
+type Granted = Required<Pick<AccountDoc, 'plan' | 'granted'>>
+
+/** @throws plan.unknown */
+export function grantOf(catalogue: Catalogue, name: string): Granted {
+  const { features } = planIn(catalogue, name)
+  const limits = planLimitsOf(planIn(catalogue, name))
+  return { plan: name, granted: { version: catalogue.version, limits, features } }
+}
+
+/** @throws plan.unknown */
+export function planIn({ plans, version }: Catalogue, name: string): Plan {
+  const plan = Object.hasOwn(plans, name) ? plans[name] : undefined
+  if (plan) return plan
+  const names = Object.keys(plans).join(', ')
+  throw fail('plan.unknown', `The catalogue ${version} has no plan "${name}". It has ${names}.`)
+}
+
+/** The first plan, in the catalogue's order, that people can choose and that has room for `needs` of a limit. */
+export function planWithRoom(
+  { plans }: Catalogue,
+  limit: keyof PlanLimits,
+  needs: number,
+):
+  | { readonly name: string; readonly title: string; readonly room: number; readonly isSold: boolean }
+  | undefined {
+  for (const [name, plan] of Object.entries(plans)) {
+    const room = planLimitsOf(plan)[limit]
+    if (plan.offered && room >= needs && room < boundless)
+      return { name, title: plan.title, room, isSold: isSold(plan) }
+  }
+  return undefined
+}
