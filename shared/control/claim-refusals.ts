@@ -1,5 +1,4 @@
 /** What a refused claim is told, and after how many seconds it may ask again. */
-
 import { fail, type PortTunnelerError } from '../base/errors.ts'
 import type { Caller } from './caller.ts'
 import type { AttemptResult } from './claim-transaction.ts'
@@ -55,4 +54,10 @@ export function overQuota({ plan, limits: { tunnelsOnline } }: Caller): PortTunn
     `${tunnelsOnline} of ${tunnelsOnline} tunnels of the plan "${plan}" are online.`,
     { fields: beyond('tunnelsOnline', tunnelsOnline) },
   )
+}
+
+export function noTunnelRoom({ limits, plan }: Caller): PortTunnelerError {
+  return fail('quota.defined', `The plan "${plan}" has room for ${limits.tunnelsDefined} tunnels.`, {
+    fields: beyond('tunnelsDefined', limits.tunnelsDefined),
+  })
 }

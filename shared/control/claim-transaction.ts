@@ -12,7 +12,7 @@ import {
   type Read,
   type Taking,
 } from './claim-attempt.ts'
-import { overQuota, refusal } from './claim-refusals.ts'
+import { noTunnelRoom, overQuota, refusal } from './claim-refusals.ts'
 import { writePlan } from './claim-writes.ts'
 import type { Outgoing } from './commands.ts'
 import type { Control } from './control.ts'
@@ -23,7 +23,6 @@ import type { Snapshot, Transaction } from './platform.ts'
 import { presenceOf } from './presence.ts'
 import { pace, readQuota, writeQuota } from './quota.ts'
 import { storeLimits } from './store-rules.ts'
-import { noTunnelRoom } from './tunnels.ts'
 
 export type AttemptResult =
   | { readonly kind: 'leased'; readonly endpoint: EndpointDoc; readonly tunnel: TunnelDoc }

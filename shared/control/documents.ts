@@ -6,6 +6,7 @@
 import type { Role, Scope } from '../api/schemas/access.ts'
 import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import type { HttpEdits } from '../protocol/http-edits.ts'
+import type { Granted } from './money/granted.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
 import type { Doc } from './platform.ts'
 
@@ -35,9 +36,6 @@ export type IdentityDoc = {
   /** Far beyond the life of every token; set for one that leads to nobody. */
   readonly ttl?: Date
 }
-/** Id: the sign-in, as its identity names it. It has ended, but some of its tokens may not have expired yet. */
-export type EndedSignInDoc = { readonly ttl: Date }
-
 export type AccountDoc = {
   readonly name: string
   readonly plan: string
@@ -49,12 +47,7 @@ export type AccountDoc = {
   /** When a period of usage begins, and then every month; undefined: with the calendar month, UTC. */
   readonly periodAnchor?: number
   /** What its plan gave it, when it got the plan; releases up to 0.1 omit it. */
-  readonly granted?: {
-    /** The catalogue's. */
-    readonly version: number
-    readonly limits: { readonly [limit: string]: number }
-    readonly features: readonly string[]
-  }
+  readonly granted?: Granted
   /** The plan's limits that were changed for this account only. */
   readonly overrides: { readonly [limit: string]: number }
 }
@@ -333,7 +326,6 @@ export type OperatorDoc = { readonly state: 'active'; readonly since: number; re
 
 export const users = globalCollection<UserDoc>('users')
 export const identities = globalCollection<IdentityDoc>('identities')
-export const endedSignIns = globalCollection<EndedSignInDoc>('endedSignIns')
 export const operators = globalCollection<OperatorDoc>('operators')
 export const accounts = ownIdCollection<AccountDoc>('accounts')
 export const members = collection<MemberDoc>('members')

@@ -5,9 +5,13 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { fail } from '../base/errors.ts'
-import { endedSignIns } from './documents.ts'
+import { globalCollection } from './names.ts'
 import type { Store, Write } from './platform.ts'
 import { signIns } from './sign-ins/sign-in-documents.ts'
+
+/** Id: the sign-in, as its identity names it. It has ended, but some of its tokens may not have expired yet. */
+type EndedSignInDoc = { readonly ttl: Date }
+export const endedSignIns = globalCollection<EndedSignInDoc>('endedSignIns')
 
 export const signInReadMs = 30_000
 /** Sign-ins that used this process lately. A forgotten one costs one read. */

@@ -2,7 +2,7 @@
 
 import type { z } from 'zod'
 import type { Tunnel, tunnelUpdateSchema } from '../api/schemas/tunnels.ts'
-import { fail, isFailure, type PortTunnelerError } from '../base/errors.ts'
+import { fail, isFailure } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import type { WrittenEdits } from '../protocol/http-edits.ts'
@@ -10,6 +10,7 @@ import { limits } from '../protocol/limits.ts'
 import { type AuditEntry, byCaller, writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
 import { type Cell, describeEndpoint, readyRelays } from './cells.ts'
+import { noTunnelRoom } from './claim-refusals.ts'
 import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
 import type { AccountControl } from './control.ts'
 import { withCounts } from './counting.ts'
@@ -23,7 +24,6 @@ import {
   tunnels,
 } from './documents.ts'
 import { disband, type Ending, isAway, isHolderAway, liveHolders, release } from './lease-rules.ts'
-import { beyond } from './money/lifting.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { checkedEdits, checkedPolicy, type LoosePolicy, policyCommand } from './policies.ts'
 import { queries } from './query-table.ts'
@@ -72,12 +72,6 @@ export async function createTunnel(
     throw error
   }
   return fresh
-}
-
-export function noTunnelRoom({ limits, plan }: Caller): PortTunnelerError {
-  return fail('quota.defined', `The plan "${plan}" has room for ${limits.tunnelsDefined} tunnels.`, {
-    fields: beyond('tunnelsDefined', limits.tunnelsDefined),
-  })
 }
 
 /** A tunnel that does not exist yet. @throws auth.scope, endpoint.name_denied, name.* */

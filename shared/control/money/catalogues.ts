@@ -13,8 +13,8 @@ import { readCatalogue } from './catalogue.ts'
 import type { Catalogue } from './catalogue-schema.ts'
 
 /**
- * Id: its version; never changed. `newest` is a copy of the one in force, so that one read is enough. The built-in one is
- * version 1, and is not stored.
+ * Id: its version; never changed. `newest` is a copy of the one in force, so that one read is enough. The built-in
+ * one is version 1, and is not stored.
  */
 type CatalogueDoc = {
   readonly version: number

@@ -1,6 +1,6 @@
 /**
- * What a plan gives an account, as the account keeps it. An account does not look its plan up again: a new catalogue, or
- * one that a process cannot read, changes nothing for those who are there (docs/decisions/0086).
+ * What a plan gives an account, as the account keeps it. An account does not look its plan up again: a new catalogue,
+ * or one that a process cannot read, changes nothing for those who are there (docs/decisions/0086).
  */
 
 import { fail } from '../../base/errors.ts'

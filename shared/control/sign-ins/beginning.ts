@@ -4,7 +4,7 @@
  */
 import { isAddress, plainAddress, sourceNetwork } from '../../base/addresses.ts'
 import { fail } from '../../base/errors.ts'
-import { endedSignIns } from '../documents.ts'
+import { endedSignIns } from '../ended-sign-ins.ts'
 import { lookToNotify } from '../mail/notices.ts'
 import type { Store, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
