@@ -119,6 +119,22 @@ describe('visitors that are gone and not read', () => {
     server.close()
   })
 
+  test('a look at thousands takes turns with the rest of the loop, and the next waits for its end', async () => {
+    const unread = new Unread()
+    let looks = 0
+    const isPaused = () => {
+      looks += 1
+      return false
+    }
+    const crowd = Array.from({ length: 2_500 }, () => ({ isPaused }) as unknown as Socket)
+    unread.look(crowd)
+    unread.look(crowd)
+    expect(looks).toBeLessThanOrEqual(1_000)
+    await expect.poll(() => looks, { timeout: 5_000 }).toBe(2_500)
+    unread.look(crowd)
+    await expect.poll(() => looks, { timeout: 5_000 }).toBe(5_000)
+  })
+
   test('one by TLS whose bytes wait is found as well', async () => {
     const unread = new Unread()
     const { certificate: cert, key } = await makeSelfSigned(['a.test'], Date.now())
