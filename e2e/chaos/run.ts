@@ -32,6 +32,9 @@ const lab: Lab = {
 }
 const wanted = scenarios.filter(({ name }) => values.only.length === 0 || values.only.includes(name))
 
+/** All of them together take 25 minutes on a quiet machine, 8 in their short form. */
+const scenarioMsMax = (options.short ? 10 : 30) * 60_000
+
 let failed = 0
 for (const scenario of wanted) if (!(await runOne(scenario))) failed += 1
 process.exit(failed === 0 ? 0 : 1)
@@ -42,6 +45,11 @@ async function runOne(scenario: Scenario): Promise<boolean> {
     const seconds = ((systemClock.monotonic() - startMs) / 1_000).toFixed(0)
     process.stdout.write(`| ${scenario.name} | ${verdict} | ${says} | ${seconds} s |\n`)
   }
+  // The programs of a scenario that hangs end with this process, and so does the run.
+  const timer = systemClock.after(scenarioMsMax, () => {
+    row('FAILED', `it hangs: not over within ${scenarioMsMax / 60_000} minutes`)
+    process.exit(1)
+  })
   try {
     row('ok', (await scenario.run(lab)).join('; '))
     return true
@@ -49,5 +57,7 @@ async function runOne(scenario: Scenario): Promise<boolean> {
     row('FAILED', String(error))
     process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
     return false
+  } finally {
+    timer.clear()
   }
 }
