@@ -5,6 +5,11 @@ import { prod } from './environments/prod.ts'
 import { readEnvironment } from './read-environment.ts'
 
 const [cell] = prod.cells
+const issuer = { id: 'work', name: 'Example Ltd', issuer: 'https://login.example.com', clientId: 'tunnels' }
+const withIssuers = (...changes: readonly object[]) => ({
+  ...prod,
+  signInIssuers: changes.map((change) => ({ ...issuer, ...change })),
+})
 const withCell = (change: object) => ({ ...prod, cells: [{ ...cell, ...change }] })
 
 test.each(['dev', 'staging', 'prod'])('%s is right', (name) => {
@@ -33,6 +38,10 @@ test.each<[fault: string, place: string, input: object]>([
   ],
   ['a zone by its name', 'consoleZoneId', { ...prod, consoleZoneId: 'example.com' }],
   ['no cell', 'cells', { ...prod, cells: [] }],
+  ['a sign-in service without TLS', 'signInIssuers', withIssuers({ issuer: 'http://login.example.com' })],
+  ['a sign-in service with a name of Firebase', 'signInIssuers', withIssuers({ id: 'oidc.work' })],
+  ['a secret of a sign-in service', 'signInIssuers', withIssuers({ clientSecret: 'x' })],
+  ['two sign-in services of one id', 'two services', withIssuers({}, {})],
   ['two cells of one id', 'two cells', { ...prod, cells: [cell, cell] }],
   ['a cell elsewhere', 'its host is not below', withCell({ host: 'eu.example.com' })],
   ['a cell whose id is too long for accounts', 'cells', withCell({ id: 'a'.repeat(17) })],

@@ -50,6 +50,16 @@ const cellSchema = z
   .refine(({ zones }) => new Set(zones).size === zones.length, { message: 'a zone twice' })
   .refine(({ tcpPorts }) => tcpPorts.first <= tcpPorts.last, { message: 'the last port is before the first' })
 
+/** A service of OpenID Connect to sign in with. It sends ID tokens to the browser, so there is no secret to keep. */
+const issuerSchema = z.strictObject({
+  /** Part of what is stored about people: it never changes. */
+  id: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'small letters, digits and hyphens, at most 31'),
+  /** What the button says. */
+  name: z.string().trim().min(1).max(40),
+  issuer: z.url({ protocol: /^https$/ }),
+  clientId: z.string().min(1).max(500),
+})
+
 export const environmentSchema = z
   .strictObject({
     name: z.enum(['dev', 'staging', 'prod']),
@@ -99,15 +109,19 @@ export const environmentSchema = z
     secretVersion: z.int().min(1).default(1),
     /** Networks in front of Google's own whose entries in X-Forwarded-For are believed (docs/cloud.md). */
     trustedProxies: networkListSchema.default([]),
+    /** Services to sign in with, beside Google, GitHub and a password. */
+    signInIssuers: z.array(issuerSchema).max(8).default([]),
     plan: planNameSchema.default('free'),
     /** `beta`: strangers need an invite code. */
     registration: z.union([z.boolean(), z.literal('beta')]).default(true),
   })
-  .superRefine(({ cells, consoleHost, relayDomain, database, databases }, context) => {
+  .superRefine(({ cells, consoleHost, relayDomain, database, databases, signInIssuers }, context) => {
     const refuse = (message: string) => context.addIssue({ code: 'custom', message })
     if (!databases.includes(database)) refuse(`database: "${database}" is not among the databases`)
     if (new Set(databases).size < databases.length) refuse('two databases of one name')
     if (new Set(cells.map(({ id }) => id)).size < cells.length) refuse('two cells of one id')
+    if (new Set(signInIssuers.map(({ id }) => id)).size < signInIssuers.length)
+      refuse('two services of one id to sign in with')
     for (const cell of cells)
       if (!cell.host.endsWith(`.${relayDomain}`))
         refuse(`cell ${cell.id}: its host is not below ${relayDomain}`)

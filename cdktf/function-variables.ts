@@ -3,7 +3,8 @@ import { emailOf, kmsKeyPath, relayAccount, vmsOf } from './names.ts'
 
 /** The environment of every function, beside its secrets: what functions/settings.ts reads. */
 export function functionVariables(environment: Environment): { readonly [name: string]: string } {
-  const { cells, project, consoleHost, trustedProxies, registration } = environment
+  const { cells, project, consoleHost, trustedProxies, registration, signInIssuers } = environment
+  const issuers = signInIssuers.map(({ id, name }) => ({ id: `oidc.${id}`, name }))
   const groups = cells.flatMap((cell) =>
     vmsOf(cell).map(({ zone, name }) => ({
       cell: cell.id,
@@ -25,6 +26,7 @@ export function functionVariables(environment: Environment): { readonly [name: s
     // The functions with the secret send mails.
     PORTTUNNELER_MAIL_FROM: environment.mailFrom,
     FIREBASE_API_KEY: environment.firebaseApiKey,
+    ...(issuers.length > 0 && { FIREBASE_ISSUERS: JSON.stringify(issuers) }),
     // Else each start of an SDK would first look whether it is on Google's machines.
     METADATA_SERVER_DETECTION: 'assume-present',
     ...(trustedProxies.length > 0 && { PORTTUNNELER_TRUSTED_PROXIES: trustedProxies.join(',') }),

@@ -80,6 +80,7 @@ test.each(Object.keys(deployments))('%s: starts with the variables that the stac
 /** They stay at their defaults, or are for a laptop. */
 const leftOut = [
   'FIREBASE_AUTH_DOMAIN',
+  'FIREBASE_ISSUERS',
   'FIREBASE_PROVIDERS',
   'PORTTUNNELER_ACME_ISSUERS',
   'PORTTUNNELER_EMULATED_GOOGLE',

@@ -28,7 +28,7 @@ test('settings: unset ones have their defaults', () => {
     issuer: 'https://tunnels.example.com',
     registration: 'open',
     defaultPlan: 'free',
-    firebase: { authDomain: 'tunnels.example.com', providers: ['google.com', 'github.com'] },
+    firebase: { authDomain: 'tunnels.example.com', providers: ['google.com', 'github.com'], issuers: [] },
   })
   expect(settings.stripeSecret).toBeUndefined()
 })
@@ -42,10 +42,12 @@ test('settings: set ones count, and a secret does not show', () => {
     PORTTUNNELER_MAIL_SMTP: 'smtps://user:mail-secret@mail.example.com',
     PORTTUNNELER_MAIL_FROM: 'Tunnels <no-reply@example.com>',
     FIREBASE_PROVIDERS: '',
+    FIREBASE_ISSUERS: '[{"id":"oidc.work","name":"Example, Ltd"}]',
   })
   expect(settings.relayGroups).toEqual([group])
   expect(settings.control.registration).toBe('closed')
   expect(settings.control.firebase?.providers).toEqual([])
+  expect(settings.control.firebase?.issuers).toEqual([{ id: 'oidc.work', name: 'Example, Ltd' }])
   expect(settings.stripeSecret?.reveal()).toBe('whsec_1')
   expect(settings.mail?.from).toBe('Tunnels <no-reply@example.com>')
   expect(settings.mail?.smtp.reveal()).toContain('mail-secret')
@@ -58,6 +60,8 @@ test('settings: set ones count, and a secret does not show', () => {
 
 test.each([
   [{ PORTTUNNELER_URL: undefined }, 'PORTTUNNELER_URL'],
+  [{ FIREBASE_ISSUERS: '[{"id":"google.com","name":"x"}]' }, 'FIREBASE_ISSUERS'],
+  [{ FIREBASE_ISSUERS: 'work' }, 'FIREBASE_ISSUERS'],
   [{ PORTTUNNELER_URL: 'http://tunnels.example.com' }, 'PORTTUNNELER_URL'],
   [{ PORTTUNNELER_KMS_KEY: 'signing' }, 'PORTTUNNELER_KMS_KEY'],
   [{ PORTTUNNELER_PLAN: 'Gold plan' }, 'PORTTUNNELER_PLAN'],

@@ -3,6 +3,7 @@
  * and does not start. docs/cloud.md has the table; a test compares.
  */
 
+import { firebaseIssuerSchema } from '@porttunneler/shared/api/schemas/service'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
 import {
@@ -70,6 +71,7 @@ const variables = z.object({
     .default('google.com,github.com')
     .transform((text) => text.split(',').filter((name) => name !== ''))
     .pipe(z.array(z.enum(['google.com', 'github.com']))),
+  FIREBASE_ISSUERS: z.string().default('[]').transform(readJson).pipe(z.array(firebaseIssuerSchema).max(8)),
   PORTTUNNELER_DNS: z.enum(['none', 'cloudflare']).default('none'),
   PORTTUNNELER_CLOUDFLARE_TOKEN: z.string().min(20).max(200).optional(),
   PORTTUNNELER_MAIL_SMTP: smtpSchema.optional(),
@@ -144,6 +146,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
         authDomain: rest.FIREBASE_AUTH_DOMAIN ?? new URL(issuer).host,
         projectId,
         providers: rest.FIREBASE_PROVIDERS,
+        issuers: rest.FIREBASE_ISSUERS,
         ...(emulators.auth !== undefined && { emulatorUrl: `http://${emulators.auth}` }),
       },
     },

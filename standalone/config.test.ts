@@ -24,6 +24,55 @@ function refusal(given: Given): string {
   throw new Error('the settings were accepted')
 }
 
+describe('services to sign in with', () => {
+  const given = (provider: string, more: Partial<Parameters<typeof readSettings>[0]> = {}) =>
+    readSettings({
+      args: ['--data', '/data'],
+      env: {},
+      readText: (path) =>
+        path.endsWith('standalone.yaml')
+          ? `signIn: { providers: [${provider}] }`
+          : path === '/data/google.secret'
+            ? ' hidden\n'
+            : undefined,
+      isOpen: () => false,
+      ...more,
+    }).config.signIn.providers
+  const google = '{ id: google, clientId: x, clientSecretFile: google.secret }'
+  const work = '{ id: work, clientId: x, issuer: "https://login.example.com" }'
+
+  test('google and github are known by name, others by their issuer', () => {
+    const [one, other, third] = given(`${google}, { id: github, clientId: y }, ${work}`)
+    expect(one).toMatchObject({ kind: 'oidc', name: 'Google', issuer: 'https://accounts.google.com' })
+    expect(other).toMatchObject({ kind: 'github', name: 'GitHub', issuer: 'https://github.com' })
+    expect(third).toMatchObject({ kind: 'oidc', name: 'work', issuer: 'https://login.example.com' })
+    expect(one?.secret?.reveal()).toBe('hidden')
+    expect(JSON.stringify(one)).not.toContain('hidden')
+  })
+
+  test.each([
+    ['without an issuer', '{ id: work, clientId: x }', 'issuer: is needed'],
+    ['an issuer in the clear', '{ id: work, clientId: x, issuer: "http://login.example.com" }', 'https'],
+    ['one id twice', `${work}, ${work}`, 'the same id'],
+    ['an id with a slash', '{ id: a/b, clientId: x, issuer: "https://a.example.com" }', 'small letters'],
+    ['two secrets', '{ id: google, clientId: x, clientSecret: a, clientSecretFile: b }', 'not beside'],
+    [
+      'a file that is missing',
+      '{ id: google, clientId: x, clientSecretFile: none }',
+      'there is no file /data/none',
+    ],
+  ])('%s is refused', (_, provider, detail) => {
+    expect(() => given(provider)).toThrow(detail)
+  })
+
+  test('a secret that others can read is refused, in the settings and in a file of its own', () => {
+    const isOpen = (path: string) => path.endsWith('.yaml')
+    expect(() => given('{ id: google, clientId: x, clientSecret: hidden }', { isOpen })).toThrow('PT-5110')
+    expect(() => given(google, { isOpen: (path) => path.endsWith('.secret') })).toThrow('PT-5110')
+    expect(given(google, { isOpen })).toHaveLength(1)
+  })
+})
+
 describe('settings', () => {
   test('without settings, everything listens only on loopback', () => {
     const { config, data } = settings({})

@@ -5,6 +5,7 @@
 import { IamWorkloadIdentityPool } from '@cdktf/provider-google/lib/iam-workload-identity-pool/index.js'
 import { IamWorkloadIdentityPoolProvider } from '@cdktf/provider-google/lib/iam-workload-identity-pool-provider/index.js'
 import { IdentityPlatformConfig } from '@cdktf/provider-google/lib/identity-platform-config/index.js'
+import { IdentityPlatformOauthIdpConfig } from '@cdktf/provider-google/lib/identity-platform-oauth-idp-config/index.js'
 import { KmsCryptoKeyIamMember } from '@cdktf/provider-google/lib/kms-crypto-key-iam-member/index.js'
 import { ProjectIamMember } from '@cdktf/provider-google/lib/project-iam-member/index.js'
 import { ServiceAccount } from '@cdktf/provider-google/lib/service-account/index.js'
@@ -44,8 +45,8 @@ const releaseRoles = [
 export class IdentityStack extends PorttunnelerStack {
   constructor(scope: Construct, options: StackOptions) {
     super(scope, 'identity', options)
-    const { consoleHost, project } = this.environment
-    new IdentityPlatformConfig(this, 'sign-in', {
+    const { consoleHost, project, signInIssuers } = this.environment
+    const config = new IdentityPlatformConfig(this, 'sign-in', {
       project,
       autodeleteAnonymousUsers: true,
       signIn: {
@@ -56,6 +57,17 @@ export class IdentityStack extends PorttunnelerStack {
       },
       authorizedDomains: [consoleHost, `${project}.firebaseapp.com`],
     })
+    for (const { id, name, issuer, clientId } of signInIssuers)
+      new IdentityPlatformOauthIdpConfig(this, `sign-in-${id}`, {
+        project,
+        name: `oidc.${id}`,
+        displayName: name,
+        enabled: true,
+        issuer,
+        clientId,
+        responseType: { idToken: true },
+        dependsOn: [config],
+      })
     this.#release()
   }
 

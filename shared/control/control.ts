@@ -36,6 +36,8 @@ export type Settings = {
     readonly projectId: string
     /** Providers besides a password. */
     readonly providers: readonly ('google.com' | 'github.com')[]
+    /** Services of OpenID Connect, by their names at Identity Platform. */
+    readonly issuers?: readonly { readonly id: `oidc.${string}`; readonly name: string }[]
     readonly emulatorUrl?: string
   }
 }

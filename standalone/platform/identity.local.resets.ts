@@ -19,6 +19,7 @@ import { z } from 'zod'
 import { emailRef, passwords, resets } from './identity.local.documents.ts'
 import type { Guard } from './identity.local.guard.ts'
 import type { SignInSource } from './identity.local.types.ts'
+import { linksIn } from './oidc/links.ts'
 
 export const resetMs = 60 * 60_000
 /** SQLite works within the turn, so the look-up waits until the answer has left: else its time would tell. */
@@ -89,8 +90,8 @@ export class Resets {
 
   /**
    * Uses up the token and sets the password. The first use of a link proves the mailbox: everything made before, keys
-   * above all, may belong to somebody else who registered the address, so it ends. On later uses it ends only if the
-   * person asks.
+   * and linked services above all, may belong to somebody else who registered the address, so it ends. On later uses
+   * it ends only if the person asks.
    * @returns the jobs to kick, and whether the keys end @throws auth.reset
    */
   async redeem(
@@ -116,11 +117,14 @@ export class Resets {
       if (!owner || (password?.generation ?? 0) !== reset.generation) throw fail('auth.reset')
       const validSince = Math.max(now, owner.validSince) + 1
       const mustEnd = endKeys || !owner.emailVerified
+      // Somebody else may have added theirs; one of the same address is found again by it.
+      const links = mustEnd ? await linksIn(tx, reset.user) : []
       const ask = mustEnd
         ? await lookToEndKeys(tx, { user: reset.user, sinceMs: validSince }, now)
         : undefined
       const tell = await lookToTellOfPassword(tx, { user: reset.user, from }, now)
       tx.delete(ref)
+      for (const link of links) tx.delete(link.ref)
       tx.set(passwords.ref(reset.user), { hash, generation: reset.generation + 1 })
       // The holder of the link can read the mailbox.
       tx.update(users.ref(reset.user), { emailVerified: true, provenBy: '', validSince })

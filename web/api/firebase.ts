@@ -13,6 +13,7 @@ import {
   getRedirectResult,
   initializeAuth,
   inMemoryPersistence,
+  OAuthProvider,
   sendEmailVerification,
   sendPasswordResetEmail,
   signInWithEmailAndPassword,
@@ -25,7 +26,9 @@ import type { FirebaseSignIn } from '@porttunneler/shared/api/schemas/service'
 import { ApiFailure, unreachable } from './failure.ts'
 import { type Advice, adviceOf, withoutAddress } from './firebase-advice.ts'
 
-export type Provider = FirebaseSignIn['providers'][number]
+export type Provider =
+  | FirebaseSignIn['providers'][number]
+  | NonNullable<FirebaseSignIn['issuers']>[number]['id']
 
 /** Somebody who signed in; without a confirmed address there are no tokens yet. */
 export type Outcome = { readonly tokens: Tokens } | { readonly unconfirmed: Unconfirmed }
@@ -144,8 +147,13 @@ function backHere() {
   return { url: `${location.origin}/sign-in` }
 }
 
-function providerOf(name: Provider): GoogleAuthProvider | GithubAuthProvider {
+function providerOf(name: Provider): GoogleAuthProvider | GithubAuthProvider | OAuthProvider {
   if (name === 'google.com') return new GoogleAuthProvider()
+  if (name !== 'github.com') {
+    const issuer = new OAuthProvider(name)
+    issuer.addScope('email')
+    return issuer
+  }
   const github = new GithubAuthProvider()
   // Without it GitHub tells only addresses that are public.
   github.addScope('user:email')

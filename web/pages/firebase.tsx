@@ -22,7 +22,7 @@ import { ServiceButtons } from '../parts/service-buttons.tsx'
 
 export { sendReset } from '../api/firebase.ts'
 
-const names: Readonly<Record<Provider, string>> = { 'google.com': 'Google', 'github.com': 'GitHub' }
+const names = { 'google.com': 'Google', 'github.com': 'GitHub' } as const
 
 export function FirebaseSignIn() {
   const search = useSearch()
@@ -105,7 +105,7 @@ function Providers({ config, take }: { config: Config; take: Take }) {
   })
   return (
     <ServiceButtons
-      services={config.providers.map((id) => ({ id, name: names[id] }))}
+      services={[...config.providers.map((id) => ({ id, name: names[id] })), ...(config.issuers ?? [])]}
       choose={enter.mutate}
       busy={enter.isPending ? enter.variables : undefined}
       failure={failureIn(enter)}

@@ -84,7 +84,7 @@ export function ResetPasswordPage() {
         />
         <Checkbox
           label="Also end my API keys"
-          hint="Devices and services that use them go offline. Tick it if somebody else may have used your account."
+          hint="Devices and services that use them go offline, and sign-ins of other services are removed. Tick it if somebody else may have used your account."
           isChecked={endKeys}
           onChange={setEndKeys}
         />

@@ -1,5 +1,5 @@
 /** What the service says about itself, without a bearer. */
-
+import type { Settings } from '../../control/control.ts'
 import { offersOf } from '../../control/money/offers.ts'
 import { type ApiDeps, jsonAnswer, RouteGroup, route } from '../kit.ts'
 import { plansSchema } from '../schemas/plans.ts'
@@ -54,7 +54,7 @@ export function serviceRoutes({ control }: ApiDeps): RouteGroup {
     ...facts,
     ...(registration === 'beta' && { beta: true }),
     ...(services.length > 0 && { services: [...services] }),
-    ...(firebase && { firebase: { ...firebase, providers: [...firebase.providers] } }),
+    ...(firebase && { firebase: describeFirebase(firebase) }),
   }
   return new RouteGroup()
     .add(health, (c) => c.json({ status: 'ok' as const, version, now: clock.now() }, 200))
@@ -69,4 +69,8 @@ export function serviceRoutes({ control }: ApiDeps): RouteGroup {
       const { jwks } = await signer.publicKeys()
       return c.json(jwksSchema.parse(jwks), 200)
     })
+}
+
+function describeFirebase({ issuers = [], ...rest }: NonNullable<Settings['firebase']>) {
+  return { ...rest, providers: [...rest.providers], ...(issuers.length > 0 && { issuers: [...issuers] }) }
 }

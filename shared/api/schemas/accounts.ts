@@ -106,7 +106,7 @@ export const passwordResetSchema = z.strictObject({ email: emailSchema })
 export const passwordResetConfirmSchema = z.strictObject({
   token: z.string().max(200),
   password: passwordSchema,
-  endKeys: endKeysSchema,
+  endKeys: endKeysSchema.describe('As for a new password; and removes linked sign-ins of other services'),
 })
 
 const serviceNameSchema = z.string().trim().min(1).max(80)

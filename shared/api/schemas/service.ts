@@ -4,6 +4,12 @@ import { idSchema, timeSchema } from './common.ts'
 
 export const healthSchema = z.object({ status: z.literal('ok'), version: z.string(), now: timeSchema })
 
+/** A service of OpenID Connect, by its name at Identity Platform. */
+export const firebaseIssuerSchema = z.object({
+  id: z.templateLiteral(['oidc.', z.string().regex(/^[a-z][a-z0-9-]{0,30}$/)]),
+  name: z.string().min(1).max(40).describe('For people'),
+})
+
 /** Where the console signs people in when the server has no accounts itself. All of it is public. */
 const firebaseSchema = z.object({
   apiKey: z.string().describe('Names the project to Firebase; it grants nothing'),
@@ -12,6 +18,7 @@ const firebaseSchema = z.object({
     .describe('Host of the pages for signing in with Google and GitHub, and of links in mails'),
   projectId: z.string(),
   providers: z.array(z.enum(['google.com', 'github.com'])).describe('Besides a password'),
+  issuers: z.array(firebaseIssuerSchema).optional().describe('Besides those'),
   emulatorUrl: z.string().optional().describe('The Auth emulator, in tests and on a laptop only'),
 })
 export type FirebaseSignIn = z.infer<typeof firebaseSchema>

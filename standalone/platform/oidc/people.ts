@@ -11,18 +11,14 @@ import { signInWrites } from '@porttunneler/shared/control/audit/sign-ins'
 import { type IdentityDoc, identities, type UserDoc, users } from '@porttunneler/shared/control/documents'
 import { lookToNotify } from '@porttunneler/shared/control/mail/notices'
 import type { Ref, Snapshot, Store, Transaction } from '@porttunneler/shared/control/platform'
-import { queries } from '@porttunneler/shared/control/query-table'
 import { emailRef, passwords } from '../identity.local.documents.ts'
 import { userWrites } from '../identity.local.registrations.ts'
 import type { SignInSource } from '../identity.local.types.ts'
+import { linksIn, linksMax, providerIn } from './links.ts'
 import type { Proof, Provider } from './provider.ts'
 
-/** Erasure finds at most ten ways of a person: these, and the one of our own. */
-const linksMax = 8
-const waysMax = 10
 /** So long a service that was removed is not linked again by its address. */
 const removedMs = 365 * 86_400_000
-const linkShape = /^oidc\.([a-z][a-z0-9-]{0,30}):[0-9a-f]{64}$/
 
 export type People = {
   readonly store: Store
@@ -187,23 +183,6 @@ export async function linksOf(
       ...(email !== undefined && { email }),
     })),
   }
-}
-
-async function linksIn(
-  reader: Pick<Transaction, 'query'>,
-  user: string,
-): Promise<readonly Snapshot<IdentityDoc>[]> {
-  const ways = await reader.query(queries.identitiesByUser, {
-    where: {},
-    from: user,
-    to: user,
-    limit: waysMax,
-  })
-  return ways.items.filter(({ ref }) => linkShape.test(ref.id))
-}
-
-function providerIn(id: string): string {
-  return linkShape.exec(id)?.[1] ?? ''
 }
 
 async function personIn(tx: Transaction, user: string): Promise<Snapshot<UserDoc>> {

@@ -11,6 +11,7 @@ import {
   None,
   ResponseBodyError,
 } from 'openid-client'
+import { z } from 'zod'
 import { failureWithin } from './outbound.ts'
 import type { ProviderSettings } from './settings.ts'
 
@@ -93,6 +94,7 @@ function plainReason(reason: unknown): string {
 
 /** The library's own words, which quote nothing of the answer: `unexpected JWT "iss" (issuer) claim value`. */
 function checkIn(error: unknown): string {
+  if (error instanceof z.ZodError) return 'what it says about a person has another form'
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
   return inner instanceof Error ? inner.message.slice(0, 200) : 'the answer was not understood'
 }

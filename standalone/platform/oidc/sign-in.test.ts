@@ -176,6 +176,18 @@ describe('linked sign-ins', () => {
     expect((await w.identity.social.links(tokens.accessToken)).items).toHaveLength(1)
   })
 
+  test('a new password by mail removes them if the person asks to end everything', async () => {
+    const w = await openWorld()
+    await w.register(ada)
+    const { tokens } = await w.identity.login({ email: ada, password }, { from: '' })
+    w.service.be({ sub: 'mallory', email: 'mallory@example.com', email_verified: true })
+    await w.link(tokens.accessToken)
+    await w.resetPassword(ada)
+    expect((await enter(w)).email).toBe(ada)
+    await w.resetPassword(ada, { endKeys: true })
+    expect((await enter(w)).email).toBe('mallory@example.com')
+  })
+
   test('an account of a service belongs to one person', async () => {
     const w = await openWorld()
     await enter(w)

@@ -1,0 +1,23 @@
+/** Services to sign in with: the environment names them once, for Identity Platform and for the console. */
+import { expect, test } from 'vitest'
+import { readSettings } from '../functions/settings.ts'
+import { environmentSchema } from './environment.ts'
+import { prod } from './environments/prod.ts'
+import { functionVariables } from './function-variables.ts'
+import { Workbench } from './offline/workbench.ts'
+import { stacksOf } from './testing/policy.ts'
+
+const issuer = 'https://login.example.com'
+const work = { id: 'work', name: 'Example, Ltd', issuer, clientId: 'tunnels' }
+
+test('an issuer of the environment is set up without a secret, and the console shows it', () => {
+  const environment = environmentSchema.parse({ ...prod, signInIssuers: [work] })
+  using bench = new Workbench(environment)
+  const made = stacksOf([bench.read('identity')]).of('google_identity_platform_oauth_idp_config')
+  expect(made.map(([, settings]) => settings)).toMatchObject([
+    { name: 'oidc.work', display_name: 'Example, Ltd', issuer, client_id: 'tunnels', enabled: true },
+  ])
+  expect(JSON.stringify(made)).not.toContain('client_secret')
+  const { control } = readSettings(functionVariables(environment))
+  expect(control.firebase?.issuers).toEqual([{ id: 'oidc.work', name: 'Example, Ltd' }])
+})
