@@ -46,6 +46,8 @@ describe('services to sign in with', () => {
     expect(one).toMatchObject({ kind: 'oidc', name: 'Google', issuer: 'https://accounts.google.com' })
     expect(other).toMatchObject({ kind: 'github', name: 'GitHub', issuer: 'https://github.com' })
     expect(third).toMatchObject({ kind: 'oidc', name: 'work', issuer: 'https://login.example.com' })
+    const [own] = given('{ id: github, clientId: y, issuer: "https://git.example.com/" }')
+    expect(own).toMatchObject({ kind: 'github', issuer: 'https://git.example.com' })
     expect(one?.secret?.reveal()).toBe('hidden')
     expect(JSON.stringify(one)).not.toContain('hidden')
   })

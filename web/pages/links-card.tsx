@@ -16,6 +16,7 @@ export function LinksCard() {
   const [asked, setAsked] = useState<Link>()
   const failure = failureIn(links) ?? failureIn(add)
   const items = links.data?.items ?? []
+  const missing = services.filter(({ id }) => items.every(({ provider }) => provider !== id))
   if (services.length === 0 && items.length === 0) return null
   return (
     <Card title="Sign-in with other services">
@@ -45,7 +46,7 @@ export function LinksCard() {
         )}
         {failure && <ProblemNotice failure={failure} />}
         <div class="flex flex-wrap gap-3">
-          {services.map(({ id, name }) => (
+          {missing.map(({ id, name }) => (
             <Button
               key={id}
               onClick={() => add.mutate(id)}

@@ -40,7 +40,8 @@ export function methodOf(provider: string): `oidc:${string}` {
 
 /** The issuer is part of it: if the settings give the id to another service, its people are others. */
 function linkRef({ id, issuer }: Provider, { subject }: Proof): Ref<IdentityDoc> {
-  return identities.ref(`oidc.${id}:${hashSecret(`${issuer} ${subject}`)}`)
+  // A slash at its end, as some write it, changes nothing.
+  return identities.ref(`oidc.${id}:${hashSecret(`${new URL(issuer).href} ${subject}`)}`)
 }
 
 /**

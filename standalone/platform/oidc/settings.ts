@@ -53,13 +53,16 @@ const providerSchema = z
       path: ['clientSecretFile'],
     },
   )
-  .transform(({ id, kind, name, issuer, clientId, clientSecret, clientSecretFile }): GivenProvider => {
+  .transform(({ id, name, issuer, clientId, clientSecret, clientSecretFile, ...given }): GivenProvider => {
     const usual = known[id]
+    const kind = given.kind ?? usual?.kind ?? 'oidc'
+    const address = issuer ?? usual?.issuer ?? ''
     return {
       id,
-      kind: kind ?? usual?.kind ?? 'oidc',
+      kind,
       name: name ?? usual?.name ?? id,
-      issuer: (issuer ?? usual?.issuer ?? '').replace(/\/$/, kind === 'github' ? '' : '$&'),
+      // Paths are put behind that of GitHub; an issuer is compared with what it says of itself.
+      issuer: kind === 'github' ? address.replace(/\/$/, '') : address,
       clientId,
       ...(clientSecret !== undefined && { secret: new Secret(clientSecret) }),
       ...(clientSecretFile !== undefined && { secretFile: clientSecretFile }),

@@ -1,6 +1,7 @@
 /** Signing in with a real service, from the button to the session, and what it makes and links. */
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { afterEach, describe, expect, test } from 'vitest'
+import { makeLocalIdentity } from '../../testing/local-identity.ts'
 import { type Browser, openSocialWorld, password, type SocialWorld } from '../../testing/social-world.ts'
 
 const worlds: SocialWorld[] = []
@@ -45,6 +46,17 @@ describe('sign-in with a service', () => {
     const first = await enter(w)
     w.service.be({ sub: 'ADA', email: 'other@example.com', email_verified: true })
     expect((await enter(w)).user).not.toBe(first.user)
+  })
+
+  test('a slash at the end of the issuer makes nobody a stranger', async () => {
+    const w = await openWorld()
+    const { user } = await enter(w)
+    const settings = { ...w.service.settings, issuer: `${w.service.issuer}/` }
+    const { identity } = makeLocalIdentity({ ...w.options, providers: [settings] })
+    const at = { caller: { from: '192.0.2.1' }, admit: w.admit }
+    const begun = await identity.social.begin('work', at.caller)
+    const { tokens } = await identity.social.finish('work', await w.goThere(begun, 'work', {}), at)
+    expect((await identity.verify(tokens.accessToken)).subject).toBe(`local:${user}`)
   })
 
   test('where strangers make no accounts, the address decides, once it is proven', async () => {
