@@ -38,8 +38,8 @@ export default defineConfig({
           include: [`${packages}/**/*.test.ts`],
           exclude: [installed, long],
           // Most take milliseconds; the limit only ends tests that hang, also where others use both cores.
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       // Reading all files takes seconds, and minutes where others use both cores.
@@ -51,8 +51,8 @@ export default defineConfig({
           include: [`${packages}/${long}`],
           exclude: [installed],
           globalSetup: ['functions/testing/emulators.setup.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           retry,
           ...together,
         },

@@ -24,19 +24,15 @@ const shell = new Shell()
 afterAll(() => shell[Symbol.dispose]())
 const run = (line: string) => shell.run(line)
 
-test.skipIf(!hasGcloud())(
-  'gcloud takes every command, and then misses only an account',
-  async () => {
-    const lines = commands.flatMap((line) => /^(?:address="\$\()?(gcloud .*?)(?:\)")?$/.exec(line)?.[1] ?? [])
-    expect(lines.length).toBeGreaterThan(8)
-    const results = await Promise.all(lines.map(run))
-    for (const [index, { code, text }] of results.entries()) {
-      expect(text, lines[index]).toContain('active account')
-      expect(code, lines[index]).toBe(1)
-    }
-  },
-  120_000,
-)
+test.skipIf(!hasGcloud())('gcloud takes every command, and then misses only an account', async () => {
+  const lines = commands.flatMap((line) => /^(?:address="\$\()?(gcloud .*?)(?:\)")?$/.exec(line)?.[1] ?? [])
+  expect(lines.length).toBeGreaterThan(8)
+  const results = await Promise.all(lines.map(run))
+  for (const [index, { code, text }] of results.entries()) {
+    expect(text, lines[index]).toContain('active account')
+    expect(code, lines[index]).toBe(1)
+  }
+})
 
 test('what is sent by hand is JSON, and has its secrets from the shell alone', () => {
   const bodies = commands.flatMap((line) => /<<END\n([\s\S]*)\nEND$/.exec(line)?.[1] ?? [])
@@ -145,7 +141,6 @@ test.skipIf(!existsSync(firebase))(
       expect(code, line).not.toBe(0)
     }
   },
-  120_000,
 )
 
 /** Who tries a command, by how it begins. */

@@ -32,7 +32,7 @@ describe.skipIf(missing !== undefined)(missing ?? 'with the real Terraform', () 
     beforeAll(async () => {
       bench = await new Workbench(readEnvironment('prod')).open()
       for (const stack of names) await bench.terraform(stack, ['init'])
-    }, 120_000)
+    })
     afterAll(() => bench[Symbol.dispose]())
 
     test('has the stacks in their order', () => expect(bench.names).toEqual(names))
@@ -77,7 +77,7 @@ describe.skipIf(missing !== undefined)(missing ?? 'with the real Terraform', () 
       bench = await new Workbench(readEnvironment('dev')).open()
       await bench.terraform('control', ['init'])
       await bench.terraform('control', ['apply', '-auto-approve'], secrets)
-    }, 120_000)
+    })
     afterAll(() => bench[Symbol.dispose]())
 
     /** The first resource of a type. */

@@ -94,7 +94,7 @@ describeWith(needs, 'the applied stack', () => {
       applied = await deliver(folder)
       stage = await openStage(folder, applied, hosts)
       consoleUrl = functionsOf(applied)[0]?.variables.PORTTUNNELER_URL ?? ''
-    }, 240_000)
+    })
     afterAll(async () => {
       await agent?.stop('SIGKILL')
       killUnits(root)
@@ -126,7 +126,6 @@ describeWith(needs, 'the applied stack', () => {
         expect((await started.exited).code).not.toBe(0)
         expect(textOf(started, 'stdout') + textOf(started, 'stderr')).toContain('PT-5201')
       },
-      60_000,
     )
 
     test('the operator makes the cell by the line of the first steps', async () => {

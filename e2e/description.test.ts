@@ -51,5 +51,4 @@ test.skipIf(schemathesis === undefined).each(['key', 'token'] as const)(
       await api.close()
     }
   },
-  240_000,
 )

@@ -59,7 +59,7 @@ export function describeMainJob<S extends Service>(
     }
     beforeAll(async () => {
       service = await startService()
-    }, 150_000)
+    })
     afterAll(() => service?.stop())
 
     for (const name of allSuites) if (chosen.includes(name)) suites[name](context)

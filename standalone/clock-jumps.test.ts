@@ -348,7 +348,7 @@ async function worksIn({ withinMs, stepMs = 5 * minute, works }: Row, state: unk
 }
 
 describe('a clock that is wrong by a year', () => {
-  test.each(rows)('ran ahead and was set back: $what', { timeout: 60_000 }, async (one) => {
+  test.each(rows)('ran ahead and was set back: $what', async (one) => {
     stage.t.clock.jump(year)
     await goOn(5 * minute)
     const state = await one.act(stage)
@@ -356,7 +356,7 @@ describe('a clock that is wrong by a year', () => {
     expect(await worksIn(one, state)).toBe(true)
   })
 
-  test.each(rows)('jumped there and back: $what', { timeout: 60_000 }, async (one) => {
+  test.each(rows)('jumped there and back: $what', async (one) => {
     await goOn(5 * minute)
     const state = await one.act(stage)
     stage.t.clock.jump(year)

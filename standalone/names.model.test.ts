@@ -520,6 +520,5 @@ describe('names of tunnels', () => {
       await world.check()
       expect(world.passed, 'names that passed between the accounts').toBeGreaterThan(0)
     },
-    120_000,
   )
 })

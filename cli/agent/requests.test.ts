@@ -174,7 +174,7 @@ describe('requests that the agent checks', () => {
     guest.stream?.end()
     await guest.until(() => guest.isClosed)
     await desk.empty()
-  }, 20_000)
+  })
 
   test('a refusal after an earlier request lets go of the upstream', async () => {
     const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${get().length}\r\n\r\n`

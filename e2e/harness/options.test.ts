@@ -32,5 +32,4 @@ test.each(['chaos', 'soak', 'bench', 'bench:idle-agents', 'fuzz', 'attack', 'sig
     for (const [flag] of head.matchAll(/--[a-z]+/g)) expect(stdout).toContain(`  ${flag}`)
     expect([odd.code, odd.stdout, odd.stderr.endsWith(`\n\n${stdout}`)]).toEqual([2, '', true])
   },
-  60_000,
 )

@@ -239,6 +239,6 @@ export function describeAccounts(context: Context): void {
       expect(logA.filter(({ target, actor }) => idsOfB.has(target) || idsOfB.has(actor))).toEqual([])
       expect(logB).toContainEqual(expect.objectContaining({ action: 'key.created', target: gusKey.id }))
       expect(await ptunctl('audit', 'verify')).toMatchObject({ problems: [] })
-    }, 240_000)
+    })
   })
 }

@@ -141,7 +141,7 @@ describe('quota: tunnels online', () => {
     expect(results.flatMap(keysOf).filter((key) => key === 'leased')).toHaveLength(3)
     expect(await leased()).toHaveLength(3)
     expect(await tunnelNames(), 'a refused claim defines nothing').toHaveLength(3)
-  }, 30_000)
+  })
 
   test("taking a stranger's lapsed lease leaves their quota right", async () => {
     await t.openCell({ portFrom: 20_000, portTo: 20_000 })
@@ -167,12 +167,12 @@ describe('quota: racing', () => {
     const make = (n: number) => createTunnel(t.of(ada), ada, { name: `n${n}`, kind: 'tcp', policy: {} })
     expect(await settled(Array.from({ length: 60 }, (_, n) => make(n)))).toBe(25)
     expect(await tunnelNames()).toHaveLength(25)
-  }, 30_000)
+  })
 
   test('60 keys at once do not pass the limit', async () => {
     const make = () => createKey(t.of(ada), ada, { name: 'ci', scopes: ['tunnels'] })
     expect(await settled(Array.from({ length: 60 }, make))).toBe(10)
-  }, 30_000)
+  })
 })
 
 describe('quota: new addresses', () => {
@@ -245,7 +245,7 @@ describe('quota: tunnels that the service named', () => {
     await t.runJobs()
     const [kept] = leasesOf(held.result)
     expect(await tunnelNames()).toEqual(['own', kept?.name].toSorted())
-  }, 30_000)
+  })
 
   test('a refused port leaves no tunnel behind', async () => {
     expect(keysOf(await claim([{ kind: 'tcp', port: 80 }]))).toEqual(['endpoint.port_denied'])

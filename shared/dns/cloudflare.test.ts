@@ -244,7 +244,7 @@ test('1,000 requests in five minutes go out, and the next one waits', async () =
   expect(server.requests.length).toBe(1_000)
   clock.advance(5 * 60_000)
   expect(await keyOf(one.remove('_acme-challenge.tunnels.example.net', 'abc', signal))).toBe('done')
-}, 60_000)
+})
 
 test('a text is served when every server of the zone that answers has it', async () => {
   const world = await DnsWorld.open(1)

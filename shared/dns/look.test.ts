@@ -76,7 +76,6 @@ describe('a look at a host', () => {
       const kinds = { servfail: 'failed', refused: 'lame', no_authority: 'lame', garbage: 'silent' }
       expect(servers.map(({ proof }) => proof.kind)).toEqual([kinds[behaviour], 'found'])
     },
-    20_000,
   )
 
   test.each(['only_tcp', 'lower_case', 'giant'] as const)(
@@ -87,7 +86,6 @@ describe('a look at a host', () => {
       expect(seen.servers[0]?.proof.values).toContain('ptun1=abc')
       expect(world.asked.some((line) => line.startsWith(`${first} tcp`))).toBe(true)
     },
-    20_000,
   )
 
   test('does not believe an answer with another id', async () => {

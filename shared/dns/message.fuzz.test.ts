@@ -46,7 +46,7 @@ test('changed, cut and random bytes never throw', () => {
     }),
     { numRuns: 20_000 },
   )
-}, 60_000)
+})
 
 test('names that point at themselves are refused, and a question is not an answer', () => {
   const loop = Buffer.from(good)

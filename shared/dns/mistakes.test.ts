@@ -181,7 +181,6 @@ describe('records as people make them', () => {
       const domain = host.endsWith('nobody.example') ? 'nobody.example' : 'example.com'
       expect(await tell(host, domain)).toBe(told)
     },
-    20_000,
   )
 
   test.each(table.filter(({ second, behave }) => !second && !behave))(
@@ -206,5 +205,5 @@ describe('records as people make them', () => {
     await world.zone('example.com', [alias], addresses)
     for (const n of [0, 1, 2]) world.behave(`resolver ${n}`, 'silent')
     expect(await tell('app.example.com')).toBe('unknown unreachable')
-  }, 20_000)
+  })
 })

@@ -74,7 +74,7 @@ function writer({ stream, sink }: { stream: Stream; sink: Counting }): () => num
   }
 }
 
-describe('a legal sender', { timeout: 120_000 }, () => {
+describe('a legal sender', () => {
   test.each([
     ...paths.map((path) => ({ ...path, kind: 'shared' as const })),
     ...crowded.map((path) => ({ ...path, kind: 'dedicated' as const })),

@@ -105,7 +105,7 @@ describe('outbound', () => {
     expect(Buffer.concat(one.sent).every((byte, at) => byte === at % 251)).toBe(true)
   })
 
-  test('a kept byte costs no more than three, however it came', { timeout: 60_000 }, () => {
+  test('a kept byte costs no more than three, however it came', () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const memory = () => {

@@ -30,7 +30,7 @@ async function findsFault(): Promise<boolean> {
   return false
 }
 
-describe('resume', { timeout: 120_000 }, () => {
+describe('resume', () => {
   test.each([
     ['at once', reportStreamsPerTurn],
     ['one stream a turn', 1],

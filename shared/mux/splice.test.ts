@@ -200,9 +200,7 @@ describe('splice', () => {
     expect(ends).toEqual({ relay: [undefined], agent: [undefined] })
   })
 
-  test('bytes of an upstream before its reset arrive before the reset: 150 of 150', {
-    timeout: 30_000,
-  }, async () => {
+  test('bytes of an upstream before its reset arrive before the reset: 150 of 150', async () => {
     onUpstream = (socket) => {
       socket.on('error', () => {})
       socket.once('data', () => socket.write('the answer', () => socket.resetAndDestroy()))
@@ -211,9 +209,7 @@ describe('splice', () => {
     expect(heard).toEqual(Array(150).fill('the answer, reset'))
   })
 
-  test('bytes of an upstream that closes with input unread arrive: 150 of 150', {
-    timeout: 30_000,
-  }, async () => {
+  test('bytes of an upstream that closes with input unread arrive: 150 of 150', async () => {
     onUpstream = (socket) => {
       socket.pause()
       socket.on('error', () => {})
@@ -223,9 +219,7 @@ describe('splice', () => {
     expect(heard.filter((said) => !said.startsWith('the answer'))).toEqual([])
   })
 
-  test('bytes and end of an upstream that closes with input unread both arrive, 150 of 150', {
-    timeout: 30_000,
-  }, async () => {
+  test('bytes and end of an upstream that closes with input unread both arrive, 150 of 150', async () => {
     onUpstream = (socket) => {
       socket.pause()
       socket.on('error', () => {})
@@ -235,9 +229,7 @@ describe('splice', () => {
     expect(heard).toEqual(Array(150).fill('the answer, end'))
   })
 
-  test('bytes of a visitor before its reset arrive at the upstream before the reset: 150 of 150', {
-    timeout: 30_000,
-  }, async () => {
+  test('bytes of a visitor before its reset arrive at the upstream before the reset: 150 of 150', async () => {
     const said: Promise<string>[] = []
     onUpstream = (socket) => {
       // An upstream that sends at once makes the splices write to a visitor that is gone.
@@ -253,9 +245,7 @@ describe('splice', () => {
     expect(await Promise.all(said)).toEqual(Array(150).fill('fire and forget, reset'))
   })
 
-  test('megabytes that were read before a reset arrive, though the visitor reads them late', {
-    timeout: 30_000,
-  }, async () => {
+  test('megabytes that were read before a reset arrive, though the visitor reads them late', async () => {
     const bytes = randomBytes(3_000_000)
     const resetNow = Promise.withResolvers<void>()
     onUpstream = async (socket) => {

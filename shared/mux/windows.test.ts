@@ -100,7 +100,7 @@ describe('windows', () => {
     const next = await visit()
     await send(next, { trips: 15 })
     expect(next.reader.bytes, 'its window grows as that of the first did').toBeGreaterThan(atFirst * 0.8)
-  }, 60_000)
+  })
 
   test('when all fill their windows at once, memory keeps to its limit and the worst holders are reset', async () => {
     const limit = 6 * MiB
@@ -127,7 +127,7 @@ describe('windows', () => {
     expect(keys).toContain('stream.memory')
     expect(guest.reader.resetKey, 'a small holder stays').toBeUndefined()
     expect(guest.reader.bytes).toBe(limits.windowBytesInitial)
-  }, 60_000)
+  })
 
   test('one tunnel of an agent costs its others nothing, and neither do many small holders', async () => {
     const { pass, send, visit } = relayOf(new Budget(2 * MiB))
