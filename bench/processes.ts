@@ -96,3 +96,21 @@ export function childrenOf(parent: number): readonly { readonly pid: number; rea
     .filter(([, process]) => process.parent === parent)
     .map(([pid]) => ({ pid, command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }))
 }
+
+/**
+ * CPU time of these processes without their descendants, in microseconds: of main threads, and of their other threads
+ * (V8's compilers and collector). It counts nanoseconds, where `cpuSeconds` counts hundredths of a second.
+ */
+export function cpuOfThreads(pids: readonly number[]): { readonly main: number; readonly others: number } {
+  let main = 0
+  let others = 0
+  for (const pid of pids)
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      // proc_pid_schedstat(5): its first number is the time on a CPU, ns.
+      const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1')
+      const us = Number(text.slice(0, text.indexOf(' '))) / 1_000
+      if (Number(thread) === pid) main += us
+      else others += us
+    }
+  return { main, others }
+}

@@ -30,7 +30,8 @@ export const ours = 'ptun'
 /** A hop without a tunnel, in the fastest language for it: a unit of CPU time that machines agree on. */
 const hop = 'haproxy'
 
-function median(values: readonly number[]): number {
+/** Ignores NaN. */
+export function median(values: readonly number[]): number {
   const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   const upper = sorted[middle] ?? Number.NaN

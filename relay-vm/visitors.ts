@@ -69,7 +69,6 @@ export class Visitors {
   readonly #idle = new Set<() => void>()
   /** Rises with every visitor of a pool. */
   #turn = 0
-
   /** Parts of the loop by the visitors' addresses. */
   readonly sources: SourceShares
   readonly unread = new Unread()
@@ -98,9 +97,7 @@ export class Visitors {
   /** The first check of a socket. @returns the visitor's address; undefined: refused, counted, and reset */
   accept(socket: Socket): string | undefined {
     const { admission, meters, origins } = this.#options
-    socket.on('error', () => {
-      // 'close' follows and tells the same; without a listener the process would end.
-    })
+    socket.on('error', ignore)
     if (socket.remoteAddress === undefined) {
       socket.destroy()
       return undefined
@@ -133,19 +130,32 @@ export class Visitors {
    * @returns false: there is no place for it, and it was reset
    */
   welcome(socket: Socket): boolean {
-    const { meters, origins } = this.#options
-    const turnAway = () => {
-      meters.refused('visitor.limit')
-      abort(socket, undefined)
-    }
-    if (this.#sockets.add(socket, origins.pathOf(socket), turnAway) !== undefined) {
-      turnAway()
+    const { origins } = this.#options
+    if (this.#sockets.add(socket, origins.pathOf(socket), this.#turnAway) !== undefined) {
+      this.#turnAway(0, socket)
       return false
     }
-    if (!origins.trustAt(socket))
-      this.sources.countEnd(socket, origins.of(socket).address, () => this.#sockets.has(socket))
-    socket.once('close', () => this.#sockets.remove(socket))
+    // A closed socket has no address any more.
+    let counted = origins.trustAt(socket) ? undefined : origins.of(socket).address
+    const ends = () => {
+      if (counted === undefined || !this.#sockets.has(socket)) return
+      this.sources.ended(counted)
+      counted = undefined
+    }
+    // Resets of thousands are read before the first 'close'.
+    socket
+      .on('error', ends)
+      .on('end', ends)
+      .on('close', () => {
+        ends()
+        this.#sockets.remove(socket)
+      })
     return true
+  }
+
+  readonly #turnAway = (_depth: number, socket: Socket): void => {
+    this.#options.meters.refused('visitor.limit')
+    abort(socket, undefined)
   }
 
   /** Another process of this machine serves the visitor, through this one. */
@@ -266,17 +276,12 @@ export class Visitors {
       this.#end(stream)
     })
     const { visitorAddress } = info
-    const drop = (depth: number) => {
-      const key = limitKeys[depth] ?? 'tunnel.limit'
-      route.meter.refused(key)
-      visit.cut(key)
-    }
     visit.start(session.open({ ...info, bind, atMs: this.#options.clock.now() }, sink, visit), isAgain)
     gaveVisitor(member)
     this.#visits.set(visit.stream, visit)
     // It was checked before; where several agents are tried, other visitors may have come meanwhile.
-    const depth = this.#streams.add(visit, pathOf(route, visitorAddress), drop, limitsOf(route))
-    if (depth !== undefined) drop(depth)
+    const depth = this.#streams.add(visit, pathOf(route, visitorAddress), dropVisit, limitsOf(route))
+    if (depth !== undefined) dropVisit(depth, visit)
     return visit
   }
 
@@ -343,4 +348,13 @@ export class Visitors {
   #wakeIfIdle(): void {
     if (this.#visits.size + this.#passed.size === 0) for (const resolve of this.#idle) resolve()
   }
+}
+
+/** 'close' follows and tells the same; without a listener the process would end. */
+function ignore(): void {}
+
+function dropVisit(depth: number, visit: Visit): void {
+  const key = limitKeys[depth] ?? 'tunnel.limit'
+  visit.route.meter.refused(key)
+  visit.cut(key)
 }

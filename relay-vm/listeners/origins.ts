@@ -42,6 +42,8 @@ export class Origins {
   /** Sockets of a balancer that did not say who is behind it. */
   readonly #untold = new WeakSet<Socket>()
   readonly #waiting: FairPool<Socket>
+  /** Whom `of` was asked for last: one visitor's is asked for at each step of its admission. */
+  #last: { readonly socket: Socket; readonly origin: Origin } | undefined
 
   constructor(options: OriginsOptions) {
     this.#options = options
@@ -66,8 +68,7 @@ export class Origins {
    */
   trustAt(socket: Socket): TrustedProxies | undefined {
     const { proxies } = this.#options
-    if (this.#untold.has(socket)) return undefined
-    return proxies.knows(this.of(socket).address) ? proxies : undefined
+    return proxies.knows(this.of(socket).address) && !this.#untold.has(socket) ? proxies : undefined
   }
 
   /**
@@ -80,17 +81,21 @@ export class Origins {
   }
 
   of(socket: Socket): Origin {
-    return this.#told.get(socket) ?? ownOrigin(socket)
+    if (this.#last?.socket !== socket)
+      this.#last = { socket, origin: this.#told.get(socket) ?? ownOrigin(socket) }
+    return this.#last.origin
   }
 
   /** Sets the origin that another process of this machine has told. */
   tell(socket: Socket, origin: Origin): void {
+    this.#last = undefined
     this.#told.set(socket, origin)
     this.#untold.add(socket)
   }
 
   /** Drops the connections whose header has not come. */
   close(): void {
+    this.#last = undefined
     for (const socket of [...this.#waiting.members()]) socket.destroy()
   }
 
@@ -124,6 +129,7 @@ export class Origins {
       stop()
       socket.pause()
       if (seen.length > verdict.length) socket.unshift(seen.subarray(verdict.length))
+      this.#last = undefined
       this.#told.set(socket, originOf(socket, verdict.ends))
       // It may be a stranger whose address the balancer cannot tell.
       if (verdict.ends === undefined) this.#untold.add(socket)

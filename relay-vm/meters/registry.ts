@@ -2,6 +2,7 @@
 import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
 import { heldSlabs } from '@porttunneler/shared/mux/slab'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { ConnectTimes } from './connect-times.ts'
 import type { Meters } from './meters.ts'
 import type { MeterReading } from './tunnel-meter.ts'
 
@@ -34,7 +35,6 @@ export type RelayMetrics = {
   forget(tunnel: string): void
 }
 
-const connectMsBuckets = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 8_000]
 const rttMsBuckets = [1, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1_280, 5_000]
 
 export function makeMetrics(options: RegistryOptions): RelayMetrics {
@@ -65,13 +65,8 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
     options.held,
   )
   addReporting(registry, options)
-  const connect = new Histogram({
-    name: 'ptun_connect_ms',
-    help: 'Time from OPEN at the agent to the upstream being connected, ms',
-    labelNames: ['tunnel'],
-    buckets: connectMsBuckets,
-    registers,
-  })
+  const connect = new ConnectTimes()
+  registry.registerMetric(connect.metric)
   const rtt = new Histogram({
     name: 'ptun_carrier_rtt_ms',
     help: 'Round trip between relay and agents, sampled, ms',
@@ -80,9 +75,9 @@ export function makeMetrics(options: RegistryOptions): RelayMetrics {
   })
   return {
     registry,
-    observeConnect: (tunnel, ms) => connect.observe({ tunnel }, ms),
+    observeConnect: (tunnel, ms) => connect.observe(tunnel, ms),
     observeRtt: (ms) => rtt.observe(ms),
-    forget: (tunnel) => connect.remove({ tunnel }),
+    forget: (tunnel) => connect.forget(tunnel),
   }
 }
 

@@ -28,6 +28,8 @@ type Use = {
   largest: number
   largestAtMs: number
   parts: Map<string, Use> | undefined
+  /** The key of the last one in `parts`. */
+  lastKey: string | undefined
 }
 
 /** Use that is this old counts half. */
@@ -72,17 +74,14 @@ export class FairRates {
   take(key: string, rate: Rate, user: readonly string[] = []): boolean {
     const now = this.#clock.monotonic()
     const known = this.#young.get(key) ?? this.#old.get(key)
-    const tokens = known === undefined ? rate.burst : refill(known, rate, now)
-    const use = known?.use ?? newUse(now)
-    const need = 1 + rate.burst * reserveShare * burden(use, user, now)
-    const isGranted = tokens >= Math.min(need, rate.burst)
-    const added = isGranted ? note(use, user, now) : 0
-    const bucket = {
-      tokens: isGranted ? tokens - 1 : tokens,
-      atMs: now,
-      use,
-      users: (known?.users ?? 0) + added,
-    }
+    const bucket = known ?? { tokens: rate.burst, atMs: now, use: newUse(now), users: 0 }
+    if (known) bucket.tokens = refill(bucket, rate, now)
+    bucket.atMs = now
+    const need = 1 + rate.burst * reserveShare * burden(bucket.use, user, now)
+    const isGranted = bucket.tokens >= Math.min(need, rate.burst)
+    const added = isGranted ? note(bucket.use, user, now) : 0
+    if (isGranted) bucket.tokens -= 1
+    bucket.users += added
     this.#keep(key, bucket, added)
     return isGranted
   }
@@ -105,7 +104,7 @@ function refill(bucket: Bucket, rate: Rate, now: number): number {
 }
 
 function newUse(now: number): Use {
-  return { used: 0, atMs: now, largest: 0, largestAtMs: now, parts: undefined }
+  return { used: 0, atMs: now, largest: 0, largestAtMs: now, parts: undefined, lastKey: undefined }
 }
 
 function faded(amount: number, sinceMs: number, now: number): number {
@@ -114,31 +113,36 @@ function faded(amount: number, sinceMs: number, now: number): number {
 
 /**
  * 0: has used next to nothing; 1: nobody has used more, at any level. A small user in a large network is between, and a
- * user that is all of a small network is small.
+ * user that is all of a small network is small. `user` is read from `depth` on.
  */
-function burden(all: Use, [key, ...rest]: readonly string[], now: number): number {
+function burden(all: Use, user: readonly string[], now: number, depth = 0): number {
+  const key = user[depth]
   const part = key === undefined ? undefined : all.parts?.get(key)
   if (!part) return 0
   const used = faded(part.used, part.atMs, now)
   if (used < 1) return 0
   const own = Math.min(1, used / faded(all.largest, all.largestAtMs, now))
-  if (rest.length === 0) return own
-  const levels = rest.length + 1
-  return (own * (1 + rest.length * burden(part, rest, now))) / levels
+  const below = user.length - depth - 1
+  if (below === 0) return own
+  return (own * (1 + below * burden(part, user, now, depth + 1))) / (below + 1)
 }
 
 /** @returns how many parts were added */
 function note(all: Use, user: readonly string[], now: number): number {
   let use = all
   let added = 0
-  for (const [depth, key] of user.entries()) {
+  for (let depth = 0; depth < user.length; depth++) {
+    const key = user[depth] ?? ''
     use.parts ??= new Map()
     const known = use.parts.get(key)
-    const part: Use = known ?? newUse(now)
-    use.parts.delete(key)
-    if (!known) added += 1
-    if (use.parts.size >= (partsMax[depth] ?? 1)) added -= evictFirst(use.parts)
-    use.parts.set(key, part)
+    const part = known ?? newUse(now)
+    if (!known || use.lastKey !== key) {
+      use.lastKey = key
+      use.parts.delete(key)
+      if (!known) added += 1
+      if (use.parts.size >= (partsMax[depth] ?? 1)) added -= evictFirst(use.parts)
+      use.parts.set(key, part)
+    }
     part.used = faded(part.used, part.atMs, now) + 1
     part.atMs = now
     if (part.used >= faded(use.largest, use.largestAtMs, now)) {

@@ -4,6 +4,8 @@ import type { NetworkMatcher } from './networks.ts'
 
 /** An IPv4 address of a dual-stack socket loses its `::ffff:`, so that IPv4 rules match it. A zone id is removed. */
 export function plainAddress(address: string): string {
+  // Nearly all are IPv4 at a socket that is not dual-stack.
+  if (!address.includes(':') && !address.includes('%')) return address
   const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)
   return mapped?.[1] ?? address.split('%', 1)[0] ?? address
 }
@@ -22,6 +24,14 @@ export function sourceNetwork(address: string): string {
  * many /64s).
  */
 export function sourcePath(address: string): readonly string[] {
+  // One visitor's is asked for at each step of its admission.
+  if (lastPath?.address !== address) lastPath = { address, path: newSourcePath(address) }
+  return lastPath.path
+}
+
+let lastPath: { readonly address: string; readonly path: readonly string[] } | undefined
+
+function newSourcePath(address: string): readonly string[] {
   if (!isIPv6(address)) return [sourceNetwork(address), address]
   return [`${groupsOf(address).slice(0, 3).join(':')}::/48`, sourceNetwork(address)]
 }

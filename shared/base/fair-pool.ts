@@ -25,7 +25,11 @@ export type FairPoolOptions = {
 /** It is not worth sweeping fewer idle children than this. */
 const idleMin = 16
 
-type Drop = (depth: number) => void
+/**
+ * Ends a member that yields, after the pool removed it. `depth` is that of the limit (0: the pool's). A pool with many
+ * members should get the same function for all of them.
+ */
+type Drop<Member> = (depth: number, member: Member) => void
 
 /** A linked list in order of arrival; any item can be removed. */
 class Line<Item extends { before: Item | undefined; after: Item | undefined }> {
@@ -54,9 +58,21 @@ type Entry<Member> = {
   after: Entry<Member> | undefined
   readonly member: Member
   readonly holder: Holder<Member>
-  readonly drop: Drop
+  readonly drop: Drop<Member>
   /** When it came; 0 where nobody asks. */
   readonly atMs: number
+}
+
+/**
+ * The children of one holder that have the same count. Ranks are linked in order of their counts, so that the largest
+ * is known at once (under a flood every connection asks for it), and a count that changes by one finds its next rank
+ * beside its own.
+ */
+type Rank<Member> = {
+  count: number
+  readonly holders: Line<Holder<Member>>
+  above: Rank<Member> | undefined
+  below: Rank<Member> | undefined
 }
 
 type Holder<Member> = {
@@ -71,9 +87,11 @@ type Holder<Member> = {
    */
   idle: number
   children: Map<string, Holder<Member>> | undefined
-  /** Children by their count, so that the largest is known at once: under a flood every connection asks for it. */
-  ranks: Map<number, Line<Holder<Member>>> | undefined
-  largest: number
+  /** Its rank among the children of `parent`, if it holds anything. */
+  rank: Rank<Member> | undefined
+  /** Those of its own children. */
+  highest: Rank<Member> | undefined
+  lowest: Rank<Member> | undefined
   /** Members that belong directly to this holder, not to a child. */
   members: Line<Entry<Member>> | undefined
 }
@@ -102,21 +120,19 @@ export class FairPool<Member> {
 
   /** How many members are below `path`. */
   count(path: readonly string[]): number {
-    let holder: Holder<Member> | undefined = this.#root
-    for (const key of path) holder = holder?.children?.get(key)
-    return holder?.count ?? 0
+    return this.#countAt(path, path.length)
   }
 
   /**
    * Admits `member`. A member that yields for it is dropped first.
-   * @param drop ends a member that yields, after the pool removed it. It gets the depth of the limit (0: the pool's)
+   * @param drop ends `member` when it yields
    * @param limits the limits of the holders on the path, in the same order; undefined means none
    * @returns undefined, or the depth of the limit that refused it
    */
   add(
     member: Member,
     path: readonly string[],
-    drop: Drop,
+    drop: Drop<Member>,
     limits: readonly (number | undefined)[] = [],
   ): number | undefined {
     // Start at the deepest limit: a member that yields there also makes room in the levels above.
@@ -125,7 +141,7 @@ export class FairPool<Member> {
         const entry = this.#whoYields(path, depth)
         if (!entry) return depth
         this.#remove(entry)
-        entry.drop(depth)
+        entry.drop(depth, entry.member)
       }
     }
     this.#enter(member, path, drop)
@@ -161,13 +177,20 @@ export class FairPool<Member> {
     for (const entry of this.#entries.values()) {
       if (left-- <= 0) return
       this.#remove(entry)
-      entry.drop(0)
+      entry.drop(0, entry.member)
     }
+  }
+
+  /** How many members are below the holder at `depth` of `path`. */
+  #countAt(path: readonly string[], depth: number): number {
+    let holder: Holder<Member> | undefined = this.#root
+    for (let level = 0; level < depth; level++) holder = holder?.children?.get(path[level] ?? '')
+    return holder?.count ?? 0
   }
 
   #isFull(path: readonly string[], depth: number, limits: readonly (number | undefined)[]): boolean {
     const limit = depth === 0 ? this.#options.limit : limits[depth - 1]
-    return limit !== undefined && this.count(path.slice(0, depth)) >= limit
+    return limit !== undefined && this.#countAt(path, depth) >= limit
   }
 
   /** Finds the member that yields to a newcomer on `path`, below the holder at `depth`. */
@@ -177,7 +200,7 @@ export class FairPool<Member> {
     for (const key of path.slice(depth)) {
       const own = holder.children?.get(key)
       // With one more than the newcomer's count, the two would change places again and again.
-      if (holder.largest > (own?.count ?? 0) + 1) return this.#pick(holder)
+      if ((holder.highest?.count ?? 0) > (own?.count ?? 0) + 1) return this.#pick(holder)
       if (!own) return this.#pickForEqual(holder)
       holder = own
     }
@@ -196,8 +219,8 @@ export class FairPool<Member> {
   /** Picks a member of the largest holder below `from`. */
   #pick(from: Holder<Member>): Entry<Member> | undefined {
     let holder = from
-    while (holder.largest > 0) {
-      const largest = holder.ranks?.get(holder.largest)?.[this.#options.yields]
+    for (;;) {
+      const largest = holder.highest?.holders[this.#options.yields]
       if (!largest) break
       holder = largest
     }
@@ -219,7 +242,7 @@ export class FairPool<Member> {
     return holder
   }
 
-  #enter(member: Member, path: readonly string[], drop: Drop): void {
+  #enter(member: Member, path: readonly string[], drop: Drop<Member>): void {
     const holder = this.#holderOf(path)
     const atMs = this.#options.patience?.clock.monotonic() ?? 0
     const entry: Entry<Member> = { member, holder, drop, atMs, before: undefined, after: undefined }
@@ -243,29 +266,27 @@ function newHolder<Member>(key: string, parent: Holder<Member> | undefined): Hol
     parent,
     count: 0,
     idle: 0,
-    // Most holders are one address with one connection, and these maps would cost more than the holder itself.
+    // Most holders are one address with one connection, and the map would cost more than the holder itself.
     children: undefined,
-    ranks: undefined,
-    largest: 0,
+    rank: undefined,
+    highest: undefined,
+    lowest: undefined,
     members: undefined,
     before: undefined,
     after: undefined,
   }
 }
 
-/** A count changes by one, so the largest count stays or changes by one. */
 function recount<Member>(holder: Holder<Member>, change: 1 | -1): void {
   const { parent, count } = holder
-  if (count > 0) unrank(holder)
-  holder.count += change
+  holder.count = count + change
   if (!parent) return
-  if (holder.count > 0) rank(holder)
+  changeRank(parent, holder, change)
   if (count === 0) parent.idle -= 1
   else if (holder.count === 0) {
     parent.idle += 1
     sweep(parent)
   }
-  if (change < 0 && parent.largest === count && !parent.ranks?.has(count)) parent.largest = count - 1
 }
 
 /** Forgets idle children, but seldom. V8 keeps deleted entries in a map's chains until the map is rebuilt. */
@@ -276,19 +297,40 @@ function sweep<Member>(holder: Holder<Member>): void {
   holder.idle = 0
 }
 
-function rank<Member>(holder: Holder<Member>): void {
-  const { parent, count } = holder
-  if (!parent) return
-  parent.ranks ??= new Map()
-  const equals = parent.ranks.get(count) ?? new Line()
-  equals.append(holder)
-  parent.ranks.set(count, equals)
-  parent.largest = Math.max(parent.largest, count)
+/** The count of `holder` has changed by one. */
+function changeRank<Member>(parent: Holder<Member>, holder: Holder<Member>, change: 1 | -1): void {
+  const { rank, count } = holder
+  const near = change < 0 ? rank?.below : rank ? rank.above : parent.lowest
+  const isAlone = rank !== undefined && rank.holders.oldest === rank.holders.newest
+  if (rank && isAlone && count > 0 && near?.count !== count) {
+    rank.count = count
+    return
+  }
+  if (rank) rank.holders.remove(holder)
+  holder.rank = count === 0 ? undefined : near?.count === count ? near : rankBeside(parent, { rank, count })
+  holder.rank?.holders.append(holder)
+  if (rank && isAlone) unlink(parent, rank)
 }
 
-function unrank<Member>(holder: Holder<Member>): void {
-  const { parent, count } = holder
-  const equals = parent?.ranks?.get(count)
-  equals?.remove(holder)
-  if (!equals?.oldest) parent?.ranks?.delete(count)
+/** A new rank above or below `rank`; without one it is the lowest. */
+function rankBeside<Member>(
+  parent: Holder<Member>,
+  { rank, count }: { rank: Rank<Member> | undefined; count: number },
+): Rank<Member> {
+  const isAbove = rank !== undefined && count > rank.count
+  const below = isAbove ? rank : rank?.below
+  const above = isAbove ? rank.above : (rank ?? parent.lowest)
+  const fresh: Rank<Member> = { count, holders: new Line(), above, below }
+  if (above) above.below = fresh
+  else parent.highest = fresh
+  if (below) below.above = fresh
+  else parent.lowest = fresh
+  return fresh
+}
+
+function unlink<Member>(parent: Holder<Member>, { above, below }: Rank<Member>): void {
+  if (above) above.below = below
+  else parent.highest = below
+  if (below) below.above = above
+  else parent.lowest = above
 }

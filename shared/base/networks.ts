@@ -16,5 +16,11 @@ export function compileMatcher(rules: readonly string[]): NetworkMatcher {
     if (prefix === undefined) list.addAddress(net, family)
     else list.addSubnet(net, Number(prefix), family)
   }
-  return (address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+  // Node makes an object outside V8's heap for each check, and one visitor is checked several times in a row.
+  let last: { readonly address: string; readonly isIn: boolean } | undefined
+  return (address) => {
+    if (last?.address !== address)
+      last = { address, isIn: list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') }
+    return last.isIn
+  }
 }

@@ -9,6 +9,8 @@ import { Fifo } from './fifo.ts'
 export const endingsPerTurn = 100
 
 type End = () => void
+/** Does work of a later turn, and counts it. */
+type Counter = { count(work: End): void }
 
 export class Endings {
   readonly #schedule: (run: () => void) => void
@@ -24,10 +26,10 @@ export class Endings {
   }
 
   /**
-   * Calls `end` at once if this turn has room, otherwise `late` in a later turn. Those of one owner keep their order.
-   * What is added during another ending is a part of that.
+   * Calls `end` at once if this turn has room, otherwise in a later turn, through `counter` if there is one. Those of
+   * one owner keep their order. What is added during another ending is a part of that.
    */
-  add(owner: object, end: End, late = end): void {
+  add(owner: object, end: End, counter?: Counter): void {
     if (this.#isEnding) {
       end()
       return
@@ -37,8 +39,12 @@ export class Endings {
       this.#schedule(this.#nextTurn)
     }
     const queue = this.#waiting.get(owner)
+    if (!queue && this.#left > 0) {
+      this.#run(end)
+      return
+    }
+    const late = counter ? () => counter.count(end) : end
     if (queue) queue.push(late)
-    else if (this.#left > 0) this.#run(end)
     else {
       const first = new Fifo<End>()
       first.push(late)

@@ -15,6 +15,8 @@ const buffers = {
 export type ReadKind = keyof typeof buffers
 
 type Handle = { useUserBuffer(buffer: Buffer): void }
+/** What Node keeps in a socket. */
+type Inside = Socket & { _handle?: Partial<Handle> | null; [field: symbol]: unknown }
 
 /** Where a socket keeps the buffer and the callback of the `onread` option. */
 const fields = findFields()
@@ -41,19 +43,20 @@ export type LetGo = () => void
 export function readInto(socket: Socket, kind: ReadKind, onBytes: (bytes: Buffer) => void): LetGo {
   // This also delivers bytes that were read before, and makes the socket flow.
   socket.on('data', onBytes)
-  const handle: Partial<Handle> | null | undefined = Reflect.get(socket, '_handle')
+  const inside = socket as Inside
+  const handle = inside._handle
   const stopHearing = () => void socket.off('data', onBytes)
   if (!fields || !handle?.useUserBuffer) return stopHearing
   const buffer = buffers[kind]
   let isLetGo = false
-  Reflect.set(socket, fields.buffer, buffer)
-  Reflect.set(socket, fields.callback, (length: number): boolean => {
+  inside[fields.buffer] = buffer
+  inside[fields.callback] = (length: number): boolean => {
     const bytes = buffer.subarray(0, length)
     // Bytes that were read before must come first.
     if (isLetGo || socket.readableLength > 0) return socket.push(Buffer.from(bytes))
     onBytes(bytes)
     return true
-  })
+  }
   handle.useUserBuffer(buffer)
   return () => {
     isLetGo = true

@@ -18,7 +18,14 @@ import { SeenIds } from './seen-ids.ts'
 import type { SessionEvents } from './session-frames.ts'
 import { Stream } from './stream.ts'
 import type { StreamHost } from './stream-options.ts'
-import { deafSink, type StreamSink, type StreamWatch, sessionLostCode } from './stream-sink.ts'
+import {
+  deafSink,
+  type Listeners,
+  type StreamSink,
+  type StreamWatch,
+  sessionLostCode,
+  tellEnd,
+} from './stream-sink.ts'
 import type { Turn } from './turn.ts'
 
 export type SessionStreamsOptions = {
@@ -157,8 +164,8 @@ export class SessionStreams implements StreamHost<Stream> {
     this.#uncredited.delete(stream)
   }
 
-  tellSoon({ route: { carrier } }: Stream, tell: () => void): void {
-    this.#options.turn.endings.add(this, tell, () => carrier.count(tell))
+  tellSoon({ route: { carrier } }: Stream, listeners: Listeners, code?: number): void {
+    this.#options.turn.endings.add(this, () => tellEnd(listeners, code), carrier)
   }
 
   // --- frames

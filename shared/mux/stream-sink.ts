@@ -26,21 +26,14 @@ export type StreamWatch = {
   onOver(): void
 }
 
-/** Reports how a stream has ended: by a code, or in order. */
-type TellEnd = (code?: number) => void
+/** Who is told how a stream has ended. */
+export type Listeners = { readonly sink: StreamSink; readonly watch: StreamWatch | undefined }
 
-/** `when` calls its argument now or soon. */
-export function endTeller(
-  sink: StreamSink,
-  watch: StreamWatch | undefined,
-  when: (tell: () => void) => void,
-): TellEnd {
-  return (code) =>
-    when(() => {
-      watch?.onOver()
-      if (code === undefined) sink.onClosed?.()
-      else sink.onReset(code)
-    })
+/** `code`: undefined if it ended in order. */
+export function tellEnd({ sink, watch }: Listeners, code?: number): void {
+  watch?.onOver()
+  if (code === undefined) sink.onClosed?.()
+  else sink.onReset(code)
 }
 
 /** Handles the events of a stream that has no listener. */

@@ -13,7 +13,13 @@ import { Outbound } from './outbound.ts'
 import { Told } from './report.ts'
 import { Route, type Traveller } from './router.ts'
 import type { StreamHost, StreamOptions, StreamState } from './stream-options.ts'
-import { deafSink, endTeller, type StreamSink, type StreamWatch, sessionLostCode } from './stream-sink.ts'
+import {
+  deafSink,
+  type Listeners,
+  type StreamSink,
+  type StreamWatch,
+  sessionLostCode,
+} from './stream-sink.ts'
 
 export class Stream implements Traveller {
   readonly id: number
@@ -106,9 +112,9 @@ export class Stream implements Traveller {
 
   /** `reset`, and tells the sink as well. */
   cut(key: ErrorKey): void {
-    const tellEnd = endTeller(this.#sink, this.#watch, (tell) => this.#host.tellSoon(this, tell))
+    const listeners = { sink: this.#sink, watch: this.#watch }
     this.reset(key)
-    tellEnd(wireCode(key))
+    this.#host.tellSoon(this, listeners, wireCode(key))
   }
 
   /**
@@ -248,7 +254,7 @@ export class Stream implements Traveller {
   /** The other side forgot the stream: a normal end if both directions had ended, otherwise a reset (rule 8). */
   receiveGone(): void {
     const isEnd = this.#outbound.isFinSent && this.#inbound.isDone
-    this.#release('closed')(isEnd ? undefined : sessionLostCode)
+    this.#host.tellSoon(this, this.#release('closed'), isEnd ? undefined : sessionLostCode)
   }
 
   receiveOpened(connectMs: number): void {
@@ -287,7 +293,7 @@ export class Stream implements Traveller {
 
   /** Takes RESET (never ACK or GONE). */
   receiveReset(code: number): void {
-    this.#release('closed')(code)
+    this.#host.tellSoon(this, this.#release('closed'), code)
   }
 
   /** The session ended under it; while resetting, nobody listens. */
@@ -331,13 +337,14 @@ export class Stream implements Traveller {
 
   #closeIfDone(): void {
     if (this.isOver || !this.#outbound.isDone || !this.#inbound.isDone) return
-    const tellEnd = this.#release('closed')
+    const listeners = this.#release('closed')
     this.#host.forget(this)
-    tellEnd()
+    this.#host.tellSoon(this, listeners)
   }
 
-  #release(state: 'resetting' | 'closed'): ReturnType<typeof endTeller> {
-    const tellEnd = endTeller(this.#sink, this.#watch, (tell) => this.#host.tellSoon(this, tell))
+  /** @returns who is to be told */
+  #release(state: 'resetting' | 'closed'): Listeners {
+    const listeners = { sink: this.#sink, watch: this.#watch }
     if (this.#state !== 'resetting') {
       this.#inbound.release()
       this.#outbound.clear()
@@ -345,6 +352,6 @@ export class Stream implements Traveller {
     this.#state = state
     this.#sink = deafSink
     this.#watch = undefined
-    return tellEnd
+    return listeners
   }
 }

@@ -64,6 +64,7 @@ export class LoopWork {
 export class WorkShare {
   readonly #all: LoopWork
   readonly #terms: WorkTerms
+  readonly #onPaid: ((share: WorkShare) => void) | undefined
   readonly #working = new Set<JointWork>()
   /** Those that wait, the longest first. */
   readonly #waiting = new Set<JointWork>()
@@ -72,9 +73,16 @@ export class WorkShare {
   #rest: Timer | undefined
   #waking: Timer | undefined
 
-  constructor(all: LoopWork, terms = usualTerms) {
+  /** `onPaid` is called when its last connection is gone and what it took is paid. */
+  constructor(all: LoopWork, terms = usualTerms, onPaid?: (share: WorkShare) => void) {
     this.#all = all
     this.#terms = terms
+    this.#onPaid = onPaid
+  }
+
+  /** It has no connection. */
+  get #isIdle(): boolean {
+    return this.#working.size + this.#waiting.size === 0
   }
 
   get clock(): Clock {
@@ -87,8 +95,17 @@ export class WorkShare {
   }
 
   remove(worker: JointWork): void {
-    this.#working.delete(worker)
-    this.#waiting.delete(worker)
+    if (!this.#working.delete(worker)) this.#waiting.delete(worker)
+    this.retireIfIdle()
+  }
+
+  /** Call it after work that no connection of it did. */
+  retireIfIdle(): void {
+    const onPaid = this.#onPaid
+    if (!onPaid || !this.#isIdle) return
+    this.whenPaid(() => {
+      if (this.#isIdle) onPaid(this)
+    })
   }
 
   /** Something was handled from `startMs` until `nowMs` (monotonic), which counts if `isSmall`. */
@@ -145,14 +162,12 @@ export class WorkShare {
 export class JointWork {
   readonly #shares: readonly WorkShare[]
   readonly #worker: Worker
-  readonly #onClosed: () => void
   /** A bit for each share. */
   #waitsFor = 0
 
-  constructor(shares: readonly WorkShare[], worker: Worker, onClosed: () => void = () => {}) {
+  constructor(shares: readonly WorkShare[], worker: Worker) {
     this.#shares = shares
     this.#worker = worker
-    this.#onClosed = onClosed
     for (const share of shares) share.add(this)
   }
 
@@ -181,7 +196,6 @@ export class JointWork {
   /** The connection is gone. */
   close(): void {
     for (const share of this.#shares) share.remove(this)
-    this.#onClosed()
   }
 
   #count(startMs: number, nowMs: number, isSmall: boolean): void {
