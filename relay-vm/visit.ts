@@ -7,6 +7,7 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamWatch } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
+import type { Member } from './pool.ts'
 import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
 
@@ -18,11 +19,12 @@ export type VisitOptions = {
 
 export class Visit implements StreamWatch {
   readonly route: Route
+  /** Who serves it. */
+  readonly member: Member
   /** Monotonic. */
   readonly startedMs: number
-  readonly #session: SessionHandle
   readonly #options: VisitOptions
-  readonly #onEnd: (stream: Stream) => void
+  readonly #onEnd: (visit: Visit) => void
   #stream: Stream | undefined
   #openTimer: Timer | undefined
   #isConnected = false
@@ -30,12 +32,12 @@ export class Visit implements StreamWatch {
   #seenBytes = -1
 
   constructor(
-    place: { readonly route: Route; readonly session: SessionHandle },
+    place: { readonly route: Route; readonly member: Member },
     options: VisitOptions,
-    onEnd: (stream: Stream) => void,
+    onEnd: (visit: Visit) => void,
   ) {
     this.route = place.route
-    this.#session = place.session
+    this.member = place.member
     this.#options = options
     this.#onEnd = onEnd
     this.startedMs = options.clock.monotonic()
@@ -53,7 +55,7 @@ export class Visit implements StreamWatch {
 
   /** Whether it waits for the agent of that session, from which nothing has come yet. */
   isWaitingFor(session: SessionHandle): boolean {
-    return this.#session === session && this.stream.state === 'opening'
+    return this.member.session === session && this.stream.state === 'opening'
   }
 
   /** @param isAgain for a visitor that was counted when another agent was asked */
@@ -105,6 +107,21 @@ export class Visit implements StreamWatch {
     this.#isOver = true
     this.#forgetDeadline()
     this.route.meter.closed(this.stream)
-    this.#onEnd(this.stream)
+    this.#onEnd(this)
   }
+}
+
+/** By the depth in the pool of streams. */
+const limitKeys: readonly ErrorKey[] = ['visitor.limit', 'account.limit', 'tunnel.limit']
+
+/** Why a visitor has no place, by the depth of the limit in the pool of streams. */
+export function limitKeyOf(depth: number): ErrorKey {
+  return limitKeys[depth] ?? 'tunnel.limit'
+}
+
+/** Ends a visit that has no place any more, and counts it at its tunnel. */
+export function dropVisit(depth: number, visit: Visit): void {
+  const key = limitKeyOf(depth)
+  visit.route.meter.refused(key)
+  visit.cut(key)
 }

@@ -16,11 +16,7 @@ import type { Visitors } from './visitors.ts'
 export function spliceVisitor(
   socket: Socket,
   route: Route,
-  {
-    visitors,
-    turn,
-    first = Buffer.alloc(0),
-  }: { readonly visitors: Visitors; readonly turn: Turn; readonly first?: Buffer },
+  { visitors, turn, first }: { readonly visitors: Visitors; readonly turn: Turn; readonly first?: Buffer },
 ): void {
   const { address: visitorAddress, port: visitorPort, localPort } = visitors.originOf(socket)
   const info = { visitorAddress, visitorPort, localPort, awaitsUpgrade: false }

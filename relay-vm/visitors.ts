@@ -22,7 +22,7 @@ import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
 import { SourceShares } from './source-shares.ts'
 import { Unread } from './unread.ts'
-import { Visit } from './visit.ts'
+import { dropVisit, limitKeyOf, Visit } from './visit.ts'
 
 /** What a listener knows about a visitor; the rest of OPEN comes from the route. */
 export type VisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
@@ -54,9 +54,6 @@ const backMs = 2_000
 
 /** The share of all connections that tunnels may use; the rest is for those that have not said where they go. */
 const streamsShare = 0.9
-
-/** By the depth in the pool of streams. */
-const limitKeys: readonly ErrorKey[] = ['visitor.limit', 'account.limit', 'tunnel.limit']
 
 export class Visitors {
   readonly #options: VisitorsOptions
@@ -259,7 +256,7 @@ export class Visitors {
     if (this.#options.meters.shares.isSpent(route.claims.account)) throw fail('account.transfer')
     if (!route.ipFilter(visitorAddress)) throw fail('visitor.denied')
     const depth = this.#streams.refusal(pathOf(route, visitorAddress), limitsOf(route))
-    if (depth !== undefined) throw fail(limitKeys[depth] ?? 'tunnel.limit')
+    if (depth !== undefined) throw fail(limitKeyOf(depth))
     const refusal = isKnown ? undefined : this.#options.admission.atTunnel(visitorAddress, subjectOf(route))
     if (refusal !== undefined) throw fail(refusal)
   }
@@ -270,11 +267,7 @@ export class Visitors {
     { info, sink, isAgain = false }: { info: VisitorInfo; sink: StreamSink; isAgain?: boolean },
   ): Visit {
     const { session, bind } = member
-    const visit = new Visit({ route, session }, this.#options, (stream) => {
-      visitorLeft(member)
-      this.#streams.remove(visit)
-      this.#end(stream)
-    })
+    const visit = new Visit({ route, member }, this.#options, this.#end)
     const { visitorAddress } = info
     visit.start(session.open({ ...info, bind, atMs: this.#options.clock.now() }, sink, visit), isAgain)
     gaveVisitor(member)
@@ -340,8 +333,10 @@ export class Visitors {
     for (const socket of [...this.#sockets.members()]) abort(socket)
   }
 
-  #end(stream: Stream): void {
-    this.#visits.delete(stream)
+  readonly #end = (visit: Visit): void => {
+    visitorLeft(visit.member)
+    this.#streams.remove(visit)
+    this.#visits.delete(visit.stream)
     this.#wakeIfIdle()
   }
 
@@ -352,9 +347,3 @@ export class Visitors {
 
 /** 'close' follows and tells the same; without a listener the process would end. */
 function ignore(): void {}
-
-function dropVisit(depth: number, visit: Visit): void {
-  const key = limitKeys[depth] ?? 'tunnel.limit'
-  visit.route.meter.refused(key)
-  visit.cut(key)
-}

@@ -19,6 +19,8 @@ type Written = (error?: Error | null) => void
 type Heard = Socket & { [hearingOf]: Hearing }
 const hearingOf = Symbol('hearing')
 
+function nothing(): void {}
+
 /** A socket that is read to its end. */
 export class Hearing {
   readonly #socket: Socket
@@ -27,7 +29,7 @@ export class Hearing {
   /** The first failure of a write. */
   failure: NodeJS.ErrnoException | undefined
   /** Node's callback of the present write: there is one at a time. */
-  written: Written = () => {}
+  written: Written = nothing
 
   constructor(socket: Socket, clock: Clock) {
     this.#socket = socket
@@ -48,10 +50,6 @@ export class Hearing {
     this.written(isHeardOut ? null : error)
   }
 
-  readonly onEnd = (): void => {
-    if (this.failure) this.#socket.destroy(this.failure)
-  }
-
   #fail(error: Error): void {
     const socket = this.#socket
     if (this.failure) return
@@ -60,6 +58,7 @@ export class Hearing {
       socket.destroy(error)
       return
     }
+    socket.once('end', () => socket.destroy(error))
     let read = socket.bytesRead
     this.#timer = this.#clock.every(limits.lastWordsMs, () => {
       if (read === socket.bytesRead) socket.destroy(error)
@@ -82,7 +81,6 @@ export function hearOut(socket: Socket, clock: Clock): Hearing {
   heard._write = write
   heard._writev = writev
   heard.destroy = destroy
-  socket.on('end', hearing.onEnd)
   return hearing
 }
 

@@ -20,7 +20,7 @@ import { Stream } from './stream.ts'
 import type { StreamHost } from './stream-options.ts'
 import {
   deafSink,
-  type Listeners,
+  type Heirs,
   type StreamSink,
   type StreamWatch,
   sessionLostCode,
@@ -164,7 +164,7 @@ export class SessionStreams implements StreamHost<Stream> {
     this.#uncredited.delete(stream)
   }
 
-  tellSoon({ route: { carrier } }: Stream, listeners: Listeners, code?: number): void {
+  tellSoon({ route: { carrier } }: Stream, listeners: Heirs, code?: number): void {
     this.#options.turn.endings.add(this, () => tellEnd(listeners, code), carrier)
   }
 

@@ -91,7 +91,7 @@ export type SpliceOptions = {
   /** The part of the loop that the socket belongs to. Default: all of the loop. */
   readonly work?: JoinWork
   /** Bytes of the socket that were read before. */
-  readonly first?: Buffer
+  readonly first?: Buffer | undefined
   /** Called once, when the socket is closed. `key` says why when it was not an orderly end. */
   readonly onEnd: (key: ErrorKey | undefined) => void
 }
@@ -100,7 +100,9 @@ export type SpliceOptions = {
 export class Splice implements StreamSink, Reader {
   readonly #socket: Socket
   readonly #stream: SplicedStream
-  readonly #options: SpliceOptions
+  readonly #clock: Clock
+  readonly #keyOf: SpliceOptions['keyOf']
+  readonly #onEnded: SpliceOptions['onEnd']
   readonly #delivery: Delivery
   readonly #hearing: Hearing
   readonly #reading: Reading
@@ -112,7 +114,9 @@ export class Splice implements StreamSink, Reader {
   constructor(socket: Socket, stream: SplicedStream, options: SpliceOptions) {
     this.#socket = socket
     this.#stream = stream
-    this.#options = options
+    this.#clock = options.clock
+    this.#keyOf = options.keyOf
+    this.#onEnded = options.onEnd
     this.#delivery = new Delivery(socket, stream, options.turn)
     this.#hearing = hearOut(socket, options.clock)
     this.#reading = new Reading(socket, options.turn)
@@ -144,12 +148,12 @@ export class Splice implements StreamSink, Reader {
     this.#delivery.flush()
     // The relay needs its memory back at once.
     if (this.#failure === 'relay.memory' || this.#failure === 'stream.memory') abort(this.#socket)
-    else resetBehind(this.#socket, this.#options.clock)
+    else resetBehind(this.#socket, this.#clock)
   }
 
   /** Bytes from the socket: all of them go to the stream. */
   onBytes(bytes: Buffer): void {
-    const startMs = this.#work ? this.#options.clock.monotonic() : 0
+    const startMs = this.#work ? this.#clock.monotonic() : 0
     if (!this.#stream.write(bytes)) this.#reading.setFull(true)
     this.#work?.read(startMs, bytes.length)
   }
@@ -163,7 +167,7 @@ export class Splice implements StreamSink, Reader {
   }
 
   readonly #onError = (error: Error): void => {
-    this.#failure ??= this.#options.keyOf?.(error) ?? 'stream.aborted'
+    this.#failure ??= this.#keyOf?.(error) ?? 'stream.aborted'
   }
 
   readonly #onClose = (): void => {
@@ -172,6 +176,6 @@ export class Splice implements StreamSink, Reader {
       this.#failure ??= 'stream.aborted'
       this.#stream.resetBehind(this.#failure)
     }
-    this.#options.onEnd(this.#failure)
+    this.#onEnded(this.#failure)
   }
 }

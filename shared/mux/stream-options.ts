@@ -4,7 +4,7 @@ import type { Carrier } from './carrier.ts'
 import type { OpenInfo } from './open-info.ts'
 import type { Router } from './router.ts'
 import type { Slabs } from './slab.ts'
-import type { Listeners, StreamSink, StreamWatch } from './stream-sink.ts'
+import type { Heirs, StreamSink, StreamWatch } from './stream-sink.ts'
 
 /** opening: relay only, nothing has come from the agent yet. resetting: RESET was sent and waits for its ACK. */
 export type StreamState = 'opening' | 'open' | 'resetting' | 'closed'
@@ -20,7 +20,7 @@ export type StreamHost<S> = {
   /** It has ended. */
   forget(stream: S): void
   /** Tells `listeners` that it has ended (see `tellEnd`): now, or soon if many end at once. */
-  tellSoon(stream: S, listeners: Listeners, code?: number): void
+  tellSoon(stream: S, listeners: Heirs, code?: number): void
 }
 
 export type StreamOptions<S> = {

@@ -27,10 +27,10 @@ export type StreamWatch = {
 }
 
 /** Who is told how a stream has ended. */
-export type Listeners = { readonly sink: StreamSink; readonly watch: StreamWatch | undefined }
+export type Heirs = { readonly sink: StreamSink; readonly watch: StreamWatch | undefined }
 
 /** `code`: undefined if it ended in order. */
-export function tellEnd({ sink, watch }: Listeners, code?: number): void {
+export function tellEnd({ sink, watch }: Heirs, code?: number): void {
   watch?.onOver()
   if (code === undefined) sink.onClosed?.()
   else sink.onReset(code)

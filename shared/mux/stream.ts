@@ -13,13 +13,7 @@ import { Outbound } from './outbound.ts'
 import { Told } from './report.ts'
 import { Route, type Traveller } from './router.ts'
 import type { StreamHost, StreamOptions, StreamState } from './stream-options.ts'
-import {
-  deafSink,
-  type Listeners,
-  type StreamSink,
-  type StreamWatch,
-  sessionLostCode,
-} from './stream-sink.ts'
+import { deafSink, type Heirs, type StreamSink, type StreamWatch, sessionLostCode } from './stream-sink.ts'
 
 export class Stream implements Traveller {
   readonly id: number
@@ -342,8 +336,7 @@ export class Stream implements Traveller {
     this.#host.tellSoon(this, listeners)
   }
 
-  /** @returns who is to be told */
-  #release(state: 'resetting' | 'closed'): Listeners {
+  #release(state: 'resetting' | 'closed'): Heirs {
     const listeners = { sink: this.#sink, watch: this.#watch }
     if (this.#state !== 'resetting') {
       this.#inbound.release()
