@@ -44,6 +44,7 @@ export const expiring = [
  */
 export const unindexed: readonly (readonly [collection: string, field: string])[] = [
   ['accounts', 'granted'],
+  ['accounts', 'leaving'],
   ['accounts', 'overrides'],
   ['auditExportParts', 'text'],
   ['auditTallies', 'sources'],
@@ -89,6 +90,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['usagePeriods', 'answers'],
   ['usagePeriods', 'hours'],
   ['usagePeriods', 'lateHours'],
+  ['users', 'leaving'],
   ['users', 'providers'],
   // Long texts, and numbers that only rise.
   ['audit', 'body'],

@@ -22,6 +22,7 @@ const invitation = async () => (await import('./pages/invitation.tsx')).Invitati
 const waitList = async () => (await import('./pages/wait-list.tsx')).WaitListPage
 const members = async () => (await import('./pages/members.tsx')).MembersPage
 const mails = async () => (await import('./pages/mails.tsx')).MailsPage
+const leaving = async () => (await import('./pages/leaving.tsx')).LeavingPage
 const join = async () => (await import('./pages/join.tsx')).JoinPage
 const returned = async () => (await import('./pages/returned.tsx')).ReturnedPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
@@ -35,7 +36,9 @@ export function App() {
 function SignedIn() {
   const search = useSearch()
   const [path] = useLocation()
-  const hasNoAccount = failureIn(useMe())?.problem.code === 'PT-1015'
+  const refused = failureIn(useMe())?.problem.code
+  const hasNoAccount = refused === 'PT-1015'
+  if (refused === 'PT-1130' || refused === 'PT-1131') return narrow(<LazyPage load={leaving} />)
   if (hasNoAccount && path !== '/wait-list' && path !== '/join') return narrow(<LazyPage load={invitation} />)
   const toNext = () => <Redirect to={nextAfterSignIn(search)} replace />
   return (

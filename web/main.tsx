@@ -45,6 +45,7 @@ session.subscribe(() => {
   live.forget()
   queries.clear()
 })
+const accountId = () => choice.id
 /** Loads the console anew, so that nothing stays that was read of the account before. */
 const switchAccount = (id: string) => {
   choice.choose(id)
@@ -58,7 +59,7 @@ const leaveAccount = () => {
 const root = document.getElementById('app')
 if (root) {
   render(
-    <ServicesContext.Provider value={{ calls, session, live, clock, switchAccount, leaveAccount }}>
+    <ServicesContext.Provider value={{ calls, session, live, clock, accountId, switchAccount, leaveAccount }}>
       <QueryClientProvider client={queries}>
         <App />
       </QueryClientProvider>

@@ -33,6 +33,9 @@ const rows: readonly Row[] = [
   ['GET /v1/account', `${everybody}RTASB`],
   ['PATCH /v1/account', 'oaA', { name: 'Lab' }],
   ['DELETE /v1/account', 'o'],
+  ['POST /v1/account/export', 'o'],
+  // Nobody has asked to delete it; owners are told so.
+  ['POST /v1/account/keep', 'o', undefined, 409],
   ['POST /v1/feedback', `${everybody}RTASB`, { text: 'Good.' }],
   ['GET /v1/usage', `${everybody}RTASB`],
   ['GET /v1/audit', 'oaRA'],
@@ -91,9 +94,14 @@ const rows: readonly Row[] = [
   ['POST /v1/device/decision', 'oad', { userCode: 'BCDF-GHJK', approve: true }, 404],
 ]
 /** A person may always call these, whatever their roles. */
-const ofPeople = ['GET /v1/accounts', 'GET /v1/sign-ins', 'DELETE /v1/sign-ins']
+const ofPeople = ['GET /v1/accounts', 'GET /v1/sign-ins', 'DELETE /v1/sign-ins', 'POST /v1/person/export']
 /** The same; nothing has this id. */
 const ofOne = ['DELETE /v1/sign-ins/{signIn}']
+/** The same; these are about their own sign-in, which nobody has asked to delete, or which owns a team. */
+const ofOneself = [
+  ['DELETE /v1/person', 'PT-1132'],
+  ['POST /v1/person/keep', 'PT-1134'],
+] as const
 /** The same; these need an invitation, and say that there is none. */
 const withInvitation = ['POST /v1/invitations/read', 'POST /v1/invitations/accept']
 /** For operators in person; others are told so. */
@@ -122,6 +130,7 @@ const withoutCaller = [
  */
 const lasting = [
   'DELETE /v1/account',
+  'POST /v1/account/keep',
   'POST /v1/members',
   'PATCH /v1/members/{member}',
   'DELETE /v1/members/{member}',
@@ -141,6 +150,7 @@ const undoable = [
   'PATCH /v1/account',
   'POST /v1/feedback',
   'POST /v1/audit/export',
+  'POST /v1/account/export',
   'POST /v1/tunnels',
   'PATCH /v1/tunnels/{tunnel}',
   'DELETE /v1/tunnels/{tunnel}',
@@ -274,6 +284,7 @@ describe('access: every route by everybody', () => {
         ...rows.map(([route]) => route),
         ...ofPeople,
         ...ofOne,
+        ...ofOneself.map(([route]) => route),
         ...withInvitation,
         ...ofOperators,
         ...withoutCaller,
@@ -373,6 +384,19 @@ describe('access: every route by everybody', () => {
           who,
           everybody.includes(who) ? { status: 404, code: 'PT-0002' } : { status: 403, code: 'PT-1107' },
         ])
+      }
+      expect(await ask(w, [route, ''], {})).toMatchObject({ status: 401 })
+    }),
+  )
+
+  test.each(ofOneself)('%s: every person, and no key', (route, ofOwner) =>
+    inWorld(async (w) => {
+      for (const [who, token] of Object.entries(w.tokens)) {
+        const { status, code } = await ask(w, [route, ''], { token })
+        const isPerson = everybody.includes(who)
+        if (who === 'o' || route.includes('keep'))
+          expect([who, code]).toEqual([who, isPerson ? ofOwner : 'PT-1107'])
+        else expect([who, status, code]).toEqual(isPerson ? [who, 204, undefined] : [who, 403, 'PT-1107'])
       }
       expect(await ask(w, [route, ''], {})).toMatchObject({ status: 401 })
     }),

@@ -26,6 +26,7 @@ import { keyRoutes } from './routes/keys.ts'
 import { leaseRoutes } from './routes/leases.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { memberRoutes } from './routes/members.ts'
+import { ownDataRoutes } from './routes/own-data.ts'
 import { relayRoutes } from './routes/relays.ts'
 import { nameRoutesOf, portRoutesOf } from './routes/reservations.ts'
 import { serviceRoutes } from './routes/service.ts'
@@ -76,6 +77,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     invitationRoutes(deps),
     mailRoutes(deps),
     accountRoutes(deps),
+    ownDataRoutes(deps),
     auditRoutes(deps, cursors),
     keyRoutes(cursors),
     tunnelRoutes(cursors),

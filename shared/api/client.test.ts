@@ -64,7 +64,10 @@ describe('client: against the API itself', () => {
     await api.renameAccount({ name: 'Lab' })
     expect((await api.account()).name).toBe('Lab')
     await api.closeAccount()
-    await expect(api.me()).rejects.toMatchObject({ key: 'account.closed' })
+    await expect(api.me()).rejects.toMatchObject({ key: 'account.leaving' })
+    await api.keepAccount()
+    expect((await api.me()).accountName).toBe('Lab')
+    expect(await api.exportAccount()).toMatchObject({ of: expect.any(String), complete: true })
   })
 })
 

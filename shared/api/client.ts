@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
+import { ownDataCalls } from './client-own-data.ts'
 import { reservationCalls } from './client-reservations.ts'
 import { serviceSignInCalls } from './client-services.ts'
 import { teamCalls } from './client-team.ts'
@@ -34,6 +35,7 @@ export function makeClient(options: ClientOptions) {
   return {
     ...serviceCalls(options),
     ...accountCalls(options),
+    ...ownDataCalls(options),
     ...teamCalls(options),
     ...auditCalls(options),
     ...signInCalls(options),
@@ -94,9 +96,6 @@ function accountCalls(options: ClientOptions) {
       call(options, { method: 'PATCH', path: '/v1/account', answer: service.accountSchema, json }, o),
     sendFeedback: (json: In<typeof service.feedbackSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/feedback', answer: nothing, json }, o),
-    /** Closes the account: its tunnels stop at once and its keys no longer work. */
-    closeAccount: (o?: CallOptions) =>
-      call(options, { method: 'DELETE', path: '/v1/account', answer: nothing }, o),
     keys: ({ limit, cursor, ...o }: PageOptions = {}) =>
       call(options, { method: 'GET', path: '/v1/keys', answer: keyPageSchema, query: { limit, cursor } }, o),
     /** The answer has the secret, only this once. */

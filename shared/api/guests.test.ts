@@ -51,12 +51,15 @@ describe.each(['closed', 'beta'] as const)('guests: registration %s', (registrat
     expect(await (await t.call('GET', '/v1/accounts', { token })).json()).toMatchObject({
       items: [{ id: t.owner.account }],
     })
-    // A guest who leaves has nothing left, and makes nothing.
+    // A guest who leaves has a sign-in that they can export and delete, and makes nothing.
     const { user } = z
       .object({ user: z.string() })
       .parse(await (await t.call('GET', '/v1/me', { token })).json())
     expect((await t.call('DELETE', `/v1/members/${user}`, { token })).status).toBe(204)
-    expect((await t.call('GET', '/v1/accounts', { token })).status).toBe(403)
+    expect(await (await t.call('GET', '/v1/accounts', { token })).json()).toEqual({ items: [] })
+    expect((await t.call('GET', '/v1/me', { token })).status).toBe(403)
+    expect((await t.call('POST', '/v1/person/export', { token })).status).toBe(200)
+    expect((await t.call('DELETE', '/v1/person', { token })).status).toBe(204)
   })
 
   test('nobody else comes in by it: without the link, with another address, or with one that is unproven', async () => {

@@ -32,11 +32,12 @@ export type ApiContext = Context<ApiEnv>
 
 /**
  * Who may call a route. The check, the description's `security`, and the table in docs/api.md follow from it.
- * `permission` is for a member of the chosen account, or for its keys unless `by` asks for a person.
+ * `permission` is for a member of the chosen account, or for its keys unless `by` asks for a person. `evenStopped`: also
+ * while the account is suspended or being deleted, and for a person who is leaving, who has a right to these.
  */
 export type Access =
-  | { readonly permission: Permission; readonly by?: 'any' | 'person' }
-  | { readonly signedIn: 'person' }
+  | { readonly permission: Permission; readonly by?: 'any' | 'person'; readonly evenStopped?: true }
+  | { readonly signedIn: 'person'; readonly evenStopped?: true }
   | { readonly relay: true }
   | {
       readonly public: string

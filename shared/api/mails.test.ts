@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
-import { operators, users } from '../control/documents.ts'
+import { users } from '../control/documents.ts'
 import { addressRef } from '../control/mail/addresses.ts'
 import { listKeptMails, readKeptMail } from '../control/operator/kept-mails.ts'
+import { operators } from '../control/operator/operator-documents.ts'
 import { queries } from '../control/query-table.ts'
 import { expectFailure } from '../testing/store.contract.ts'
 

@@ -85,12 +85,14 @@ async function findCall(
   if ('relay' in access) return { call: { relay: await control.relayIdentity.verify(bearer) } }
   if ('signedIn' in access) {
     if (bearer.startsWith('pts_')) throw fail('auth.person')
-    const signedIn = await principals.signIn(bearer, { from: addressOf(c), userAgent })
+    const source = { from: addressOf(c), userAgent }
+    const signedIn = await principals.signIn(bearer, source, access.evenStopped)
     return { call: { signedIn }, subject: signedIn.person.id }
   }
   const found = await principals.authenticate(bearer, addressOf(c), {
     account: accountNamed(c),
     userAgent,
+    ...(access.evenStopped && { evenStopped: true }),
   })
   const caller = { ...found, userAgent }
   requirePermission(caller, access.permission)

@@ -92,18 +92,18 @@ const rows: readonly Row[] = [
     () => t.call('DELETE', '/v1/account', { token: t.adminKey }),
   ],
   [
-    'GET /v1/me after closing',
+    'GET /v1/me after the account was deleted',
     403,
-    'account.closed',
+    'account.leaving',
     async () => {
       await t.call('DELETE', '/v1/account', { token: t.ada })
       return t.call('GET', '/v1/me', { token: t.ada })
     },
   ],
   [
-    'GET /v1/me with a key of a closed account',
+    'GET /v1/me with a key of a deleted account',
     403,
-    'account.closed',
+    'account.leaving',
     async () => {
       await t.call('DELETE', '/v1/account', { token: t.ada })
       return t.call('GET', '/v1/me', { token: t.adminKey })
@@ -111,11 +111,20 @@ const rows: readonly Row[] = [
   ],
 
   [
+    'GET /v1/me with a key of a closed account',
+    403,
+    'account.closed',
+    async () => {
+      await setAccountStatus(t.control, t.owner.account, 'closed')
+      return t.call('GET', '/v1/me', { token: t.adminKey })
+    },
+  ],
+  [
     'GET /v1/me with a key of a closed account, when the job has run',
     401,
     'auth.invalid',
     async () => {
-      await t.call('DELETE', '/v1/account', { token: t.ada })
+      await setAccountStatus(t.control, t.owner.account, 'closed')
       await t.runJobs()
       return t.call('GET', '/v1/me', { token: t.adminKey })
     },

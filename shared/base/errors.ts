@@ -15,6 +15,7 @@ import { httpVisitorCodes } from './codes/http.ts'
 import { leaseCodes } from './codes/lease.ts'
 import { nameCodes } from './codes/names.ts'
 import { operatorCodes } from './codes/operator.ts'
+import { peopleCodes } from './codes/people.ts'
 import { planCodes } from './codes/plan.ts'
 import { releaseCodes } from './codes/release.ts'
 import { socialCodes } from './codes/social.ts'
@@ -46,6 +47,7 @@ export const codes = {
   ...socialCodes,
   ...teamCodes,
   ...planCodes,
+  ...peopleCodes,
   ...leaseCodes,
   ...nameCodes,
   ...domainCodes,

@@ -5,7 +5,7 @@ import { limits } from '../protocol/limits.ts'
 import { signInWrites } from './audit/sign-ins.ts'
 import { type AuditAction, type AuditCaller, byCaller, writeAudit } from './audit.ts'
 import type { Caller } from './caller.ts'
-import { everyCell, makeCommand, publishCommands, writeCommand } from './commands.ts'
+import { everyCell, makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
 import type { AccountControl, Control } from './control.ts'
 import {
   type AccountDoc,
@@ -25,7 +25,6 @@ import type { IdentityClaims, Snapshot, Store, Transaction } from './platform.ts
 import { queries } from './query-table.ts'
 import { freshQuota } from './quota.ts'
 import { quotas } from './quota-documents.ts'
-import { requireStill } from './still.ts'
 import { isAhead } from './stored-times.ts'
 import { lookToTellTeam } from './team/letters.ts'
 import { isInvited } from './team/open-invitations.ts'
@@ -60,7 +59,7 @@ export async function ensureAccount(
 ): Promise<Memberships> {
   for (let attempt = 0; ; attempt++) {
     const known = await findMemberships(control, claims)
-    if (known) return known
+    if (known && (known.members.length > 0 || !mayMake(control, made))) return known
     try {
       return await createAccount(control, claims, made)
     } catch (error) {
@@ -78,7 +77,12 @@ async function findMemberships(control: Control, claims: IdentityClaims): Promis
     where: { user },
     limit: membershipsMax,
   })
-  return items.length === 0 ? undefined : { user, members: items.map(({ data }) => data) }
+  return { user, members: items.map(({ data }) => data) }
+}
+
+/** Whether a person without an account gets one now. */
+function mayMake({ settings: { registration } }: Control, { plan, invite }: NewAccount): boolean {
+  return registration === 'open' || plan !== undefined || (registration === 'beta' && invite !== undefined)
 }
 
 /**
@@ -103,11 +107,10 @@ async function createAccount(
   { plan, invite }: NewAccount,
 ): Promise<Memberships> {
   const { registration, defaultPlan } = control.settings
-  const mayMake =
-    registration === 'open' || plan !== undefined || (registration === 'beta' && invite !== undefined)
   // A guest gets no account: the invitation leads into another's.
-  const isGuest = !mayMake && claims.emailVerified && (await isInvited(control, claims.email))
-  if (!mayMake && !isGuest) throw fail(registration === 'closed' ? 'auth.closed' : 'auth.invite')
+  const isStranger = !mayMake(control, { ...(plan && { plan }), ...(invite !== undefined && { invite }) })
+  const isGuest = isStranger && claims.emailVerified && (await isInvited(control, claims.email))
+  if (isStranger && !isGuest) throw fail(registration === 'closed' ? 'auth.closed' : 'auth.invite')
   const catalogue = await control.catalogues.newest()
   const nowMs = control.clock.now()
   const account = newId('acc', nowMs)
@@ -120,6 +123,7 @@ async function createAccount(
     const user = before ?? userOf(subject) ?? newId('usr', nowMs)
     const known = await tx.get(users.ref(user))
     if (known?.data.status === 'disabled') throw fail('auth.disabled')
+    if (known?.data.leaving && !known.data.leaving.isAlone) return { user, members: [] }
     const present = await tx.query(queries.membersOfUser, { where: { user }, limit: 1 })
     if (present.items[0]) return { user, members: [present.items[0].data] }
     const place = invite === undefined ? undefined : await findPlace(tx, invite, nowMs)
@@ -246,41 +250,51 @@ async function changeAccount(
   })
 }
 
-/** How long an account closed by mistake can be opened again. */
+/** How long an account that an operator closed by mistake can be put back by hand. */
 export const eraseAfterMs = 30 * 24 * 3_600_000
+
+type NewStatus = Pick<AccountDoc, 'status' | 'leaving'>
+
+/** Writes a status and the command that tells relays; publish that after the commit. */
+export function writeStatus(
+  tx: Transaction,
+  { ref, data }: Snapshot<AccountDoc>,
+  { status, leaving, nowMs }: { [F in keyof Required<NewStatus>]: NewStatus[F] } & { readonly nowMs: number },
+): Outgoing {
+  const { leaving: _, ...before } = data
+  // It follows the clock too: a store that was restored makes none that relays have seen.
+  const statusVersion = Math.max(before.statusVersion + 1, nowMs)
+  const closed = status === 'closed' ? { closedAt: nowMs } : {}
+  tx.set(ref, { ...before, status, statusVersion, ...closed, ...(leaving && { leaving }) })
+  const suspended = status !== 'active'
+  const body = { kind: 'suspend', account: ref.id, suspended, version: statusVersion } as const
+  const command = makeCommand(everyCell, body, nowMs)
+  writeCommand(tx, command)
+  return command
+}
 
 /**
  * Accounts can change between suspended and active; `closed` is final: keys and sign-ins are refused from now on, every
- * relay cuts the account's tunnels, and a job ends the rest (closing.ts).
+ * relay cuts the account's tunnels, and a job ends the rest (closing.ts). One that is leaving stays off in any case; the
+ * status is then what an undoing leads back to.
  */
 export async function setAccountStatus(
   control: Pick<Control, 'bus' | 'cells' | 'clock' | 'log'> & { readonly store: Pick<Store, 'transact'> },
   account: string,
   status: AccountDoc['status'],
-  by?: Partial<Omit<AuditCaller, 'account'>> & {
-    readonly reason?: string
-    /** Runs first in the transaction; what it throws prevents the change. */
-    readonly check?: (tx: Transaction) => Promise<void>
-  },
+  by?: Partial<Omit<AuditCaller, 'account'>> & { readonly reason?: string },
 ): Promise<void> {
   const nowMs = control.clock.now()
   const wish = { kind: 'account.close', subject: account, account }
   const later = { kind: 'account.erase', subject: account, account, dueAt: nowMs + eraseAfterMs }
   const [outgoing, ids] = await control.store.transact(async (tx) => {
-    await by?.check?.(tx)
     const before = await tx.get(accounts.ref(account))
     if (!before) throw fail('api.not_found')
     if (before.data.status === 'closed') throw fail('account.closed')
     const asks = status === 'closed' ? [await look(tx, wish, nowMs), await look(tx, later, nowMs)] : []
     if (status === 'suspended')
       asks.push(await lookToTellTeam(tx, { event: 'suspended', account, user: '' }, nowMs))
-    // It follows the clock too: a store that was restored makes none that relays have seen.
-    const version = Math.max(before.data.statusVersion + 1, nowMs)
-    const closed = status === 'closed' ? { closedAt: nowMs } : {}
-    tx.set(before.ref, { ...before.data, status, statusVersion: version, ...closed })
-    const suspended = status !== 'active'
-    const command = makeCommand(everyCell, { kind: 'suspend', account, suspended, version }, nowMs)
-    writeCommand(tx, command)
+    const command = writeStatus(tx, before, { ...besideLeaving(before.data, status), nowMs })
     writeAudit(tx, statusEntry(account, status, by), nowMs)
     return [[command], asks.map((ask) => ask())] as const
   })
@@ -288,11 +302,9 @@ export async function setAccountStatus(
   await kick(control, ids)
 }
 
-/** For good. @throws auth.scope, account.closed */
-export async function closeAccount(control: AccountControl, caller: Caller): Promise<void> {
-  const check = (tx: Transaction) =>
-    requireStill(tx, caller, { needs: 'account.close', nowMs: control.clock.now() })
-  await setAccountStatus(control, caller.account, 'closed', { ...caller, check })
+function besideLeaving({ leaving }: AccountDoc, status: AccountDoc['status']) {
+  if (!leaving || status === 'closed') return { status, leaving: undefined }
+  return { status: 'suspended', leaving: { ...leaving, was: status } } as const
 }
 
 const statusActions = {

@@ -12,6 +12,8 @@ export type Person = {
   readonly authTimeMs?: number
   /** Undefined without a token, and for tokens of releases up to 0.1. */
   readonly signIn?: SignInState | undefined
+  /** When their sign-in is erased, which can still be undone. */
+  readonly leavingAt?: number
 }
 
 export type Caller = {

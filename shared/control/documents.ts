@@ -6,6 +6,7 @@
 import type { Role, Scope } from '../api/schemas/access.ts'
 import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import type { HttpEdits } from '../protocol/http-edits.ts'
+import type { LeavingAccount, LeavingPerson } from './leaving/terms.ts'
 import type { Granted } from './money/granted.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
 import type { Doc } from './platform.ts'
@@ -23,6 +24,7 @@ export type UserDoc = {
   readonly status: 'active' | 'disabled'
   readonly validSince: number
   readonly providers: readonly string[]
+  readonly leaving?: LeavingPerson
 }
 /** Id: `<provider>:<subject>`; its creation is the unique claim of the sign-in. */
 export type IdentityDoc = {
@@ -44,6 +46,7 @@ export type AccountDoc = {
   readonly statusVersion: number
   readonly createdAt: number
   readonly closedAt?: number
+  readonly leaving?: LeavingAccount
   /** When a period of usage begins, and then every month; undefined: with the calendar month, UTC. */
   readonly periodAnchor?: number
   /** What its plan gave it, when it got the plan; releases up to 0.1 omit it. */
@@ -61,8 +64,9 @@ export type MemberDoc = {
   /** Releases up to 0.1 wrote `member` for a developer: read by `roleOf`. */
   readonly role: Role | 'member'
   readonly since: number
-  /** Omitted by releases up to 0.1: active. */
+  /** Omitted by releases up to 0.1: active. `leaving`: disabled until the person undoes their own deletion. */
   readonly status?: 'active' | 'disabled'
+  readonly leaving?: true
   /** Only service members have one. */
   readonly name?: string
   /** Keys made before this are refused (earlier-keys.ts); undefined: all count. */
@@ -321,12 +325,8 @@ export type JobDoc = {
   readonly ttl?: Date
 }
 
-/** Id: user. A person who may act as an operator through the service. */
-export type OperatorDoc = { readonly state: 'active'; readonly since: number; readonly by: string }
-
 export const users = globalCollection<UserDoc>('users')
 export const identities = globalCollection<IdentityDoc>('identities')
-export const operators = globalCollection<OperatorDoc>('operators')
 export const accounts = ownIdCollection<AccountDoc>('accounts')
 export const members = collection<MemberDoc>('members')
 export const keys = collection<KeyDoc>('keys')

@@ -6,9 +6,11 @@
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
 import type { Control } from './control.ts'
-import { identities, type MemberDoc, operators, users } from './documents.ts'
+import { identities, type MemberDoc, type UserDoc, users } from './documents.ts'
 import type { RunningJob } from './jobs/jobs.ts'
+import { eraseTraces } from './leaving/traces.ts'
 import { addressRef } from './mail/addresses.ts'
+import { operators } from './operator/operator-documents.ts'
 import type { Doc, Forgotten, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 import { signInsMax } from './sign-ins/beginning.ts'
@@ -42,13 +44,15 @@ export async function eraseMembers(control: Control, job: RunningJob): Promise<v
 }
 
 /** Sign-in first: while it fails, the ways that lead there are still known. */
-async function erasePerson(
-  { identity, clock, store }: Control,
+export async function erasePerson(
+  control: Control,
   job: RunningJob,
   { person, rest }: { readonly person: Forgotten; readonly rest: Doc },
 ): Promise<void> {
+  const { identity, clock } = control
   await identity.forget(person)
-  await eraseSignIns(store, person.id)
+  await eraseSignIns(control.store, person.id)
+  await eraseTraces(control, person)
   const nowMs = clock.now()
   await job.advance(rest, async (tx) => {
     tx.delete(users.ref(person.id))
@@ -68,11 +72,22 @@ async function eraseSignIns(store: Control['store'], user: string): Promise<void
   }
 }
 
+/** The person as sign-in knows them. */
+export async function forgottenOf(
+  { store }: Pick<Control, 'store'>,
+  { ref: { id }, data: { email } }: Snapshot<UserDoc>,
+) {
+  const options = { where: {}, from: id, to: id, limit: waysMax }
+  const { items } = await store.query(queries.identitiesByUser, options)
+  return { id, email, subjects: items.map(({ ref }) => ref.id) }
+}
+
 async function eraseMember(
-  { store, clock }: Control,
+  control: Control,
   job: RunningJob,
   { member, rest }: { readonly member: Snapshot<MemberDoc>; readonly rest: Doc },
 ): Promise<void> {
+  const { store, clock } = control
   const id = member.data.user
   const options = { where: { user: id }, limit: 2 }
   const [of, person, operator] = await Promise.all([
@@ -90,8 +105,7 @@ async function eraseMember(
     })
     return
   }
-  const ways = await store.query(queries.identitiesByUser, { where: {}, from: id, to: id, limit: waysMax })
-  const forget = { id, email: person.data.email, subjects: ways.items.map(({ ref }) => ref.id) }
+  const forget = await forgottenOf(control, person)
   const validSince = Math.max(clock.now(), person.data.validSince) + 1
   await job.advance({ ...rest, forget }, async (tx) => {
     if ((await tx.query(queries.membersOfUser, options)).items.length !== 1) throw fail('store.contention')

@@ -72,14 +72,22 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
   await eraseAll(control, job, { query: queries.certificatesOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.feedbackOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.invitationsOfAccount, ...plain })
+  // The last mail to its people needs their addresses.
+  const mail = await store.get(jobRef('team.mail', `left:${job.account}:`))
+  if (mail?.data.state === 'live') return job.pause(job.progress, clock.now() + closingWaitMs)
   await eraseMembers(control, job)
   if (!(await eraseAudit(control, job))) return job.pause(job.progress, clock.now() + sealWaitMs)
   await job.finish(async (tx) => {
     const latest = await tx.get(account.ref)
-    if (latest) tx.set(latest.ref, { ...latest.data, name: '' })
+    if (latest) tx.set(latest.ref, rest(latest.data))
     const entry = { account: '', actor: 'system', from: '', target: job.account } as const
     writeAudit(tx, { ...entry, action: 'account.erased' }, clock.now())
   })
+}
+
+/** What bookkeeping needs: the id, the plan and the times. */
+function rest({ leaving: _, ...account }: AccountDoc): AccountDoc {
+  return { ...account, name: '' }
 }
 
 type Part<T extends Doc> = {

@@ -257,7 +257,8 @@ export async function describeAccounts(control: Control, of: readonly MemberDoc[
   return of.flatMap((member, index) => {
     const account = found[index]?.data
     if (!account) return []
-    const { name, plan, status } = account
-    return [{ id: member.account, name, plan, status, role: roleOf(member) }]
+    const { name, plan, status, leaving } = account
+    const leaves = leaving && { leavingAt: leaving.dueAt }
+    return [{ id: member.account, name, plan, status, role: roleOf(member), ...leaves }]
   })
 }

@@ -29,7 +29,7 @@ async function giveAll(control: Control, job: RunningJob): Promise<void> {
   let after: QueryOptions['after']
   do {
     const options = { where: { user: '' }, limit: pageSize, ...(after && { after }) }
-    const page: Page<KeyDoc> = await control.store.query(queries.ownerlessKeys, options)
+    const page: Page<KeyDoc> = await control.store.query(queries.keysByUser, options)
     for (const key of page.items) {
       job.signal.throwIfAborted()
       await withCounts(control, () => giveOne(control, key))

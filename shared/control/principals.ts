@@ -21,6 +21,7 @@ import {
   type UserDoc,
   users,
 } from './documents.ts'
+import { dayOf, type Leaving } from './leaving/terms.ts'
 import { limitsOf } from './plans.ts'
 import type { IdentityClaims, Ref } from './platform.ts'
 import type { Source } from './sign-ins/beginning.ts'
@@ -52,40 +53,54 @@ export class Principals {
   /**
    * @param account the account that the request names; '' = none
    * @param userAgent what the calling program says it is
-   * @throws auth.invalid, auth.unverified, auth.disabled, account.choose, account.suspended, account.closed,
-   * api.not_found for an account that is not the caller's
+   * @param evenStopped also for an account that is suspended or being deleted
+   * @throws auth.invalid, auth.unverified, auth.disabled, auth.leaving, account.choose, account.suspended,
+   * account.leaving, account.closed, api.not_found for an account that is not the caller's
    */
   async authenticate(
     bearer: string,
     from: string,
-    { account = '', userAgent }: { readonly account?: string; readonly userAgent?: string | undefined } = {},
+    {
+      account = '',
+      userAgent,
+      evenStopped = false,
+    }: {
+      readonly account?: string
+      readonly userAgent?: string | undefined
+      readonly evenStopped?: boolean
+    } = {},
   ): Promise<Caller> {
     const source = { from, userAgent }
     if (bearer.startsWith('pts_')) return this.#byKey(bearer, { from, account })
-    let { person, members: of } = await this.signIn(bearer, source)
+    let { person, members: of } = await this.signIn(bearer, source, evenStopped)
     const isUnknown = account !== '' && !of.some((member) => member.account === account)
     // They may have joined it a moment ago, through another process.
     if (isUnknown && this.#dropOlder(person.id, joinedMs))
-      ({ person, members: of } = await this.signIn(bearer, source))
+      ({ person, members: of } = await this.signIn(bearer, source, evenStopped))
     if (of.length === 0 && account === '')
       throw fail(this.#control.settings.registration === 'beta' ? 'auth.invite' : 'auth.closed')
     const member = chooseMember(of, account)
     if (member.status === 'disabled') throw fail('auth.disabled')
-    return personCaller(await this.#account(member.account), { person, member, from })
+    return personCaller(await this.#account(member.account, evenStopped), { person, member, from })
   }
 
-  /** The person of a token. @throws auth.invalid for a key, auth.unverified, auth.disabled, auth.invite */
-  async signIn(token: string, source: Source): Promise<SignedIn> {
+  /**
+   * The person of a token.
+   * @throws auth.invalid for a key, auth.unverified, auth.disabled, auth.leaving, auth.invite
+   */
+  async signIn(token: string, source: Source, evenLeaving = false): Promise<SignedIn> {
     const claims = await this.#proven(token)
     const known = await this.#person(claims)
     const { id } = known
-    const { status, validSince, email, emailVerified } = known.user
+    const { status, validSince, email, emailVerified, leaving } = known.user
     if (status === 'disabled') throw fail('auth.disabled')
+    if (leaving && !leaving.isAlone && !evenLeaving) throw leavingPerson(leaving)
     if (claims.authTimeMs < validSince && !(await this.#countsAgain(id, claims))) throw fail('auth.invalid')
     if (this.#control.identity.kind !== 'local') await this.#recordSignIn(known, claims, source.from)
     const signIn = await this.#control.signIns.of(claims, id, source)
     const { authTimeMs } = claims
-    return { person: { id, email, emailVerified, authTimeMs, signIn }, members: known.members }
+    const leaves = leaving && { leavingAt: leaving.dueAt }
+    return { person: { id, email, emailVerified, authTimeMs, signIn, ...leaves }, members: known.members }
   }
 
   /**
@@ -157,10 +172,12 @@ export class Principals {
     }
   }
 
-  async #account(id: string): Promise<AccountDoc> {
+  async #account(id: string, evenStopped = false): Promise<AccountDoc> {
     const { data } = await readAccount(this.#control, id)
-    if (data.status === 'suspended') throw fail('account.suspended')
     if (data.status === 'closed') throw fail('account.closed')
+    if (evenStopped) return data
+    if (data.leaving) throw leavingAccount(data.leaving)
+    if (data.status === 'suspended') throw fail('account.suspended')
     return data
   }
 
@@ -218,6 +235,17 @@ export class Principals {
     this.#people.set(subject, known)
     return known
   }
+}
+
+function leavingAccount({ dueAt }: Leaving) {
+  return fail(
+    'account.leaving',
+    `An owner has asked to delete this account. It is erased on ${dayOf(dueAt)} (UTC).`,
+  )
+}
+
+function leavingPerson({ dueAt }: Leaving) {
+  return fail('auth.leaving', `You have asked to delete your sign-in. It is erased on ${dayOf(dueAt)} (UTC).`)
 }
 
 function isEarlier(revokedAt: number | undefined, expiresAt: number): boolean {

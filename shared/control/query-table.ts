@@ -5,6 +5,7 @@ import * as documents from './documents.ts'
 import { domains } from './domains/domain-documents.ts'
 import { feedback } from './feedback.ts'
 import { invites } from './invites.ts'
+import { operators } from './operator/operator-documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
 import { signIns } from './sign-ins/sign-in-documents.ts'
@@ -21,7 +22,7 @@ export const queries = {
     equals: ['status'],
     order: 'createdAt',
   }),
-  operatorsByState: declareQuery('operatorsByState', documents.operators, {
+  operatorsByState: declareQuery('operatorsByState', operators, {
     equals: ['state'],
     order: 'since',
   }),
@@ -30,6 +31,7 @@ export const queries = {
     order: 'at',
     direction: 'descending',
   }),
+  feedbackByActor: declareQuery('feedbackByActor', feedback, { equals: ['actor'], order: 'at' }),
   feedbackOfAccount: declareQuery('feedbackOfAccount', feedback, { equals: ['account'], order: 'at' }),
   invitesByTime: declareQuery('invitesByTime', invites, {
     equals: [],
@@ -60,8 +62,8 @@ export const queries = {
     equals: ['account'],
     order: 'createdAt',
   }),
-  /** From releases up to 0.1, where `user` is ''. */
-  ownerlessKeys: declareQuery('ownerlessKeys', documents.keys, { equals: ['user'], order: 'createdAt' }),
+  /** '' finds those of releases up to 0.1 that name nobody. */
+  keysByUser: declareQuery('keysByUser', documents.keys, { equals: ['user'], order: 'createdAt' }),
   keyById: declareQuery('keyById', documents.keys, { equals: ['account', 'key'], order: 'createdAt' }),
   deviceByUserCode: declareQuery('deviceByUserCode', documents.deviceCodes, {
     equals: ['userCode'],
@@ -177,6 +179,9 @@ export const queries = {
     order: 'at',
     direction: 'descending',
   }),
+  /** In whatever account: for the export of a person's own data. */
+  auditByPerson: declareQuery('auditByPerson', audit, { equals: ['actor'], order: 'at' }),
+  auditAbout: declareQuery('auditAbout', audit, { equals: ['target'], order: 'at' }),
   sealsByNumber: declareQuery('sealsByNumber', seals, {
     equals: [],
     order: 'number',

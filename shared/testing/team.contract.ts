@@ -5,19 +5,14 @@
 import { describe, expect, test } from 'vitest'
 import type { Role } from '../api/schemas/access.ts'
 import { isFailure } from '../base/errors.ts'
-import {
-  closeAccount,
-  ensureAccount,
-  eraseAfterMs,
-  readAccount,
-  setAccountStatus,
-} from '../control/accounts.ts'
+import { ensureAccount, eraseAfterMs, readAccount, setAccountStatus } from '../control/accounts.ts'
 import type { Caller, Person } from '../control/caller.ts'
 import { type Control, controlOf } from '../control/control.ts'
 import { authorizeDevice, decideDevice } from '../control/devices.ts'
 import { type MemberDoc, members, users } from '../control/documents.ts'
 import { makeWorker } from '../control/jobs/kinds.ts'
 import { createKey, revokeKey } from '../control/keys.ts'
+import { leaveAccount } from '../control/leaving/accounts.ts'
 import { lookToBounce } from '../control/mail/addresses.ts'
 import {
   addMember,
@@ -361,7 +356,7 @@ async function tryAll(stage: Stage, late: Caller): Promise<Readonly<Record<strin
     'an invitation taken back': () => revokeInvitation(control, late, invited.id),
     'a removal': () => stage.remove(eve, late),
     'the account handed over': () => handOver(own, late, eve.member),
-    'the account closed': () => closeAccount(own, late),
+    'the account closed': () => leaveAccount(own, late),
     'a device': () => decideDevice(control, late, { userCode, approve: true }),
     'a name moved': () => moveToAccount(control, late, { id: 'host:none', account: late.account }),
   }

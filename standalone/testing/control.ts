@@ -45,6 +45,7 @@ export function makeTestControl({
   inquiries = noInquiries,
   dns = noDns,
   askNetworks = async () => [],
+  path = ':memory:',
 }: {
   log?: Log
   plan?: string
@@ -54,9 +55,11 @@ export function makeTestControl({
   inquiries?: InquiryDesk
   dns?: Dns
   askNetworks?: AskNetworks
+  /** The database's file, for a test that reads all of it. */
+  path?: string
 } = {}) {
   // Real time paces races: with a clock that stands still, their losers would wait for ever.
-  const store = openSqliteStore(':memory:', { queries: queryTable })
+  const store = openSqliteStore(path, { queries: queryTable })
   const bus = openLocalBus({ clock: systemClock, random: Math.random, onBackgroundError: () => {} })
   const { clock, identity, options, mail, mails } = makeLocalIdentity({ store })
   const relayIdentity = enrolledRelayIdentity({ store, clock })

@@ -21,6 +21,7 @@ export function makeCalls(request: Requests) {
     ...signInCalls(request),
     ...serviceCalls(request),
     ...accountCalls(request),
+    ...ownDataCalls(request),
     ...teamCalls(request),
     ...tunnelCalls(request),
     ...domainCalls(request),
@@ -88,6 +89,18 @@ function accountCalls(request: Requests) {
     device: (userCode: string, signal?: AbortSignal) =>
       request<DevicePending>('GET', `/v1/device/${encodeURIComponent(userCode)}`, { signal }),
     decideDevice: (body: BodyOf<'decideDevice'>) => request<void>('POST', '/v1/device/decision', { body }),
+  }
+}
+
+function ownDataCalls(request: Requests) {
+  const file = (path: string) => request<Blob>('POST', path, { isFile: true })
+  return {
+    exportPerson: () => file('/v1/person/export'),
+    exportAccount: () => file('/v1/account/export'),
+    deletePerson: () => request<void>('DELETE', '/v1/person'),
+    keepPerson: () => request<void>('POST', '/v1/person/keep'),
+    closeAccount: () => request<void>('DELETE', '/v1/account'),
+    keepAccount: () => request<void>('POST', '/v1/account/keep'),
   }
 }
 

@@ -88,6 +88,14 @@ describe('requests', () => {
     }
   })
 
+  test('a file is handed on as it came', async () => {
+    const { fetch } = makeFetch(() => new Response('{"complete":true}\n'))
+    const file = await makeRequests(makeSession(), fetch, nobodyChose())<Blob>('POST', '/v1/x', {
+      isFile: true,
+    })
+    expect(await file.text()).toBe('{"complete":true}\n')
+  })
+
   test('no network is a passing failure', async () => {
     const broken = () => Promise.reject(new TypeError('failed to fetch'))
     await expect(makeRequests(makeSession(), broken, nobodyChose())('GET', '/v1/me')).rejects.toMatchObject({
@@ -207,6 +215,12 @@ describe('calls', () => {
         () => calls.decideDevice({ userCode: 'x', approve: true }),
         () => client.decideDevice({ userCode: 'x', approve: true }),
       ],
+      [() => calls.exportPerson(), () => client.exportPerson()],
+      [() => calls.exportAccount(), () => client.exportAccount()],
+      [() => calls.deletePerson(), () => client.deletePerson()],
+      [() => calls.keepPerson(), () => client.keepPerson()],
+      [() => calls.closeAccount(), () => client.closeAccount()],
+      [() => calls.keepAccount(), () => client.keepAccount()],
       [() => calls.accounts(), () => client.accounts()],
       [() => calls.members(), () => client.members()],
       [

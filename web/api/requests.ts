@@ -5,6 +5,8 @@ import type { Session } from './session.ts'
 
 /** A call that got no answer for this long has failed. */
 const deadlineMs = 20_000
+/** A file comes while it is read from the store. */
+const fileDeadlineMs = 10 * 60_000
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
@@ -15,6 +17,8 @@ export type CallOptions = {
   readonly signal?: AbortSignal | undefined
   /** Sent without a bearer: signing in, registering. */
   readonly isOpen?: boolean
+  /** The answer is a file that may take minutes: it is handed on as it comes, as a Blob. */
+  readonly isFile?: boolean
 }
 
 /** Resolves to the answer's body (undefined when empty); rejects with an ApiFailure. */
@@ -32,6 +36,7 @@ export function makeRequests(
       ? await attempt(method, path, options)
       : await attemptForAccount(method, path, options)
     if (!answer.ok) throw await failureOf(answer)
+    if (options.isFile) return (await answer.blob()) as T
     const text = await answer.text()
     // The types come from the schemas that this very server answers by.
     return (text === '' ? undefined : JSON.parse(text)) as T
@@ -49,10 +54,10 @@ export function makeRequests(
   async function attempt(
     method: Method,
     path: string,
-    { body, ifMatch, signal }: CallOptions,
+    { body, ifMatch, signal, isFile }: CallOptions,
     token?: string,
   ): Promise<Response> {
-    const deadline = AbortSignal.timeout(deadlineMs)
+    const deadline = AbortSignal.timeout(isFile ? fileDeadlineMs : deadlineMs)
     try {
       return await fetch(path, {
         method,

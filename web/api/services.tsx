@@ -15,6 +15,8 @@ export type Services = {
   readonly session: Session
   readonly live: LiveFeed
   readonly clock: Clock
+  /** The account that this tab works on; undefined while there was nothing to choose. */
+  readonly accountId: () => string | undefined
   /** Shows another account of the person in this tab. */
   readonly switchAccount: (id: string) => void
   /** Shows one that is left, after the membership in this one has ended. */

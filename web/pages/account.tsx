@@ -18,6 +18,7 @@ import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { FeedbackCard } from './feedback-card.tsx'
 import { LinksCard } from './links-card.tsx'
+import { OwnDataCard } from './own-data-card.tsx'
 import { TransferCard } from './transfer-card.tsx'
 
 export function AccountPage() {
@@ -37,6 +38,7 @@ export function AccountPage() {
         {config.data?.identity === 'local' && <LocalSignIn email={me.data?.email} />}
         <SessionsCard />
         <FeedbackCard />
+        {me.data && <OwnDataCard me={me.data} />}
       </div>
     </Page>
   )

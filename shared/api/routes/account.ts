@@ -1,7 +1,8 @@
 /** The caller, their account, its usage. Operators belong to no account, so it needs the whole control. */
-import { closeAccount, readAccount, renameAccount } from '../../control/accounts.ts'
+import { readAccount, renameAccount } from '../../control/accounts.ts'
 import type { Caller } from '../../control/caller.ts'
 import type { AccountDoc } from '../../control/documents.ts'
+import { leaveAccount } from '../../control/leaving/accounts.ts'
 import { isOperator } from '../../control/operator/kept-mails.ts'
 import { readTransferNow } from '../../control/transfer.ts'
 import { readUsage } from '../../control/usage-sums.ts'
@@ -51,11 +52,13 @@ const routes = {
     method: 'delete',
     path: '/v1/account',
     operationId: 'closeAccount',
-    summary: 'Close the account for good',
-    description: 'Its tunnels stop at once and its keys no longer work.',
+    summary: 'Delete the account',
+    description:
+      'Its tunnels stop at once and its keys no longer work. For 14 days an owner can undo it or export the data; then ' +
+      'it is closed for good and erased.',
     tags,
-    access: { permission: 'account.close', by: 'person' },
-    responses: emptyAnswer('Closed'),
+    access: { permission: 'account.close', by: 'person', evenStopped: true },
+    responses: emptyAnswer('It is being deleted'),
   }),
   usage: route({
     method: 'get',
@@ -92,7 +95,7 @@ export function accountRoutes({ control }: ApiDeps): RouteGroup {
     })
     .add(routes.close, async (c, { caller, control: own }) => {
       requireNoRevision(c.req.header('if-match'))
-      await closeAccount(own, caller)
+      await leaveAccount(own, caller)
       return c.body(null, 204)
     })
     .add(routes.usage, async (c, { caller, control: own }) =>

@@ -11,6 +11,7 @@ import {
   listMembers,
   removeMember,
 } from '../../control/members.ts'
+import type { SignedIn } from '../../control/principals.ts'
 import { bearerOf } from '../bearer.ts'
 import { requireNoRevision } from '../etags.ts'
 import { type ApiDeps, emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
@@ -34,7 +35,7 @@ const routes = {
     summary: 'The accounts that the signed-in person is a member of',
     description: 'With several, the header PortTunneler-Account says which one a request is for.',
     tags,
-    access: { signedIn: 'person' },
+    access: { signedIn: 'person', evenStopped: true },
     responses: { 200: jsonAnswer(accountChoicesSchema, 'Oldest membership first') },
   }),
   create: route({
@@ -106,9 +107,7 @@ const routes = {
 
 export function memberRoutes({ control: whole, principals, addressOf }: ApiDeps): RouteGroup {
   return new RouteGroup()
-    .add(routes.accounts, async (c, { signedIn }) =>
-      c.json({ items: await describeAccounts(whole, signedIn.members) }, 200),
-    )
+    .add(routes.accounts, async (c, { signedIn }) => c.json(await describeChoices(whole, signedIn), 200))
     .add(routes.create, async (c) => {
       const bearer = bearerOf(c.req.header('authorization'))
       const source = { from: addressOf(c), userAgent: c.req.header('user-agent') }
@@ -142,4 +141,9 @@ export function memberRoutes({ control: whole, principals, addressOf }: ApiDeps)
       principals.forget(id)
       return c.body(null, 204)
     })
+}
+
+async function describeChoices(control: ApiDeps['control'], { person: { leavingAt }, members }: SignedIn) {
+  const items = await describeAccounts(control, members)
+  return { items, ...(leavingAt !== undefined && { leavingAt }) }
 }

@@ -139,8 +139,14 @@ export const accountChoicesSchema = z.object({
       plan: z.string(),
       status: z.enum(['active', 'suspended', 'closed']),
       role: z.enum(roles),
+      leavingAt: timeSchema
+        .optional()
+        .describe('An owner asked to delete it, which can be undone until then'),
     }),
   ),
+  leavingAt: timeSchema
+    .optional()
+    .describe('You asked to delete your sign-in, or it has no account: it is erased then'),
 })
 
 export const keyNameSchema = z.string().trim().min(1).max(80)

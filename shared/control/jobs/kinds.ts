@@ -16,6 +16,8 @@ import { endEarlierKeys } from '../earlier-keys.ts'
 import { eraseAccounts, findClosedAccounts } from '../erasing.ts'
 import { forgetRelays } from '../forgetting.ts'
 import { expireKeys } from '../key-expiry.ts'
+import { leaveAccounts } from '../leaving/accounts.ts'
+import { leavePeople } from '../leaving/person-job.ts'
 import { keepLimits } from '../limits.ts'
 import { notifyPeople } from '../mail/notices.ts'
 import { sendMails } from '../mail/sending.ts'
@@ -33,6 +35,8 @@ function jobKinds(control: Control): readonly JobKind[] {
   return [
     closeAccounts(control),
     eraseAccounts(control),
+    leaveAccounts(control),
+    leavePeople(control),
     findClosedAccounts(control),
     forgetRelays(control),
     rotateKeys(control),

@@ -21,7 +21,7 @@ export type MailAddressDoc = {
   readonly ttl?: Date
 }
 
-const mailAddresses = globalCollection<MailAddressDoc>('mailAddresses')
+export const mailAddresses = globalCollection<MailAddressDoc>('mailAddresses')
 
 /** Addresses that were given up are given to other people, if at all, after about this time. */
 const bounceMs = 180 * 24 * 3_600_000

@@ -12,6 +12,8 @@ const noticeSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('password'), user: z.string(), from: z.string() }),
   z.object({ event: z.enum(['linked', 'unlinked']), user: z.string(), name: z.string(), from: z.string() }),
   z.object({ event: z.literal('place'), user: z.string(), from: z.string(), device: z.string() }),
+  z.object({ event: z.literal('leaves'), user: z.string(), day: z.string(), isAlone: z.boolean() }),
+  z.object({ event: z.literal('stays'), user: z.string() }),
 ])
 type Notice = z.infer<typeof noticeSchema>
 
@@ -50,6 +52,11 @@ function letterOf(
   { to, at, consoleUrl }: { readonly to: string; readonly at: number; readonly consoleUrl: string },
 ): Addressed {
   const when = `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  if (notice.event === 'leaves') {
+    const { day, isAlone } = notice
+    return { to, template: 'person-leaving', data: { day, isAlone, link: consoleUrl } }
+  }
+  if (notice.event === 'stays') return { to, template: 'person-stays', data: { link: consoleUrl } }
   const { from } = notice
   if (notice.event === 'password')
     return { to, template: 'password-changed', data: { when, from, link: `${consoleUrl}/forgot-password` } }

@@ -14,6 +14,7 @@ const link = 'https://tunnel.example.com/page?token=ptw_0123456789'
 const forgotten = 'https://tunnel.example.com/forgot-password'
 const domain = { host: 'app.example.com', link: 'https://tunnel.example.com/domains' }
 const team = { account: 'Lab', who: 'bob@example.com', link: 'https://tunnel.example.com/members' }
+const leaving = { account: 'Lab', day: '2026-01-31', link: 'https://tunnel.example.com/account' }
 const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>['data'] } = {
   'password-reset': { link, isProven: false },
   'account-link': { link },
@@ -38,6 +39,13 @@ const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>[
   'member-removed': team,
   'account-suspended': { account: 'Lab', link: 'https://tunnel.example.com' },
   'member-owner': team,
+  'account-leaving': leaving,
+  'account-leaving-soon': leaving,
+  'account-left': leaving,
+  'account-kept': leaving,
+  'person-leaving': { day: '2026-01-31', link: 'https://tunnel.example.com', isAlone: false },
+  'person-left': { link: 'https://tunnel.example.com' },
+  'person-stays': { link: 'https://tunnel.example.com' },
 }
 
 function render(name: TemplateName, data: unknown = samples[name]) {

@@ -4,7 +4,9 @@
  */
 import { z } from 'zod'
 import { roles } from '../../api/schemas/access.ts'
+import { declare, quoted, type Template } from './declaring.ts'
 import { asName, type Content } from './layout.ts'
+import { leavingTemplates } from './leaving-templates.ts'
 
 /**
  * Why a mail goes out. `asked`: its reader asked for it just now, so it also goes where earlier mails were refused;
@@ -12,16 +14,6 @@ import { asName, type Content } from './layout.ts'
  */
 export const purposes = ['asked', 'essential', 'domains', 'team', 'invitations'] as const
 export type Purpose = (typeof purposes)[number]
-
-type Template<D> = {
-  readonly purpose: Purpose
-  readonly schema: z.ZodType<D>
-  readonly write: (data: D) => Content
-}
-
-function declare<D>(purpose: Purpose, schema: z.ZodType<D>, write: (data: D) => Content): Template<D> {
-  return { purpose, schema, write }
-}
 
 /** Completes "mails about ...". */
 export const purposeWords: Readonly<Record<Purpose, string>> = {
@@ -290,12 +282,8 @@ export const templates = {
       ],
     }),
   ),
+  ...leavingTemplates,
 } as const
-
-/** A name that a stranger may have chosen. */
-function quoted(name: string): string {
-  return `"${asName(name)}"`
-}
 
 /** Inside the service there is no address. */
 function placeOf(from: string): string {

@@ -117,7 +117,9 @@ async function setStatus(
   by: Parameters<typeof writeAct>[1],
 ) {
   const before = await find(control, id)
-  if (before.status !== status) await setAccountStatus(control, id, status, by)
+  // Under a deletion that can be undone, what it leads back to.
+  const effective = before.status === 'closed' ? 'closed' : (before.leaving?.was ?? before.status)
+  if (effective !== status) await setAccountStatus(control, id, status, by)
   const { name, status: now } = await find(control, id)
   return { id, name, status: now }
 }

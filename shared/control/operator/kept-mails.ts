@@ -5,10 +5,10 @@
 import { fail } from '../../base/errors.ts'
 import type { Person } from '../caller.ts'
 import type { Control } from '../control.ts'
-import { operators } from '../documents.ts'
 import type { KeptMail, KeptMails } from '../platform.ts'
 import { requireFresh } from '../sign-ins/fresh.ts'
 import { recordAct } from './act.ts'
+import { operators } from './operator-documents.ts'
 
 const listMax = 100
 

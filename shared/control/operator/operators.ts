@@ -5,9 +5,10 @@
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { queryAll } from '../cells.ts'
-import { operators, users } from '../documents.ts'
+import { users } from '../documents.ts'
 import { queries } from '../query-table.ts'
 import { declareAct, writeAct } from './act.ts'
+import { operators } from './operator-documents.ts'
 import { findPerson } from './people.ts'
 
 const whoSchema = z.strictObject({ who: z.string().trim().min(1).max(254) })

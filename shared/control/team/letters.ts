@@ -4,13 +4,15 @@ import { permissionsOf } from '../../api/schemas/access.ts'
 import { roleOf } from '../caller.ts'
 import { queryAll } from '../cells.ts'
 import type { Control } from '../control.ts'
-import { accounts, type MemberDoc, users } from '../documents.ts'
+import { type AccountDoc, accounts, type MemberDoc, users } from '../documents.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
+import { dayOf, endOf } from '../leaving/terms.ts'
 import { type Addressed, leaveMails } from '../mail/sending.ts'
 import type { Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
 
-const eventSchema = z.enum(['joined', 'removed', 'owner', 'suspended'])
+const leavingEvents = ['leaving', 'leaving-soon', 'left', 'kept'] as const
+const eventSchema = z.enum(['joined', 'removed', 'owner', 'suspended', ...leavingEvents])
 type TeamEvent = z.infer<typeof eventSchema>
 const bodySchema = z.object({ event: eventSchema, user: z.string() })
 /** Later, the news would only confuse. */
@@ -40,16 +42,43 @@ async function tell(control: Control, job: RunningJob): Promise<void> {
   const who = user === '' ? '' : (await store.get(users.ref(user)))?.data.email
   // Erased meanwhile.
   if (!account || who === undefined) return
-  const data = { account: account.data.name, who, link: `${settings.consoleUrl}/members` }
-  const template = event === 'suspended' ? 'account-suspended' : (`member-${event}` as const)
   const to = event === 'removed' ? [who] : await readersOf(control, job.account, event)
-  const letters = to.map((each): Addressed => ({ to: each, template, data }))
+  const letters = isLeaving(event)
+    ? to.map(leavingLetter(control, account.data, event))
+    : to.map(teamLetter(event, { account: account.data.name, who, link: `${settings.consoleUrl}/members` }))
   await leaveMails(control, job, { letters, until: clock.now() + usefulMs })
+}
+
+function isLeaving(event: TeamEvent): event is (typeof leavingEvents)[number] {
+  return (leavingEvents as readonly TeamEvent[]).includes(event)
+}
+
+function teamLetter(
+  event: Exclude<TeamEvent, (typeof leavingEvents)[number]>,
+  data: { readonly account: string; readonly who: string; readonly link: string },
+): (to: string) => Addressed {
+  const template = event === 'suspended' ? 'account-suspended' : (`member-${event}` as const)
+  return (to) => ({ to, template, data })
+}
+
+function leavingLetter(
+  { clock, settings }: Control,
+  { name, leaving }: AccountDoc,
+  event: (typeof leavingEvents)[number],
+): (to: string) => Addressed {
+  const nowMs = clock.now()
+  const data = {
+    account: name,
+    day: dayOf(leaving ? endOf(leaving, nowMs) : nowMs),
+    link: `${settings.consoleUrl}/account`,
+  }
+  return (to) => ({ to, template: `account-${event}`, data })
 }
 
 /** Those who could have done it, or could do something about it. */
 async function readersOf({ store }: Control, account: string, event: TeamEvent): Promise<readonly string[]> {
-  const right = event === 'joined' ? 'members.manage' : 'owners.manage'
+  // Its end concerns everybody.
+  const right = isLeaving(event) ? 'account.read' : event === 'joined' ? 'members.manage' : 'owners.manage'
   const mayKnow = (member: MemberDoc) =>
     member.status !== 'disabled' && permissionsOf(roleOf(member)).has(right)
   const all = await queryAll(store, queries.membersOfAccount, { where: { account } })

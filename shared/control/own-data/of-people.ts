@@ -1,0 +1,188 @@
+/** What an export of a person has: everything that names them, and nothing of others or of accounts. */
+
+import { describeEntry } from '../audit/reading.ts'
+import { type AuditDoc, audit } from '../audit-documents.ts'
+import { identities, keys, members, users } from '../documents.ts'
+import { feedback } from '../feedback.ts'
+import { addressRef, mailAddresses } from '../mail/addresses.ts'
+import { operators } from '../operator/operator-documents.ts'
+import type { Doc, Snapshot } from '../platform.ts'
+import { queries } from '../query-table.ts'
+import { signIns } from '../sign-ins/sign-in-documents.ts'
+import { invitations } from '../team/invitation-documents.ts'
+import { waitingRef, waitList } from '../wait-list.ts'
+import { all, each, nameless, type Part, part, these } from './parts.ts'
+
+/** Shown as the API shows entries, with what was done in words; the salt and hashes only prove the log. */
+export const auditFields = {
+  account: 'show',
+  actor: 'show',
+  action: 'show',
+  target: 'show',
+  at: 'show',
+  from: 'show',
+  body: 'hide',
+  salt: 'hide',
+  leaf: 'hide',
+  seal: 'hide',
+  ttl: 'show',
+} as const
+
+export function unpackEntry({ body = '{}' }: AuditDoc): Doc {
+  const { userAgent = '', details } = describeEntry({
+    ref: { collection: audit.name, id: '' },
+    version: '',
+    data: { account: '', actor: '', action: '', target: '', at: 0, from: '', leaf: '', seal: 0, body },
+  })
+  return { ...(userAgent !== '' && { userAgent }), details: details as Doc }
+}
+
+export const keyFields = {
+  account: 'show',
+  user: 'show',
+  key: 'show',
+  role: 'show',
+  scopes: 'show',
+  tunnels: 'show',
+  name: 'show',
+  hint: 'show',
+  createdAt: 'show',
+  lastUsedDay: 'show',
+  expiresAt: 'show',
+  revokedAt: 'show',
+} as const
+
+export const memberFields = {
+  account: 'show',
+  user: 'show',
+  role: 'show',
+  since: 'show',
+  status: 'show',
+  name: 'show',
+  leaving: 'show',
+  keysSince: 'show',
+} as const
+
+export const invitationFields = {
+  account: 'show',
+  email: 'show',
+  role: 'show',
+  by: 'show',
+  secret: 'hide',
+  createdAt: 'show',
+  expiresAt: 'show',
+  ttl: 'show',
+} as const
+
+export const feedbackFields = {
+  account: 'show',
+  actor: 'show',
+  text: 'show',
+  attached: 'show',
+  at: 'show',
+  ttl: 'show',
+} as const
+
+export const partsOfPeople: readonly Part[] = [
+  part('person', users, {
+    fields: {
+      email: 'show',
+      emailAt: 'show',
+      emailVerified: 'show',
+      signedInAt: 'show',
+      status: 'show',
+      validSince: 'show',
+      providers: 'show',
+      provenBy: 'show',
+      leaving: 'show',
+    },
+    find: (control, { id }) => these(control, [users.ref(id)]),
+  }),
+  part('person', identities, {
+    fields: {
+      user: 'hide',
+      erasedAt: 'show',
+      email: 'show',
+      linkedAt: 'show',
+      removedFrom: 'hide',
+      ttl: 'show',
+    },
+    find: (control, { id }) => all(control, queries.identitiesByUser, { where: {}, from: id, to: id }),
+  }),
+  part('person', signIns, {
+    fields: {
+      user: 'hide',
+      method: 'show',
+      authTime: 'show',
+      freshAt: 'show',
+      factorAt: 'show',
+      createdAt: 'show',
+      usedAt: 'show',
+      from: 'show',
+      device: 'show',
+      ttl: 'show',
+    },
+    find: (control, { id }) => all(control, queries.signInsOfUser, { where: { user: id } }),
+  }),
+  part('person', operators, {
+    fields: { state: 'show', since: 'show', by: 'show' },
+    find: (control, { id }) => these(control, [operators.ref(id)]),
+  }),
+  part('person', members, {
+    fields: memberFields,
+    named: nameless,
+    find: (control, { id }) => all(control, queries.membersOfUser, { where: { user: id } }),
+  }),
+  part('person', invitations, {
+    fields: invitationFields,
+    find: (control, { email }) => all(control, queries.invitationsByAddress, { where: { email } }),
+  }),
+  part('person', keys, {
+    fields: keyFields,
+    named: nameless,
+    find: (control, { id }) => all(control, queries.keysByUser, { where: { user: id } }),
+  }),
+  part('person', mailAddresses, {
+    fields: { bouncedAt: 'show', reply: 'show', off: 'show', ttl: 'show' },
+    named: nameless,
+    find: (control, { email }) => these(control, [addressRef(email)]),
+  }),
+  part('person', waitList, {
+    fields: {
+      email: 'show',
+      state: 'show',
+      at: 'show',
+      proof: 'hide',
+      invite: 'show',
+      cameAs: 'show',
+      ttl: 'show',
+    },
+    named: nameless,
+    find: (control, { email }) => these(control, [waitingRef(email)]),
+  }),
+  part('person', feedback, {
+    fields: feedbackFields,
+    find: (control, { id }) => all(control, queries.feedbackByActor, { where: { actor: id } }),
+  }),
+  part('person', audit, {
+    fields: auditFields,
+    unpack: unpackEntry,
+    // What they did, and what was done to them; once each.
+    find: (control, { id }) =>
+      each(
+        all(control, queries.auditByPerson, { where: { actor: id } }),
+        unlessBy(id, all(control, queries.auditAbout, { where: { target: id } })),
+      ),
+  }),
+]
+
+/** Leaves out what they did themselves, and where others sat and what they used when they did something to them. */
+async function* unlessBy(person: string, found: AsyncIterable<Snapshot<AuditDoc>>) {
+  for await (const { data, ...one } of found)
+    if (data.actor !== person)
+      yield { ...one, data: { ...data, from: '', body: withoutProgram(data.body ?? '{}') } }
+}
+
+function withoutProgram(body: string): string {
+  return JSON.stringify({ ...JSON.parse(body), userAgent: undefined })
+}
