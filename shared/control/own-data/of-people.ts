@@ -122,6 +122,8 @@ export const partsOfPeople: readonly Part[] = [
       device: 'show',
       ttl: 'show',
     },
+    // A hash of a secret names them.
+    named: nameless,
     find: (control, { id }) => all(control, queries.signInsOfUser, { where: { user: id } }),
   }),
   part('person', operators, {
