@@ -274,9 +274,9 @@ export function writeStatus(
 }
 
 /**
- * Accounts can change between suspended and active; `closed` is final: keys and sign-ins are refused from now on, every
- * relay cuts the account's tunnels, and a job ends the rest (closing.ts). One that is leaving stays off in any case; the
- * status is then what an undoing leads back to.
+ * Accounts can change between suspended and active; `closed` is final: keys and sign-ins are refused from now on,
+ * every relay cuts the account's tunnels, and a job ends the rest (closing.ts). One that is leaving stays off in any
+ * case; then the status is what an undoing leads back to.
  */
 export async function setAccountStatus(
   control: Pick<Control, 'bus' | 'cells' | 'clock' | 'log'> & { readonly store: Pick<Store, 'transact'> },

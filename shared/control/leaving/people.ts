@@ -89,7 +89,7 @@ export function othersThan(user: string, of: readonly Snapshot<MemberDoc>[]): Ot
   return people.some(isOwner) ? 'an owner' : 'no owner'
 }
 
-export async function membersOf(
+async function membersOf(
   store: Pick<Store, 'query'>,
   account: string,
 ): Promise<readonly Snapshot<MemberDoc>[]> {
