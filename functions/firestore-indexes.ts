@@ -73,6 +73,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['keys', 'tunnels'],
   ['mailAddresses', 'off'],
   ['names', 'cells'],
+  ['operatorNotes', 'text'],
   ['proxyNetworks', 'networks'],
   ['relays', 'agentAddress'],
   ['relays', 'load'],

@@ -105,7 +105,20 @@ const ofOneself = [
 /** The same; these need an invitation, and say that there is none. */
 const withInvitation = ['POST /v1/invitations/read', 'POST /v1/invitations/accept']
 /** For operators in person; others are told so. */
-const ofOperators = ['GET /v1/mails', 'GET /v1/mails/{mail}']
+const because = { reason: 'a test' }
+const ofOperators: readonly (readonly [route: string, json?: object])[] = [
+  ['GET /v1/mails'],
+  ['GET /v1/mails/{mail}'],
+  ['GET /v1/operator/people?who=ada'],
+  ['GET /v1/operator/accounts/{account}'],
+  ['POST /v1/operator/accounts/{account}/suspend', because],
+  ['POST /v1/operator/accounts/{account}/resume'],
+  ['POST /v1/operator/people/{person}/disable', because],
+  ['POST /v1/operator/people/{person}/enable'],
+  [`GET /v1/operator/notes?about=${newId('acc', 1)}`],
+  ['POST /v1/operator/notes', { about: newId('acc', 1), text: 'x' }],
+  ['DELETE /v1/operator/notes/{note}'],
+]
 const withoutCaller = [
   'GET /v1/health',
   'GET /v1/config',
@@ -214,6 +227,9 @@ async function makeWorld() {
     ...t,
     ids: {
       '{audit}': entry,
+      '{account}': newId('acc', 1),
+      '{person}': newId('usr', 1),
+      '{note}': newId('not', 1),
       '{host}': 'db.tunnel.example.com',
       '{domain}': 'app.example.com',
       '{certificate}': `crt_${'0'.repeat(40)}`,
@@ -286,7 +302,7 @@ describe('access: every route by everybody', () => {
         ...ofOne,
         ...ofOneself.map(([route]) => route),
         ...withInvitation,
-        ...ofOperators,
+        ...ofOperators.map(([route]) => route.replace(/\?.*/, '')),
         ...withoutCaller,
       ]
       expect(described.filter((route) => !route.includes('/v1/auth/')).toSorted()).toEqual(known.toSorted())
@@ -415,10 +431,11 @@ describe('access: every route by everybody', () => {
     }),
   )
 
-  test.each(ofOperators)('%s: nobody but operators, however high their role', (route) =>
+  const asked = ofOperators.map(([route, json]) => [route, { json }] as const)
+  test.each(asked)('%s: nobody but operators, however high their role', (route, { json }) =>
     inWorld(async (w) => {
       for (const [who, token] of Object.entries(w.tokens)) {
-        const { code } = await ask(w, [route, ''], { token })
+        const { code } = await ask(w, [route, '', json], { token })
         expect([who, code]).toEqual([who, everybody.includes(who) ? 'PT-1101' : 'PT-1107'])
       }
       expect(await ask(w, [route, ''], {})).toMatchObject({ status: 401 })

@@ -26,6 +26,7 @@ import { keyRoutes } from './routes/keys.ts'
 import { leaseRoutes } from './routes/leases.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { memberRoutes } from './routes/members.ts'
+import { operatorRoutes } from './routes/operator.ts'
 import { ownDataRoutes } from './routes/own-data.ts'
 import { relayRoutes } from './routes/relays.ts'
 import { nameRoutesOf, portRoutesOf } from './routes/reservations.ts'
@@ -78,6 +79,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     mailRoutes(deps),
     accountRoutes(deps),
     ownDataRoutes(deps),
+    operatorRoutes(deps, cursors),
     auditRoutes(deps, cursors),
     keyRoutes(cursors),
     tunnelRoutes(cursors),

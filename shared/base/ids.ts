@@ -20,6 +20,7 @@ export type IdPrefix =
   | 'svc'
   | 'inv'
   | 'fbk'
+  | 'not'
 export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
 
 /** A fresh id; ids made later sort later (to the millisecond of `nowMs`, which may have a fraction). */

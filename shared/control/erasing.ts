@@ -10,6 +10,7 @@ import type { Control } from './control.ts'
 import { type AccountDoc, accounts, deletedTunnels, type TunnelDoc, tunnelNames } from './documents.ts'
 import { eraseMembers } from './erasing-people.ts'
 import { type JobKind, jobRef, look, type RunningJob } from './jobs/jobs.ts'
+import { eraseNotes } from './operator/desk.ts'
 import type { Doc, Page, Query, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { tombstoneOf } from './tombstones.ts'
@@ -75,6 +76,7 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
   // The last mail to its people needs their addresses.
   const mail = await store.get(jobRef('team.mail', `left:${job.account}:`))
   if (mail?.data.state === 'live') return job.pause(job.progress, clock.now() + closingWaitMs)
+  await eraseNotes(control, job.account)
   await eraseMembers(control, job)
   if (!(await eraseAudit(control, job))) return job.pause(job.progress, clock.now() + sealWaitMs)
   await job.finish(async (tx) => {

@@ -5,7 +5,7 @@ import * as documents from './documents.ts'
 import { domains } from './domains/domain-documents.ts'
 import { feedback } from './feedback.ts'
 import { invites } from './invites.ts'
-import { operators } from './operator/operator-documents.ts'
+import { notes, operators } from './operator/operator-documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
 import { signIns } from './sign-ins/sign-in-documents.ts'
@@ -16,6 +16,13 @@ import { waitList } from './wait-list.ts'
 export const queries = {
   /** One address may have several users: one for each way of signing in, and from earlier releases and migrations. */
   usersByEmail: declareQuery('usersByEmail', documents.users, { equals: ['email'], order: 'validSince' }),
+  /** For a search by the beginning of an address. */
+  usersByAddress: declareQuery('usersByAddress', documents.users, { equals: [], order: 'email' }),
+  notesAbout: declareQuery('notesAbout', notes, {
+    equals: ['about'],
+    order: 'at',
+    direction: 'descending',
+  }),
   identitiesByUser: declareQuery('identitiesByUser', documents.identities, { equals: [], order: 'user' }),
   signInsOfUser: declareQuery('signInsOfUser', signIns, { equals: ['user'], order: 'usedAt' }),
   accountsByStatus: declareQuery('accountsByStatus', documents.accounts, {

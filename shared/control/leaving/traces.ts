@@ -1,5 +1,5 @@
 /**
- * What a person has left in accounts of others: keys, feedback, and open invitations to their address. Each is deleted
+ * What a person has left in accounts of others: keys, feedback, invitations to their address, notes. Each is deleted
  * by itself and the whole can be repeated. The audit logs of those accounts keep what was done there, under an id that
  * leads to nobody any more.
  */
@@ -21,6 +21,7 @@ export async function eraseTraces(
   for await (const key of all(control, queries.keysByUser, { where: { user: id } }))
     await withCounts(control, () => eraseKey(control, key))
   await eraseFound(control, queries.feedbackByActor, { actor: id })
+  await eraseFound(control, queries.notesAbout, { about: id })
   await eraseFound(control, queries.invitationsByAddress, { email })
 }
 

@@ -110,7 +110,8 @@ async function show(control: Control, id: string) {
   }
 }
 
-async function setStatus(
+/** @throws operator.missing */
+export async function setStatus(
   control: Control,
   id: string,
   status: AccountDoc['status'],

@@ -28,5 +28,7 @@ export type OperatorAction =
   | 'store.restored'
   | 'secrets.rotated'
   | 'secrets.renewed'
+  | 'note.added'
+  | 'note.removed'
   | 'operator.added'
   | 'operator.removed'

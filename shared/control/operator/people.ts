@@ -19,10 +19,10 @@ const sameAddressMax = 20
 export const peopleActs = {
   'people.disable': declareAct(
     z.strictObject({ who: whoSchema, reason: reasonSchema }),
-    ({ control }, { who, reason }, by) => setStatus(control, who, 'disabled', { ...by, reason }),
+    ({ control }, { who, reason }, by) => setPersonStatus(control, who, 'disabled', { ...by, reason }),
   ),
   'people.enable': declareAct(z.strictObject({ who: whoSchema }), ({ control }, { who }, by) =>
-    setStatus(control, who, 'active', by),
+    setPersonStatus(control, who, 'active', by),
   ),
 }
 
@@ -54,7 +54,7 @@ export async function membershipsOf(control: Control, user: string): Promise<rea
 }
 
 /** Changes the person first, so that no new sign-in comes between. Run again after a crash, it does the rest. */
-async function setStatus(
+export async function setPersonStatus(
   control: Control,
   who: string,
   status: UserDoc['status'],

@@ -7,6 +7,7 @@ import type { Control } from '../control.ts'
 import { accounts, endpoints, keys, members, tunnels } from '../documents.ts'
 import { domains } from '../domains/domain-documents.ts'
 import { feedback } from '../feedback.ts'
+import { notes } from '../operator/operator-documents.ts'
 import type { Doc } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { quotas } from '../quota-documents.ts'
@@ -18,6 +19,7 @@ import {
   invitationFields,
   keyFields,
   memberFields,
+  noteFields,
   unpackEntry,
 } from './of-people.ts'
 import { all, each, nameless, type Part, part, these } from './parts.ts'
@@ -39,6 +41,10 @@ export const partsOfAccounts: readonly Part[] = [
       overrides: 'show',
     },
     find: (control, { id }) => these(control, [accounts.ref(id)]),
+  }),
+  part('account', notes, {
+    fields: noteFields,
+    find: (control, { id }) => all(control, queries.notesAbout, { where: { about: id } }),
   }),
   part('account', members, {
     fields: memberFields,

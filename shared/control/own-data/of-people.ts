@@ -5,7 +5,7 @@ import { type AuditDoc, audit } from '../audit-documents.ts'
 import { identities, keys, members, users } from '../documents.ts'
 import { feedback } from '../feedback.ts'
 import { addressRef, mailAddresses } from '../mail/addresses.ts'
-import { operators } from '../operator/operator-documents.ts'
+import { notes, operators } from '../operator/operator-documents.ts'
 import type { Doc, Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { signIns } from '../sign-ins/sign-in-documents.ts'
@@ -74,6 +74,9 @@ export const invitationFields = {
   ttl: 'show',
 } as const
 
+/** Who of the operators wrote it is nobody else's business. */
+export const noteFields = { about: 'show', text: 'show', by: 'hide', at: 'show' } as const
+
 export const feedbackFields = {
   account: 'show',
   actor: 'show',
@@ -129,6 +132,10 @@ export const partsOfPeople: readonly Part[] = [
   part('person', operators, {
     fields: { state: 'show', since: 'show', by: 'show' },
     find: (control, { id }) => these(control, [operators.ref(id)]),
+  }),
+  part('person', notes, {
+    fields: noteFields,
+    find: (control, { id }) => all(control, queries.notesAbout, { where: { about: id } }),
   }),
   part('person', members, {
     fields: memberFields,
