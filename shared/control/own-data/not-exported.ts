@@ -52,6 +52,7 @@ export const notExported: { readonly [collection: string]: Reasons } = {
   signingState: service,
   serviceSecrets: service,
   flags: service,
+  catalogues: service,
   proxyNetworks: service,
   stripeEvents: service,
   certificateBudgets: service,

@@ -38,6 +38,7 @@ export const partsOfAccounts: readonly Part[] = [
       closedAt: 'show',
       leaving: 'show',
       periodAnchor: 'show',
+      granted: 'show',
       overrides: 'show',
     },
     find: (control, { id }) => these(control, [accounts.ref(id)]),
