@@ -12,7 +12,8 @@ let t: TestApi
 let token: string
 beforeEach(async () => {
   t = await makeTestApi()
-  const { accessToken } = (await t.identity.register({ email: 'grace@example.com', password }, { from: '' })).tokens
+  const { accessToken } = (await t.identity.register({ email: 'grace@example.com', password }, { from: '' }))
+    .tokens
   const { member } = await t.principals.authenticate(accessToken, '')
   const office = { control: t.control, enrolment: t.relayIdentity }
   await runAct(office, { act: 'operators.add', input: { who: member }, operator: 'test' })
@@ -34,7 +35,8 @@ const post = async (path: string, json: object = {}) =>
   (await t.call('POST', `/v1/operator/${path}`, { token, json })).status
 
 test('people are found by the beginning of their address, page by page, and by id', async () => {
-  for (const n of [1, 2, 3]) await t.identity.register({ email: `eve${n}@example.com`, password }, { from: '' })
+  for (const n of [1, 2, 3])
+    await t.identity.register({ email: `eve${n}@example.com`, password }, { from: '' })
   const emails: string[] = []
   let cursor = ''
   for (let pages = 0; pages < 3; pages++) {
@@ -92,7 +94,10 @@ test('notes are listed, bounded, exported with their subject and erased with it'
   expect((await t.call('DELETE', `/v1/operator/notes/${newest?.id}`, { token })).status).toBe(204)
   expect(await notesOf(account)).toHaveLength(49)
   t.clock.advance(day / 24)
-  const stale = await t.call('POST', '/v1/operator/notes', { token: token, json: { about: account, text: 'x' } })
+  const stale = await t.call('POST', '/v1/operator/notes', {
+    token: token,
+    json: { about: account, text: 'x' },
+  })
   expect(stale.status, 'an hour after the sign-in').toBeGreaterThanOrEqual(401)
   await setAccountStatus(t.control, account, 'closed')
   for (let days = 0; days < 4; days++) {

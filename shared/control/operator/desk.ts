@@ -8,8 +8,8 @@ import { newId } from '../../base/ids.ts'
 import type { Person } from '../caller.ts'
 import type { Control } from '../control.ts'
 import { accounts, type UserDoc, users } from '../documents.ts'
-import { listMembers } from '../members.ts'
 import { normaliseEmail } from '../mail/addresses.ts'
+import { listMembers } from '../members.ts'
 import type { Page, QueryOptions, Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { type By, writeAct } from './act.ts'
@@ -27,7 +27,8 @@ export async function requireOperator(
   person: Person,
   { isFresh = false }: { readonly isFresh?: boolean } = {},
 ): Promise<By> {
-  if (!(await isOperator(control, person))) throw fail('auth.scope', 'Only operators of this service may do this.')
+  if (!(await isOperator(control, person)))
+    throw fail('auth.scope', 'Only operators of this service may do this.')
   if (isFresh && control.clock.now() - (person.authTimeMs ?? 0) > freshMs) throw fail('auth.stale')
   return { actor: `operator:${person.id}`, from: '' }
 }
