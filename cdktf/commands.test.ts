@@ -1,4 +1,4 @@
-/** What an operator reads when something is missing or misspelt: one line, and no stack. */
+/** Tests that an operator reads one line, and no stack, when something is missing or misspelt. */
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** What a release deploys takes the place of what the file of the environment names. */
+/** Tests that a release's archives take the place of those that the file of the environment names. */
 import { expect, test } from 'vitest'
 import { vmsOf } from './names.ts'
 import { readEnvironment, withDeployed } from './read-environment.ts'

@@ -143,7 +143,7 @@ test.skipIf(!existsSync(firebase))(
   },
 )
 
-/** Who tries a command, by how it begins. */
+/** Names the test that tries each command, by how the command begins. */
 const tried: readonly (readonly [beginning: RegExp, where: string])[] = [
   [/^(address="\$\()?gcloud /, 'here'],
   [/^firebase /, 'here'],
@@ -162,4 +162,31 @@ const tried: readonly (readonly [beginning: RegExp, where: string])[] = [
 test('each command is one that a test tries, and each kind is in use', () => {
   expect(commands.filter((line) => !tried.some(([beginning]) => beginning.test(line)))).toEqual([])
   expect(tried.filter(([beginning]) => !commands.some((line) => beginning.test(line)))).toEqual([])
+})
+
+/** Names who runs each line that docs/cloud.md shows, or why nobody can here. */
+const ran: readonly (readonly [beginning: RegExp, where: string])[] = [
+  [/^npm ci$/, 'each start of CI, and the first lines of .ci/run'],
+  [/^npm run cloud:local /, 'e2e/cloud-local.test.ts'],
+  [/^npx porttunneler (login|http) /, 'e2e/cloud-local.test.ts; ptun itself by e2e/applied.test.ts'],
+  [
+    /^node --env-file=\S+ ptunctl\/ptunctl\.js /,
+    'nowhere as shown: e2e/applied.test.ts runs ptunctl with such variables',
+  ],
+  [/^npm run cloud:(plan|cost|steps|synth) /, 'commands.test.ts, cost.test.ts'],
+  [/^gcloud auth application-default login$/, 'nowhere: it opens a browser for a Google account'],
+  [/^export /, 'here'],
+  [
+    /^ptunctl (cells|enrolment|relays|jobs) /,
+    'ptunctl/documents.test.ts parses each, shared/control/operator/acts.test.ts runs its act',
+  ],
+  [/^node functions\/hosting\.ts /, 'e2e/applied/web.ts'],
+  [/^firebase deploy /, 'here, up to where it wants an account'],
+]
+
+test('docs/cloud.md: each line is run by a test, or the list says why not', () => {
+  expect(shown.filter((line) => !ran.some(([beginning]) => beginning.test(line)))).toEqual([])
+  expect(ran.filter(([beginning]) => !shown.some((line) => beginning.test(line)))).toEqual([])
+  for (const file of ran.flatMap(([, where]) => where.match(/e2e\/[\w./-]+\.ts/g) ?? []))
+    expect(existsSync(join(docs, '..', file)), file).toBe(true)
 })

@@ -33,7 +33,7 @@ export function functionVariables(environment: Environment): { readonly [name: s
   }
 }
 
-/** What ptunctl needs of it: where it works, and what people are told. */
+/** The part that ptunctl needs: where it works, and what people are told. */
 const operatorVariables = [
   'GOOGLE_CLOUD_PROJECT',
   'PORTTUNNELER_URL',

@@ -92,7 +92,7 @@ const leftOut = [
 /** The SDKs read these, not our settings. */
 const ofSdks = ['GOOGLE_CLOUD_PROJECT', 'METADATA_SERVER_DETECTION']
 
-/** What is missing, and what nobody reads. */
+/** Names what is missing, and what nobody reads. */
 function differences(given: readonly string[], wanted: readonly string[]): readonly string[] {
   return [
     ...wanted.filter((name) => !given.includes(name)),

@@ -91,7 +91,7 @@ export function releaseKeyPath({ project, region }: Environment): string {
   return `projects/${project}/locations/${region}/keyRings/${releaseKey.ring}/cryptoKeys/${releaseKey.name}`
 }
 
-/** What a release reads besides the secrets of the stack. First steps make them, outside the state. */
+/** Secrets that a release reads besides those of the stack. First steps make them, outside the state. */
 export const releaseSecrets = {
   smokeKey: 'release-smoke-key',
   cloudflareToken: 'release-cloudflare-token',

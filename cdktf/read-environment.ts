@@ -17,7 +17,7 @@ export function readEnvironment(name: string): Environment {
   return parsed.data
 }
 
-/** What a release deploys, instead of what the file of the environment names. */
+/** Archives of a release, which count instead of those that the file of the environment names. */
 export type Deployed = {
   /** SHA-256 of the archive of functions. */
   readonly functions: string

@@ -1,4 +1,4 @@
-/** What the real Terraform says to every stack of every environment. The cloud behind it is a stand-in. */
+/** Lets the real Terraform judge every stack of every environment. The cloud behind it is a stand-in. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

@@ -13,7 +13,7 @@ import { Workbench } from './workbench.ts'
 
 /** Those by which programs run. */
 const applied = ['project', 'network', 'control', 'relays', 'edge']
-/** What an operator gives with the variables TF_VAR_…. */
+/** Values that an operator gives with the variables TF_VAR_…. */
 const secrets = {
   stripe_webhook_secret: 'whsec_of-an-applied-stack',
   cloudflare_token: 'token-of-an-applied-stack-0123456789abcde',

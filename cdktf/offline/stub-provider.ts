@@ -157,7 +157,7 @@ function handlersOf(
 
 type Known = { readonly prior: Value; readonly config: Value; readonly project: Value }
 
-/** What the provider sets is unknown until applied, except for the project; after that it stays. */
+/** Fields that the provider sets are unknown until applied, except for the project; after that it stays. */
 function plan(block: Block, proposed: Value, { prior, config, project }: Known): Value {
   const result: { [name: string]: Value } = { ...asObject(proposed) }
   const before = asObject(prior)

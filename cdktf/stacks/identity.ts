@@ -1,5 +1,5 @@
 /**
- * Who people are: Identity Platform's settings, and the release's way in. Providers of social sign-in have secrets that
+ * Configures who people are (Identity Platform), and the release's way in. Providers of social sign-in have secrets that
  * the state would keep as text, and protection against enumeration has no resource; both are first steps.
  */
 import { IamWorkloadIdentityPool } from '@cdktf/provider-google/lib/iam-workload-identity-pool/index.js'
@@ -10,12 +10,20 @@ import { KmsCryptoKeyIamMember } from '@cdktf/provider-google/lib/kms-crypto-key
 import { ProjectIamMember } from '@cdktf/provider-google/lib/project-iam-member/index.js'
 import { ServiceAccount } from '@cdktf/provider-google/lib/service-account/index.js'
 import { ServiceAccountIamMember } from '@cdktf/provider-google/lib/service-account-iam-member/index.js'
+import { StorageBucketIamMember } from '@cdktf/provider-google/lib/storage-bucket-iam-member/index.js'
 import type { Construct } from 'constructs'
-import { accounts, releaseKeyPath, releaseWorkflow } from '../names.ts'
+import {
+  accounts,
+  archivesBucket,
+  releaseKeyPath,
+  releaseWorkflow,
+  sourcesBucket,
+  stateBucket,
+} from '../names.ts'
 import { PorttunnelerStack, type StackOptions } from './porttunneler-stack.ts'
 
 /**
- * What applying all stacks and moving traffic needs. No role of a whole project's owner or editor is among them, and
+ * Roles that applying all stacks and moving traffic needs. No role of a whole project's owner or editor is among them, and
  * none that gives rights to others: a change of rights is applied by a person (docs/release.md).
  */
 const releaseRoles = [
@@ -39,8 +47,12 @@ const releaseRoles = [
   'roles/run.admin',
   'roles/secretmanager.admin',
   'roles/serviceusage.serviceUsageConsumer',
-  'roles/storage.admin',
 ]
+/**
+ * On the buckets of state, sources and archives alone: the account sees no export of a restore, which has everybody's
+ * data, and can open no bucket to strangers. A release that changes a bucket itself stops at `apply`, for a person.
+ */
+const bucketRoles = ['roles/storage.objectAdmin', 'roles/storage.legacyBucketReader']
 
 export class IdentityStack extends PorttunnelerStack {
   constructor(scope: Construct, options: StackOptions) {
@@ -122,5 +134,17 @@ export class IdentityStack extends PorttunnelerStack {
         role,
         member: `serviceAccount:${account.email}`,
       })
+    const buckets = {
+      state: stateBucket(this.environment),
+      sources: sourcesBucket(this.environment),
+      archives: archivesBucket(this.environment),
+    }
+    for (const [label, bucket] of Object.entries(buckets))
+      for (const role of bucketRoles)
+        new StorageBucketIamMember(this, `release-${label}-${role.split('.')[1]}`, {
+          bucket,
+          role,
+          member: `serviceAccount:${account.email}`,
+        })
   }
 }

@@ -11,7 +11,7 @@ export type StackOptions = {
   readonly stateFolder?: string
 }
 
-/** What all stacks have: the environment, the provider, a place for the state. */
+/** Gives every stack what all have: the environment, the provider, a place for the state. */
 export abstract class PorttunnelerStack extends TerraformStack {
   readonly environment: Environment
 

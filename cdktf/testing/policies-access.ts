@@ -1,4 +1,4 @@
-/** Who may do what, and what the state must not hold. */
+/** Policies about who may do what, and what the state must not hold. */
 import { each, has, type Policy, part, parts, type Stacks, texts } from './policy.ts'
 
 /** The only three things that strangers may use. */
@@ -20,6 +20,10 @@ function members(stacks: Stacks): readonly (readonly [place: string, role: strin
 
 const tooMuch =
   /^roles\/(owner|editor|viewer|resourcemanager\..*|iam\.(securityAdmin|serviceAccount(TokenCreator|KeyAdmin)))$/
+
+/** Google's builds read archives of functions from buckets that Google names. */
+const isWholeStorage = (place: string, role: string) =>
+  place.startsWith('google_project_iam_member.') && role.startsWith('roles/storage.')
 
 const grantTo = (role: string, member: string) => (stacks: Stacks) => {
   const last = stacks.of('google_project_iam_member').at(-1)
@@ -60,6 +64,17 @@ export const accessPolicies: readonly Policy[] = [
         )
         .map(([name]) => name),
     mistakes: [grantTo('roles/datastore.user', 'user:somebody@example.com')],
+  },
+  {
+    rule: 'rights on objects are on single buckets, never on all of a project',
+    breaches: (stacks) =>
+      members(stacks)
+        .filter(([place, role, member]) => isWholeStorage(place, role) && !member.includes('fn-build'))
+        .map(([place]) => place),
+    mistakes: [
+      grantTo('roles/storage.admin', 'serviceAccount:a@b.c'),
+      grantTo('roles/storage.objectViewer', 'serviceAccount:a@b.c'),
+    ],
   },
   each(
     'roles of our own name single permissions',

@@ -1,4 +1,4 @@
-/** What holds data or carries it: database, keys, buckets, messages, functions. */
+/** Policies about what holds data or carries it: database, keys, buckets, messages, functions. */
 import { each, has, type Policy, part, parts, type Settings, seconds, texts } from './policy.ts'
 
 const keeps = (settings: Settings) => has(part(settings, 'lifecycle'), { prevent_destroy: true })

@@ -1,4 +1,4 @@
-/** What concerns a project as a whole: its quotas, and the labels by which its bill can be read. */
+/** Policies about a project as a whole: its quotas, and the labels by which its bill can be read. */
 import { quotaUse } from '../quotas.ts'
 import { has, type Policy, parts, type Settings } from './policy.ts'
 
