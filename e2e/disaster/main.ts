@@ -10,6 +10,7 @@ import { readOptions } from '../harness/options.ts'
 import { root } from '../harness/programs.ts'
 import { loseCell } from './cell.ts'
 import { loseDatabase } from './database.ts'
+import { loseDnsProvider } from './dns.ts'
 import type { Drill, DrillResult } from './drill.ts'
 import { loseKey } from './key.ts'
 import { loseServer } from './server.ts'
@@ -19,6 +20,7 @@ const drills: Readonly<Record<string, Drill>> = {
   database: loseDatabase,
   key: loseKey,
   cell: loseCell,
+  dns: loseDnsProvider,
 }
 
 const { drill: wanted, 'no-table': isSilent } = readOptions({

@@ -1,6 +1,7 @@
 /** Which records the job keeps for cells: by their relays, or by the balancer that stands in front of them. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
+import { fail } from '../base/errors.ts'
 import { ensureCell } from './cells.ts'
 import { runAct } from './operator/acts.ts'
 import { noDns } from './own-records.ts'
@@ -22,14 +23,17 @@ const settings = {
 
 let t: TestControl
 let kept: readonly ZoneRecord[] | undefined
+let isAway = false
 
 beforeEach(() => {
   kept = undefined
+  isAway = false
   t = makeTestControl({
     dns: {
       ...noDns,
       kind: 'cloudflare',
       keep: async (wanted) => {
+        if (isAway) throw fail('dns.refused', 'not now')
         kept = wanted
         return { made: 0, removed: 0, foreign: [] }
       },
@@ -110,6 +114,20 @@ describe('records of a cell', () => {
       operator: 'grace',
     })
     expect(await records()).toContain(`A ${host} ${balancer}`)
+  })
+
+  test('are put right within ten minutes of the provider’s return, however long it was away', async () => {
+    await ensureCell(t.control, settings)
+    isAway = true
+    for (let minute = 0; minute < 300; minute += 1) {
+      await report('r1-7', '8.8.8.8')
+      expect(await records()).toBeUndefined()
+      t.clock.advance(60_000)
+    }
+    isAway = false
+    t.clock.advance(9 * 60_000)
+    await report('r1-7', '8.8.8.8')
+    expect(await records()).toContain(`A ${host} 8.8.8.8`)
   })
 
   test('stay as they are while no relay reports', async () => {

@@ -129,7 +129,9 @@ export class Running implements RunningJob {
       const error = asFailure(thrown)
       if (error.key === 'job.lost') return
       const { attempts } = this.#data
-      const waitMs = Math.round(backoffMs(retry, Math.max(0, attempts - 1), random))
+      const pauseMs = Math.round(backoffMs(retry, Math.max(0, attempts - 1), random))
+      // What repeats is never tried less often than it repeats, however long it has failed.
+      const waitMs = Math.min(pauseMs, this.#kind.everyMs ?? pauseMs)
       log.warn(
         { job: this.id, account: this.account, attempts, waitMs, code: error.code, error },
         'a job failed',
