@@ -39,6 +39,8 @@ export function makeGrpcFront(options: GrpcFrontOptions): Http2SecureServer {
     return made
   }
   const server = createSecureServer({ ...tls, allowHTTP1: true })
+  // Node would let a listener for requests answer the streams of HTTP/2 too.
+  server.removeAllListeners('newListener')
   server.on('request', (request, response) => {
     if (request.httpVersionMajor === 1)
       rest(request as unknown as IncomingMessage, response as unknown as ServerResponse)
