@@ -1,5 +1,6 @@
 /**
- * Declares what differs between one installation and another, checked before anything is synthesised. Everything else is the
+ * Declares what differs between one installation and another, checked before anything is synthesised. Everything
+ * else is the
  * same everywhere and stands in the stacks.
  */
 import { z } from 'zod'

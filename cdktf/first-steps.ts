@@ -1,5 +1,6 @@
 /**
- * Lists what an operator does once for an environment, in order, with every command: what has to be there before Terraform
+ * Lists what an operator does once for an environment, in order, with every command: what has to be there before
+ * Terraform
  * can keep a state, what its providers cannot make, and what the state must not hold. Prints them:
  * `npm run cloud:steps -- --env prod`.
  */

@@ -1,4 +1,7 @@
-/** Tests for what providers accept although it is wrong: each rule over every environment, and each rule against its mistakes. */
+/**
+ * Tests for what providers accept although it is wrong: each rule over every environment, and each rule against
+ * its mistakes.
+ */
 import { describe, expect, test } from 'vitest'
 import { Workbench } from './offline/workbench.ts'
 import { type EnvironmentName, environments, readEnvironment } from './read-environment.ts'

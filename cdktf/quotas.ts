@@ -1,5 +1,6 @@
 /**
- * Compares what a new project may have, by docs/cloud-resources.md, with what an environment asks for: an apply that passes a
+ * Compares what a new project may have, by docs/cloud-resources.md, with what an environment asks for: an apply
+ * that passes a
  * quota fails in the middle. `npm run cloud:plan` prints the figures, and a policy holds them for our environments.
  */
 import { readFileSync } from 'node:fs'

@@ -1,5 +1,6 @@
 /**
- * Lists what an operator does after a loss, in order, with every command: `npm run cloud:recover -- --env prod database`. It
+ * Lists what an operator does after a loss, in order, with every command: `npm run cloud:recover -- --env prod
+ * database`. It
  * only prints: most lines take minutes, and each has a result to look at before the next. docs/disaster.md says what
  * users see meanwhile.
  */

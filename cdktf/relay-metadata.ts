@@ -1,4 +1,7 @@
-/** Makes the metadata that a relay VM reads at its start: the keys of relay-vm/deploy/start-up.sh, each of which a test looks for here. */
+/**
+ * Makes the metadata that a relay VM reads at its start: the keys of relay-vm/deploy/start-up.sh, each of which a
+ * test looks for here.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { subscriptionName, topicName } from '../functions/platform/pubsub-names.ts'

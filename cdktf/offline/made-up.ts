@@ -1,5 +1,6 @@
 /**
- * Makes up what a cloud would answer: values of the right shape, and of the form that later parts of the stack and the programs
+ * Makes up what a cloud would answer: values of the right shape, and of the form that later parts of the stack and
+ * the programs
  * rely on.
  */
 import type { Type } from './binding-schema.ts'

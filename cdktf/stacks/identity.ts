@@ -1,5 +1,6 @@
 /**
- * Configures who people are (Identity Platform), and the release's way in. Providers of social sign-in have secrets that
+ * Configures who people are (Identity Platform), and the release's way in. Providers of social sign-in have
+ * secrets that
  * the state would keep as text, and protection against enumeration has no resource; both are first steps.
  */
 import { IamWorkloadIdentityPool } from '@cdktf/provider-google/lib/iam-workload-identity-pool/index.js'
@@ -23,7 +24,8 @@ import {
 import { PorttunnelerStack, type StackOptions } from './porttunneler-stack.ts'
 
 /**
- * Roles that applying all stacks and moving traffic needs. No role of a whole project's owner or editor is among them, and
+ * Roles that applying all stacks and moving traffic needs. No role of a whole project's owner or editor is among
+ * them, and
  * none that gives rights to others: a change of rights is applied by a person (docs/release.md).
  */
 const releaseRoles = [

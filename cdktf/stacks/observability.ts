@@ -1,4 +1,7 @@
-/** Makes alerts, figures, log retention and the budget: each alert names the page that says what to do. Relays have figures of their own. */
+/**
+ * Makes alerts, figures, log retention and the budget: each alert names the page that says what to do. Relays have
+ * figures of their own.
+ */
 import { BillingBudget } from '@cdktf/provider-google/lib/billing-budget/index.js'
 import { LoggingProjectBucketConfig } from '@cdktf/provider-google/lib/logging-project-bucket-config/index.js'
 import { MonitoringAlertPolicy } from '@cdktf/provider-google/lib/monitoring-alert-policy/index.js'

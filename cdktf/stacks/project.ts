@@ -1,4 +1,7 @@
-/** Makes what all other stacks need: Google's services switched on, the key that wraps the others, places for what is deployed. */
+/**
+ * Makes what all other stacks need: Google's services switched on, the key that wraps the others, places for what
+ * is deployed.
+ */
 import { KmsCryptoKey } from '@cdktf/provider-google/lib/kms-crypto-key/index.js'
 import { KmsKeyRing } from '@cdktf/provider-google/lib/kms-key-ring/index.js'
 import { ProjectService } from '@cdktf/provider-google/lib/project-service/index.js'

@@ -1,4 +1,7 @@
-/** Makes the account that each program runs as, and gives it its roles. docs/cloud.md has the table with the reasons. */
+/**
+ * Makes the account that each program runs as, and gives it its roles. docs/cloud.md has the table with the
+ * reasons.
+ */
 import { KmsCryptoKeyIamMember } from '@cdktf/provider-google/lib/kms-crypto-key-iam-member/index.js'
 import { ProjectIamCustomRole } from '@cdktf/provider-google/lib/project-iam-custom-role/index.js'
 import { ProjectIamMember } from '@cdktf/provider-google/lib/project-iam-member/index.js'
