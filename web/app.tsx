@@ -25,6 +25,8 @@ const mails = async () => (await import('./pages/mails.tsx')).MailsPage
 const leaving = async () => (await import('./pages/leaving.tsx')).LeavingPage
 const join = async () => (await import('./pages/join.tsx')).JoinPage
 const returned = async () => (await import('./pages/returned.tsx')).ReturnedPage
+const plans = async () => (await import('./pages/plans.tsx')).PlansPage
+const publicPlans = async () => (await import('./pages/plans.tsx')).PublicPlansPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 export function App() {
@@ -73,6 +75,9 @@ function SignedIn() {
             <Route path="/mails">
               <LazyPage load={mails} />
             </Route>
+            <Route path="/plans">
+              <LazyPage load={plans} />
+            </Route>
             <Route path="/account">
               <LazyPage load={account} />
             </Route>
@@ -97,6 +102,7 @@ function SignedOut() {
       <Route path="/forgot-password">{narrow(<LazyPage load={forgotPassword} />)}</Route>
       <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
       <Route path="/wait-list">{narrow(<LazyPage load={waitList} />)}</Route>
+      <Route path="/plans">{narrow(<LazyPage load={publicPlans} />)}</Route>
       <Route>
         <Redirect to={signInAddress(path, search)} replace />
       </Route>

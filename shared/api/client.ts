@@ -14,6 +14,7 @@ import * as audit from './schemas/audit.ts'
 import * as certificates from './schemas/certificates.ts'
 import { pageSchema } from './schemas/common.ts'
 import * as domains from './schemas/domains.ts'
+import { plansSchema } from './schemas/plans.ts'
 import * as relays from './schemas/relays.ts'
 import * as service from './schemas/service.ts'
 import * as tunnels from './schemas/tunnels.ts'
@@ -56,6 +57,7 @@ function serviceCalls(options: ClientOptions) {
       call(options, { method: 'GET', path: '/v1/health', answer: service.healthSchema }, o),
     config: (o?: CallOptions) =>
       call(options, { method: 'GET', path: '/v1/config', answer: service.configSchema }, o),
+    plans: (o?: CallOptions) => call(options, { method: 'GET', path: '/v1/plans', answer: plansSchema }, o),
   }
 }
 

@@ -34,6 +34,7 @@ function signInCalls(request: Requests) {
   return {
     config: (signal?: AbortSignal) =>
       request<AnswerOf<'config'>>('GET', '/v1/config', { signal, isOpen: true }),
+    plans: (signal?: AbortSignal) => request<AnswerOf<'plans'>>('GET', '/v1/plans', { signal, isOpen: true }),
     register: (body: BodyOf<'register'>) => open<void>('/v1/auth/register', body),
     confirmRegistration: (body: BodyOf<'confirmRegistration'>) =>
       open<AnswerOf<'confirmRegistration'>>('/v1/auth/register/confirm', body),

@@ -14,6 +14,7 @@ const domainsEveryMs = 5_000
 
 const names = {
   config: ['config'],
+  plans: ['plans'],
   me: ['me'],
   account: ['account'],
   tunnels: ['tunnels'],
@@ -43,6 +44,11 @@ export function useConfig() {
     queryFn: ({ signal }) => calls.config(signal),
     staleTime: Number.POSITIVE_INFINITY,
   })
+}
+
+export function usePlans() {
+  const { calls } = useServices()
+  return useQuery({ queryKey: names.plans, queryFn: ({ signal }) => calls.plans(signal), staleTime: 60_000 })
 }
 
 export function useMe() {

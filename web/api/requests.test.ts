@@ -170,6 +170,7 @@ describe('calls', () => {
     const client = makeClient({ baseUrl: '', fetch: theirs.fetch })
     const pairs: [() => Promise<unknown>, () => Promise<unknown>][] = [
       [() => calls.config(), () => client.config()],
+      [() => calls.plans(), () => client.plans()],
       [() => calls.register({ email }), () => client.register({ email })],
       [() => calls.confirmRegistration(chosen), () => client.confirmRegistration(chosen)],
       [() => calls.createAccount('pti_x'), () => client.createAccount({ code: 'pti_x' })],

@@ -7,7 +7,7 @@ import { failureIn, useConfig, useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useSignOut } from '../api/sign-out.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
-import { Button } from '../parts/button.tsx'
+import { Button, TextLink } from '../parts/button.tsx'
 import { passwordHint } from '../parts/credentials-form.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
 import { Checkbox, TextField } from '../parts/field.tsx'
@@ -115,6 +115,9 @@ function PlanCard({ me }: { me: Me }) {
           </div>
         ))}
       </dl>
+      <p class="mt-4 text-sm">
+        <TextLink href="/plans">All plans</TextLink>
+      </p>
     </Card>
   )
 }
