@@ -164,6 +164,8 @@ const notShared: readonly string[] = [
   // Names of bound tunnels, which plans limit, and a cache of what is made again.
   'certificates.ts: if (this.#wishes.size >= certificateLimits.wishes)',
   'tls-contexts.ts: if (this.#contexts.size > this.#max && oldest !== undefined)',
+  // A file of the operator's own, read for the metrics.
+  'meters/admin.ts: if ((await stat(path)).size > figuresBytesMax)',
   // One connection's or one session's own.
   'http2/head.ts: return text.length > limits.requestHeadBytes',
   'http2/upstreams.ts: if (next < 0 || this.#busy.size >= usualMax)',

@@ -1,6 +1,7 @@
 /** What the mock server knows: an account, tunnels of every state and kind, keys. Ids are made from small numbers. */
 import { permissions } from '@porttunneler/shared/api/schemas/access'
 import type { Key, Me } from '@porttunneler/shared/api/schemas/accounts'
+import type { Plans } from '@porttunneler/shared/api/schemas/plans'
 import type { Account } from '@porttunneler/shared/api/schemas/service'
 import type { Holder, Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 
@@ -43,6 +44,21 @@ export const account: Account = {
     state: 'near',
     countedAt: Date.UTC(2026, 10, 23, 12),
   },
+}
+
+export const plans: Plans = {
+  version: 1,
+  taxBehavior: 'exclusive',
+  items: [
+    {
+      name: me.plan,
+      title: 'Free',
+      limits: { ...me.limits, tunnelsDefined: 25, connectionsMax: 200, keys: 10, auditDays: 7 },
+      features: [],
+      prices: {},
+      sellsTransfer: false,
+    },
+  ],
 }
 
 const day = 86_400_000

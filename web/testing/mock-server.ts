@@ -21,9 +21,7 @@ import { plansSchema } from '@porttunneler/shared/api/schemas/plans'
 import { reservedNameSchema, reservedPortSchema } from '@porttunneler/shared/api/schemas/reservations'
 import { accountSchema, configSchema } from '@porttunneler/shared/api/schemas/service'
 import { liveSampleSchema, tunnelSchema, watchSchema } from '@porttunneler/shared/api/schemas/tunnels'
-import { builtInCatalogue } from '@porttunneler/shared/control/money/built-in'
-import { offersOf } from '@porttunneler/shared/control/money/offers'
-import { account, me, mockId, mockKeys, mockTunnels } from './mock-data.ts'
+import { account, me, mockId, mockKeys, mockTunnels, plans } from './mock-data.ts'
 
 const policy = "default-src 'self'; connect-src *; img-src 'self' data:; style-src 'self'"
 const types: Record<string, string> = {
@@ -77,7 +75,7 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
         docsUrl: '',
       }),
   ],
-  ['GET', /^\/v1\/plans$/, (answer) => send(answer, plansSchema, offersOf(builtInCatalogue))],
+  ['GET', /^\/v1\/plans$/, (answer) => send(answer, plansSchema, plans)],
   ['POST', /^\/v1\/auth\/(register\/confirm|refresh)$/, sendTokens],
   [
     'POST',
