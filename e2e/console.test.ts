@@ -16,6 +16,7 @@ import { password, startStandaloneService } from './harness/standalone.ts'
 import { type HttpUpstream, startEcho, startHttp } from './harness/upstreams.ts'
 import { describeWith } from './requirements.ts'
 import { copyCertificateRecord } from './suites/certificate-record.ts'
+import { describeFactors } from './suites/factors.ts'
 import { describeInvitation } from './suites/invitation.ts'
 
 function transferOf(state: Transfer['state'], percent: number): Transfer {
@@ -65,6 +66,7 @@ describeWith(['chromium'], 'console', () => {
   }
 
   describeInvitation(() => service, inTab)
+  describeFactors(() => service, inTab)
 
   test('a wrong password shows a code, the right one opens the tunnels', () =>
     inTab(async (tab) => {

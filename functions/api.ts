@@ -27,8 +27,18 @@ function addressBehind(proxies: readonly string[]): (context: Context) => string
 export function cloudApi({ control, settings, identity, accounts, enrolment }: Cloud): Fetch {
   const { store, clock } = control
   const kickJobs = (ids: readonly string[]) => kick(control, ids)
-  const mounts = [firebaseRoutes({ identity, accounts, store, clock, kick: kickJobs })]
   const { proxies } = settings
+  const mounts = [
+    firebaseRoutes({
+      identity,
+      accounts,
+      store,
+      clock,
+      kick: kickJobs,
+      control,
+      addressOf: addressBehind(proxies),
+    }),
+  ]
   return apiFunction({ control, principals: new Principals(control), enrolment, mounts, proxies })
 }
 

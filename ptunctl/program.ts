@@ -150,15 +150,11 @@ function addAccounts(verb: Verb): void {
 
 function addPeople(people: Verb, members: Verb): void {
   const who = (command: Command) => command.argument('<who>', 'usr_… or an e-mail address')
-  because(
-    who(
-      people(
-        'people.disable',
-        'disable',
-        'end their sessions and keys everywhere, and refuse them from now on',
-      ),
-    ),
-  )
+  const withReason = [
+    ['people.disable', 'disable', 'end their sessions and keys everywhere, and refuse them from now on'],
+    ['people.reset-factors', 'reset-factors', 'remove the factors that they lost, and end their sessions'],
+  ] as const
+  for (const [act, verb, said] of withReason) because(who(people(act, verb, said)))
   who(people('people.enable', 'enable', 'let them in again'))
   const member = (command: Command) => who(command.argument('<account>', 'acc_…'))
   const role = (command: Command) => command.argument('<role>', 'owner, admin, developer, billing or viewer')

@@ -8,6 +8,7 @@ import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cells'
+import { signInByPasskey } from '@porttunneler/shared/control/factors/passkey-sign-in'
 import { kickSchema } from '@porttunneler/shared/control/jobs/kick'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { roundsMs } from '@porttunneler/shared/control/jobs/worker'
@@ -76,6 +77,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
         isHttps: httpsReader(proxies),
         admit: (code) => admitStranger(control, code),
         isInvited: (asked) => hasInvitation(control, asked),
+        checkPasskey: (assertion, source) => signInByPasskey(control, assertion, source),
       }),
     ],
   })

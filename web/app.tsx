@@ -10,6 +10,7 @@ import { TunnelsPage } from './pages/tunnels.tsx'
 import { Announcer } from './parts/announcer.tsx'
 import { LazyPage } from './parts/lazy-page.tsx'
 import { nextAfterSignIn, signInAddress } from './parts/next.ts'
+import { ProblemNotice } from './parts/problem-notice.tsx'
 import { NarrowShell, Shell } from './parts/shell.tsx'
 
 const account = async () => (await import('./pages/account.tsx')).AccountPage
@@ -25,9 +26,21 @@ const mails = async () => (await import('./pages/mails.tsx')).MailsPage
 const leaving = async () => (await import('./pages/leaving.tsx')).LeavingPage
 const join = async () => (await import('./pages/join.tsx')).JoinPage
 const returned = async () => (await import('./pages/returned.tsx')).ReturnedPage
+const security = async () => (await import('./pages/security.tsx')).SecurityPage
+const secondStep = async () => (await import('./pages/second-step.tsx')).SecondStepPage
+const recover = async () => (await import('./pages/second-step.tsx')).RecoverPage
 const plans = async () => (await import('./pages/plans.tsx')).PlansPage
 const publicPlans = async () => (await import('./pages/plans.tsx')).PublicPlansPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
+
+/** What a person may lack for everything else, as `/v1/me` says. */
+const codes = {
+  noAccount: 'PT-1015',
+  personLeaves: 'PT-1130',
+  accountLeaves: 'PT-1131',
+  secondStep: 'PT-1201',
+  factorRequired: 'PT-1202',
+} as const
 
 export function App() {
   const isSignedIn = useSignedIn()
@@ -38,10 +51,13 @@ export function App() {
 function SignedIn() {
   const search = useSearch()
   const [path] = useLocation()
-  const refused = failureIn(useMe())?.problem.code
-  const hasNoAccount = refused === 'PT-1015'
-  if (refused === 'PT-1130' || refused === 'PT-1131') return narrow(<LazyPage load={leaving} />)
-  if (hasNoAccount && path !== '/wait-list' && path !== '/join') return narrow(<LazyPage load={invitation} />)
+  const code = failureIn(useMe())?.problem.code
+  if (path === '/recover') return narrow(<LazyPage load={recover} />)
+  if (code === codes.secondStep) return narrow(<LazyPage load={secondStep} />)
+  if (code === codes.personLeaves || code === codes.accountLeaves) return narrow(<LazyPage load={leaving} />)
+  if (code === codes.noAccount && path !== '/wait-list' && path !== '/join')
+    return narrow(<LazyPage load={invitation} />)
+  if (code === codes.factorRequired && path !== '/join') return <FactorRequired />
   const toNext = () => <Redirect to={nextAfterSignIn(search)} replace />
   return (
     <Switch>
@@ -75,6 +91,9 @@ function SignedIn() {
             <Route path="/mails">
               <LazyPage load={mails} />
             </Route>
+            <Route path="/security">
+              <LazyPage load={security} />
+            </Route>
             <Route path="/plans">
               <LazyPage load={plans} />
             </Route>
@@ -88,6 +107,19 @@ function SignedIn() {
         </Shell>
       </Route>
     </Switch>
+  )
+}
+
+/** The account asks for a factor: here is where to add one, and the menu leads to other accounts. */
+function FactorRequired() {
+  const failure = failureIn(useMe())
+  return (
+    <Shell>
+      <div class="space-y-5">
+        {failure && <ProblemNotice failure={failure} />}
+        <LazyPage load={security} />
+      </div>
+    </Shell>
   )
 }
 

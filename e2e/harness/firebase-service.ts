@@ -69,8 +69,11 @@ export async function startFirebaseService() {
     dns: noDns,
   }
   const control = makeControl(platform, { clock, random: Math.random, log: silentLog, settings })
-  const mounts = [firebaseRoutes({ identity, accounts, store, clock, kick: async () => {} })]
-  const api = makeApi({ control, principals: new Principals(control), addressOf: () => '192.0.2.1', mounts })
+  const addressOf = () => '192.0.2.1'
+  const mounts = [
+    firebaseRoutes({ control, identity, accounts, store, clock, addressOf, kick: async () => {} }),
+  ]
+  const api = makeApi({ control, principals: new Principals(control), addressOf, mounts })
   const files = readWebFiles(join(root, 'web/dist'))
   const web = makeWeb({
     api: (request) => api.fetch(request),

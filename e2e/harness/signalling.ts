@@ -14,7 +14,7 @@ import { makeApi } from '@porttunneler/shared/api/app'
 import { type Client, makeClient } from '@porttunneler/shared/api/client'
 import type { RelayAddress } from '@porttunneler/shared/api/schemas/tunnels'
 import { systemClock } from '@porttunneler/shared/base/clock'
-import { isFailure } from '@porttunneler/shared/base/errors'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { ensureCell } from '@porttunneler/shared/control/cells'
@@ -167,6 +167,7 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
       isHttps: () => false,
       admit: async () => {},
       isInvited: async () => false,
+      checkPasskey: async () => Promise.reject(fail('auth.passkey')),
     }),
   ]
   const api = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, rates: noRates })

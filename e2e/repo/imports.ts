@@ -66,6 +66,8 @@ const sharedPackages = [
   'tldts',
   'dns-packet',
   'nodemailer',
+  '@simplewebauthn/server',
+  'otpauth',
   'vitest',
   'fast-check',
 ]

@@ -1,11 +1,9 @@
 /** People who sign in by Firebase, as the control plane's rules see them. */
-import { makeApi } from '@porttunneler/shared/api/app'
 import { fail } from '@porttunneler/shared/base/errors'
 import { eraseAfterMs, setAccountStatus } from '@porttunneler/shared/control/accounts'
-import { controlOf, makeControl } from '@porttunneler/shared/control/control'
+import { controlOf } from '@porttunneler/shared/control/control'
 import { identities, jobs, users } from '@porttunneler/shared/control/documents'
 import { newInviteCode, writeInvite } from '@porttunneler/shared/control/invites'
-import { kick } from '@porttunneler/shared/control/jobs/kick'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import { createKey } from '@porttunneler/shared/control/keys'
 import { Principals } from '@porttunneler/shared/control/principals'
@@ -14,17 +12,16 @@ import { erasedIdentity } from '@porttunneler/shared/control/tombstones'
 import { dyingAt } from '@porttunneler/shared/testing/dying-store'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { makeTestControl } from '../../standalone/testing/control.ts'
-import { makeFirebaseIdentity, testProject } from '../testing/firebase-identity.ts'
-import { firebaseRoutes } from './identity.firebase.routes.ts'
+import type { makeTestControl } from '../../standalone/testing/control.ts'
+import { makeFirebaseSignIn } from '../testing/firebase-sign-in.ts'
 
 const ada = 'ada@example.com'
 const proven = { email_verified: true }
 
 describe('people who sign in by Firebase', () => {
-  let t: Awaited<ReturnType<typeof makeSignIn>>
+  let t: Awaited<ReturnType<typeof makeFirebaseSignIn>>
   beforeEach(async () => {
-    t = await makeSignIn()
+    t = await makeFirebaseSignIn()
   })
   afterEach(() => t.close())
 
@@ -231,53 +228,4 @@ describe('people who sign in by Firebase', () => {
 async function localToken({ identity }: ReturnType<typeof makeTestControl>): Promise<string> {
   return (await identity.register({ email: ada, password: 'correct horse battery' }, { from: '' })).tokens
     .accessToken
-}
-
-/** The API as in its own tests, but with people from Firebase. */
-async function makeSignIn() {
-  const local = makeTestControl()
-  const firebase = await makeFirebaseIdentity(local.control.store)
-  const { identity, accounts, clock } = firebase
-  const facts = {
-    apiKey: 'public',
-    authDomain: 'tunnel.example.com',
-    projectId: testProject,
-    providers: ['google.com' as const],
-  }
-  const settings = { ...local.control.settings, firebase: facts }
-  const { log, random } = local.control
-  const control = makeControl({ ...local.control, identity }, { clock, random, log, settings })
-  const principals = new Principals(control)
-  const mounts = [
-    firebaseRoutes({
-      identity,
-      accounts,
-      store: control.store,
-      clock,
-      kick: (ids) => kick(control, ids),
-    }),
-  ]
-  const app = makeApi({ control, principals, addressOf: () => '192.0.2.1', mounts })
-  const token = firebase.tokenOf
-  return {
-    local,
-    firebase,
-    control,
-    principals,
-    clock,
-    app,
-    token,
-    signIn: async (...given: Parameters<typeof token>) =>
-      principals.authenticate(await token(...given), '192.0.2.1'),
-    logout: (bearer: string, body: object = { everywhere: true }) =>
-      app.request('https://tunnel.example.com/v1/auth/logout', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${bearer}` },
-        body: JSON.stringify(body),
-      }),
-    close: async () => {
-      await firebase.close()
-      await local.close()
-    },
-  }
 }

@@ -2,13 +2,19 @@
  * The API's part of sign-in when Firebase does it: ending sessions, at the same address as everywhere. Signing in,
  * refreshing and passwords are between the console and Firebase.
  */
-import { jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
+import { jsonAnswer, jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
 import { logoutSchema } from '@porttunneler/shared/api/schemas/accounts'
+import { passkeySignInSchema } from '@porttunneler/shared/api/schemas/factors'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
+import type { Control } from '@porttunneler/shared/control/control'
 import { identities, users } from '@porttunneler/shared/control/documents'
 import { lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
+import { signInByPasskey } from '@porttunneler/shared/control/factors/passkey-sign-in'
+import { customTokenOf } from '@porttunneler/shared/control/factors/vouching'
 import type { Store } from '@porttunneler/shared/control/platform'
+import type { Context } from 'hono'
+import { z } from 'zod'
 import type { FirebaseAccounts } from './firebase-accounts.ts'
 import type { FirebaseIdentity } from './identity.firebase.ts'
 
@@ -19,16 +25,26 @@ export type FirebaseRoutesOptions = {
   readonly clock: Clock
   /** Tells workers about jobs that were just requested. */
   readonly kick: (ids: readonly string[]) => Promise<void>
+  /** For the routes that need more than documents. */
+  readonly control: Control
+  readonly addressOf: (context: Context) => string
 }
 
 export function firebaseRoutes(options: FirebaseRoutesOptions): RouteGroup {
-  return new RouteGroup().add(logout, async (c) => {
-    const bearer = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
-    const { everywhere, endKeys = false } = c.req.valid('json')
-    if (everywhere) await endSessions(options, { bearer: bearer ?? '', endKeys })
-    else if (bearer !== undefined) await endOne(options, bearer)
-    return c.body(null, 204)
-  })
+  const { control, addressOf } = options
+  return new RouteGroup()
+    .add(passkey, async (c) => {
+      const source = { from: addressOf(c), userAgent: c.req.header('user-agent') }
+      const user = await signInByPasskey(control, c.req.valid('json').assertion, source)
+      return c.json({ customToken: await customTokenOf(control, user) }, 200)
+    })
+    .add(logout, async (c) => {
+      const bearer = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
+      const { everywhere, endKeys = false } = c.req.valid('json')
+      if (everywhere) await endSessions(options, { bearer: bearer ?? '', endKeys })
+      else if (bearer !== undefined) await endOne(options, bearer)
+      return c.body(null, 204)
+    })
 }
 
 /** An invalid token has no sign-in to end. */
@@ -61,6 +77,19 @@ async function endSessions(
   identity.noteAllEnded(subject, since)
   await kick(jobs)
 }
+
+const passkey = route({
+  access: { public: 'The passkey in the body is the proof.' },
+  method: 'post',
+  path: '/v1/auth/passkey',
+  operationId: 'signInWithPasskey',
+  summary: 'Sign in with a passkey alone',
+  description: 'It has to verify its owner by PIN, finger or face, and then counts as both factors.',
+  tags: ['Sign-in'],
+  request: jsonBody(passkeySignInSchema),
+  bodyBytesMax: 32 * 1024,
+  responses: { 200: jsonAnswer(z.object({ customToken: z.string() }), 'For signInWithCustomToken') },
+})
 
 const logout = route({
   access: { public: 'Ends only the sessions of the token that it brings.', bearer: 'optional' },

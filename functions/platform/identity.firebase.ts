@@ -4,6 +4,7 @@
  * refused, though its ID token lives for an hour and Firebase would renew it. Roles are never taken from claims. What
  * the token says about the address is passed on; the domain refuses an unconfirmed one.
  */
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
@@ -18,6 +19,8 @@ import { signedTokenReader, type TokenReader, unsignedTokenReader } from './goog
 
 const firebaseJwksUrl =
   'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com'
+/** From our word that a factor was shown to Firebase's sign-in with it; the console does both at once. */
+const vouchedSeconds = 120
 /** How far our clock may be behind Google's. */
 const skewMs = 60_000
 /** Firebase's sessions have no end; a sign-in is refused when it is as old as this (sign-ins.ts). */
@@ -42,6 +45,12 @@ const claimsSchema = z.object({
   email: z.string().min(3).max(254).optional(),
   email_verified: z.boolean().default(false),
   auth_time: z.int().min(0),
+  /** Only tokens that we made can have them: see `vouch`. */
+  ptun_sign_in: z
+    .string()
+    .regex(/^[\w-]{43}$/)
+    .optional(),
+  ptun_shown_at: z.int().optional(),
   firebase: z.object({ sign_in_provider: z.string().max(100).default('') }).optional(),
 })
 
@@ -69,9 +78,10 @@ export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIden
   return {
     kind: 'firebase',
     async verify(token) {
-      const { sub, email, email_verified, auth_time, firebase } = await readClaims(read, token)
+      const claims = await readClaims(read, token)
+      const { sub, email, email_verified, auth_time, firebase } = claims
       const authTimeMs = auth_time * 1_000
-      const signIn = signInOf({ sub, auth_time })
+      const signIn = signInOf(claims)
       if (authTimeMs > clock.now() + skewMs) throw fail('auth.invalid')
       await ended.check(signIn, { person: `firebase:${sub}`, authTimeMs })
       const state = await states.read(sub)
@@ -86,7 +96,16 @@ export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIden
         authTimeMs,
         signIn,
         method,
+        hasShownFactor: wasVouchedFor(claims),
       }
+    },
+    vouch(subject) {
+      const shown_at = Math.floor(clock.now() / 1_000)
+      const name = randomBytes(32).toString('base64url')
+      return accounts.makeToken(subject.slice('firebase:'.length), {
+        ptun_sign_in: name,
+        ptun_shown_at: shown_at,
+      })
     },
     async endSignIn(token) {
       await endAll([signInOf(await readClaims(read, token))])
@@ -102,9 +121,22 @@ export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIden
   }
 }
 
-/** Firebase's tokens name no session; all tokens of one sign-in have its second. */
-function signInOf({ sub, auth_time }: { readonly sub: string; readonly auth_time: number }): string {
-  return hashSecret(`${sub}:${auth_time}`)
+type Claims = z.infer<typeof claimsSchema>
+
+/**
+ * Firebase's tokens name no session; all tokens of one sign-in have its second. Sign-ins of one second would be one, so
+ * those that count for more, because a factor was shown, have a name of ours as well.
+ */
+function signInOf({ sub, auth_time, ptun_sign_in }: Claims): string {
+  return hashSecret(
+    ptun_sign_in === undefined ? `${sub}:${auth_time}` : `${sub}:${auth_time}:${ptun_sign_in}`,
+  )
+}
+
+/** A token of ours is good for an hour; ours counts only for a sign-in that follows at once. */
+function wasVouchedFor({ auth_time, ptun_sign_in, ptun_shown_at = 0, firebase }: Claims): boolean {
+  const isOurs = ptun_sign_in !== undefined && firebase?.sign_in_provider === 'custom'
+  return isOurs && Math.abs(auth_time - ptun_shown_at) <= vouchedSeconds
 }
 
 /** `custom` is a token that we made for a sign-in of our own. */
@@ -128,7 +160,7 @@ function makeReader({
   return unsignedTokenReader(rules)
 }
 
-async function readClaims(read: TokenReader, token: string): Promise<z.infer<typeof claimsSchema>> {
+async function readClaims(read: TokenReader, token: string): Promise<Claims> {
   try {
     return claimsSchema.parse(await read(token))
   } catch (cause) {

@@ -19,6 +19,12 @@ import type { Role, Scope } from './schemas/access.ts'
 
 const agent = newId('agt', 1)
 const nobody = newId('tun', 1)
+const nobodysPasskey = {
+  id: 'AA',
+  rawId: 'AA',
+  type: 'public-key',
+  response: { clientDataJSON: 'AA', attestationObject: 'AA' },
+}
 const db = { name: 'db', kind: 'tcp' }
 
 /**
@@ -33,6 +39,8 @@ const rows: readonly Row[] = [
   ['GET /v1/account', `${everybody}RTASB`],
   ['PATCH /v1/account', 'oaA', { name: 'Lab' }],
   ['DELETE /v1/account', 'o'],
+  // It asks nobody for a factor already.
+  ['POST /v1/account/factor-policy', 'oa', { required: false }],
   ['POST /v1/account/export', 'o'],
   // Nobody has asked to delete it; owners are told so.
   ['POST /v1/account/keep', 'o', undefined, 409],
@@ -51,6 +59,8 @@ const rows: readonly Row[] = [
   ['DELETE /v1/members/{member}', 'oa'],
   // A service owns no account; callers with the right are told so.
   ['POST /v1/members/{member}/ownership', 'o', undefined, 403],
+  // The member waits for nothing; callers with the right are told so.
+  ['POST /v1/members/{member}/recovery', 'oa', undefined, 404],
   ['GET /v1/invitations', 'oaA'],
   ['POST /v1/invitations', 'oa', { email: 'new@example.com', role: 'viewer' }],
   ['DELETE /v1/invitations/{invitation}', 'oa'],
@@ -97,6 +107,24 @@ const rows: readonly Row[] = [
 const ofPeople = ['GET /v1/accounts', 'GET /v1/sign-ins', 'DELETE /v1/sign-ins', 'POST /v1/person/export']
 /** The same; nothing has this id. */
 const ofOne = ['DELETE /v1/sign-ins/{signIn}']
+/** Second factors, of people who have none: a person gets this status, a key never gets so far. */
+const ofFactors: readonly Row[] = [
+  ['GET /v1/factors', '', undefined, 200],
+  ['POST /v1/factors/show/options', '', undefined, 409],
+  ['POST /v1/factors/show', '', { code: '000000' }, 403],
+  ['POST /v1/factors/passkeys/options', '', undefined, 200],
+  ['POST /v1/factors/passkeys', '', { name: 'x', attestation: nobodysPasskey }, 400],
+  ['PATCH /v1/factors/passkeys/{passkey}', '', { name: 'x' }, 404],
+  ['DELETE /v1/factors/passkeys/{passkey}', '', undefined, 404],
+  ['POST /v1/factors/app', '', undefined, 200],
+  ['POST /v1/factors/app/confirm', '', { code: '000000' }, 400],
+  ['DELETE /v1/factors/app', '', undefined, 404],
+  ['POST /v1/factors/codes', '', undefined, 409],
+  ['POST /v1/factors/recovery', '', undefined, 409],
+  ['POST /v1/factors/recovery/follow', '', { token: 'none' }, 404],
+  ['DELETE /v1/factors/recovery', '', undefined, 204],
+  ['POST /v1/factors/recovery/complete', '', undefined, 404],
+]
 /** The same; these are about their own sign-in, which nobody has asked to delete, or which owns a team. */
 const ofOneself = [
   ['DELETE /v1/person', 'PT-1132'],
@@ -148,6 +176,8 @@ const lasting = [
   'PATCH /v1/members/{member}',
   'DELETE /v1/members/{member}',
   'POST /v1/members/{member}/ownership',
+  'POST /v1/members/{member}/recovery',
+  'POST /v1/account/factor-policy',
   'POST /v1/invitations',
   'DELETE /v1/invitations/{invitation}',
   'POST /v1/keys',
@@ -239,6 +269,7 @@ async function makeWorld() {
       '{key}': victim.key.id,
       '{member}': other.id,
       '{invitation}': invitation.id,
+      '{passkey}': '0'.repeat(64),
       '{mail}': '2026-01-01T00-00-00.000Z-01234567',
       '{userCode}': 'BCDF-GHJK',
       '{signIn}': '0'.repeat(64),
@@ -300,6 +331,7 @@ describe('access: every route by everybody', () => {
         ...rows.map(([route]) => route),
         ...ofPeople,
         ...ofOne,
+        ...ofFactors.map(([route]) => route),
         ...ofOneself.map(([route]) => route),
         ...withInvitation,
         ...ofOperators.map(([route]) => route.replace(/\?.*/, '')),
@@ -402,6 +434,18 @@ describe('access: every route by everybody', () => {
         ])
       }
       expect(await ask(w, [route, ''], {})).toMatchObject({ status: 401 })
+    }),
+  )
+
+  test.each(ofFactors.map((row) => [row[0], row] as const))('%s: every person, and no key', (_, row) =>
+    inWorld(async (w) => {
+      const [, , , status] = row
+      for (const [who, token] of Object.entries(w.tokens)) {
+        const asked = await ask(w, row, { token })
+        expect([who, asked.status]).toEqual([who, everybody.includes(who) ? status : 403])
+        if (!everybody.includes(who)) expect(asked.code).toBe('PT-1107')
+      }
+      expect(await ask(w, row, {})).toMatchObject({ status: 401 })
     }),
   )
 

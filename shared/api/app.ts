@@ -20,6 +20,7 @@ import { auditRoutes } from './routes/audit.ts'
 import { certificateRoutes } from './routes/certificates.ts'
 import { deviceRoutes, oauthProblem } from './routes/device.ts'
 import { domainRoutes } from './routes/domains.ts'
+import { factorRoutes, recoveryRoutes } from './routes/factors.ts'
 import { feedbackRoutes } from './routes/feedback.ts'
 import { invitationRoutes } from './routes/invitations.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -73,6 +74,8 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     relayRoutes(deps),
     memberRoutes(deps),
     signInListRoutes(deps),
+    factorRoutes(deps),
+    recoveryRoutes(deps),
     waitListRoutes(deps),
     feedbackRoutes(deps),
     invitationRoutes(deps),

@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
+import { factorCalls } from './client-factors.ts'
 import { ownDataCalls } from './client-own-data.ts'
 import { reservationCalls } from './client-reservations.ts'
 import { serviceSignInCalls } from './client-services.ts'
@@ -38,6 +39,7 @@ export function makeClient(options: ClientOptions) {
     ...accountCalls(options),
     ...ownDataCalls(options),
     ...teamCalls(options),
+    ...factorCalls(options),
     ...auditCalls(options),
     ...signInCalls(options),
     ...serviceSignInCalls(options),

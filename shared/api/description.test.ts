@@ -105,6 +105,9 @@ const things: Readonly<Record<string, (() => Promise<string>) | undefined>> = {
   '/v1/operator/notes/{note}': async () => `/v1/operator/notes/not_${'0'.repeat(26)}`,
   '/v1/auth/links/{link}': async () => `/v1/auth/links/oidc.work:${'0'.repeat(64)}`,
   '/v1/sign-ins': async () => '/v1/sign-ins',
+  '/v1/factors/app': async () => '/v1/factors/app',
+  '/v1/factors/recovery': async () => '/v1/factors/recovery',
+  '/v1/factors/passkeys/{passkey}': async () => `/v1/factors/passkeys/${'0'.repeat(64)}`,
   '/v1/sign-ins/{signIn}': async () => `/v1/sign-ins/${(await t.identity.verify(t.ada)).signIn}`,
 }
 
@@ -112,6 +115,7 @@ const changes: Readonly<Record<string, object>> = {
   '/v1/tunnels/{tunnel}': { name: 'other' },
   '/v1/members/{member}': { role: 'owner' },
   '/v1/account': { name: 'other' },
+  '/v1/factors/passkeys/{passkey}': { name: 'other' },
 }
 
 test('description: a change and a DELETE with an If-Match of another revision are refused, and change nothing', async () => {

@@ -7,6 +7,7 @@ import { newId } from '../base/ids.ts'
 import { certificates, noCertificate } from '../control/certificate-documents.ts'
 import { claimLeases } from '../control/claims.ts'
 import { addDomain } from '../control/domains/domains.ts'
+import { passkeys } from '../control/factors/factor-documents.ts'
 import { queries } from '../control/query-table.ts'
 import { reserveName, reservePort } from '../control/reserving.ts'
 import { invite } from '../control/team/invitations.ts'
@@ -19,6 +20,7 @@ afterEach(() => t.close())
 
 const agent = newId('agt', 1)
 const certificate = `crt_${'0'.repeat(40)}`
+const passkey = '0'.repeat(64)
 
 /** Ada's: a tunnel that is online, and a key. */
 async function adasThings() {
@@ -34,6 +36,9 @@ async function adasThings() {
   await addDomain(t.control, t.owner, { host: 'app.example.com' })
   const order = { ...noCertificate(t.owner.account, ['app.example.com']), csr: 'MAA=' }
   await t.control.store.create(certificates.ref(certificate), order)
+  const adas = { user: t.owner.member, credential: 'AA', publicKey: 'AA', counter: 0, transports: [] }
+  const named = { name: 'Laptop', isBackedUp: false, createdAt: 1, usedAt: 0 }
+  await t.control.store.create(passkeys.ref(passkey), { ...adas, ...named })
   const keys = await t.call('GET', '/v1/keys', { token: t.ada })
   const page = z.object({ items: z.array(z.object({ id: z.string() })) }).parse(await keys.json())
   const log = await t.control.store.query(queries.auditByTarget, {
@@ -56,6 +61,7 @@ async function adasView(): Promise<string> {
     '/v1/members',
     '/v1/invitations',
     '/v1/sign-ins',
+    '/v1/factors',
     '/v1/names',
     '/v1/ports',
     '/v1/domains',
@@ -95,6 +101,7 @@ describe('api: one account and the ids of another', () => {
         .replace('{member}', t.owner.member)
         .replace('{invitation}', invitation)
         .replace('{signIn}', signIn)
+        .replace('{passkey}', passkey)
         .replace('{userCode}', 'BCDF-GHJK')
         .replace('{link}', `oidc.work:${'0'.repeat(64)}`)
       const change = path.includes('{member}') ? { role: 'viewer' } : { name: 'mine' }

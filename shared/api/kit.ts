@@ -37,7 +37,12 @@ export type ApiContext = Context<ApiEnv>
  */
 export type Access =
   | { readonly permission: Permission; readonly by?: 'any' | 'person'; readonly evenStopped?: true }
-  | { readonly signedIn: 'person'; readonly evenStopped?: true }
+  | {
+      readonly signedIn: 'person'
+      readonly evenStopped?: true
+      /** Also a sign-in that still has to show its second factor may call it. */
+      readonly before?: 'factor'
+    }
   | { readonly relay: true }
   | {
       readonly public: string

@@ -86,7 +86,7 @@ async function findCall(
   if ('signedIn' in access) {
     if (bearer.startsWith('pts_')) throw fail('auth.person')
     const source = { from: addressOf(c), userAgent }
-    const signedIn = await principals.signIn(bearer, source, access.evenStopped)
+    const signedIn = await principals.signIn(bearer, source, access)
     return { call: { signedIn }, subject: signedIn.person.id }
   }
   const found = await principals.authenticate(bearer, addressOf(c), {

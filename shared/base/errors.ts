@@ -10,6 +10,7 @@ import { certificateCodes } from './codes/certificates.ts'
 import { cliCodes } from './codes/cli.ts'
 import { cloudCodes } from './codes/cloud.ts'
 import { domainCodes } from './codes/domains.ts'
+import { factorCodes } from './codes/factors.ts'
 import { hostCodes } from './codes/host.ts'
 import { httpVisitorCodes } from './codes/http.ts'
 import { leaseCodes } from './codes/lease.ts'
@@ -45,6 +46,7 @@ export const codes = {
   ...apiCodes,
   ...accountCodes,
   ...socialCodes,
+  ...factorCodes,
   ...teamCodes,
   ...planCodes,
   ...peopleCodes,

@@ -31,7 +31,8 @@ export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {
 /**
  * pts = API key, ptr = refresh token, pte = enrolment key, ptc = relay credential, ptd = device code,
  * ptw = password reset, ptv = device that signed in before, pti = invite code, ptj = invitation into an account,
- * pto = state of a sign-in at another service, ptq = the browser's half of it.
+ * pto = state of a sign-in at another service, ptq = the browser's half of it,
+ * ptm = link of a mail to get in without a second factor.
  */
 export type SecretPrefix =
   | 'pts'
@@ -45,6 +46,7 @@ export type SecretPrefix =
   | 'ptj'
   | 'pto'
   | 'ptq'
+  | 'ptm'
 
 export function newSecret(prefix: SecretPrefix): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`

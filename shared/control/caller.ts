@@ -12,6 +12,8 @@ export type Person = {
   readonly authTimeMs?: number
   /** Undefined without a token, and for tokens of releases up to 0.1. */
   readonly signIn?: SignInState | undefined
+  /** They have a second factor, which this sign-in has shown. */
+  readonly hasFactor?: boolean
   /** When their sign-in is erased, which can still be undone. */
   readonly leavingAt?: number
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { RelaySecrets } from './certificates/relay-secrets.ts'
 import { ClaimLanes } from './claim-lane.ts'
+import { Challenges } from './factors/challenges.ts'
 import { Flags } from './flags.ts'
 import { FreeEndpoints } from './free-endpoints.ts'
 import { kick } from './jobs/kick.ts'
@@ -58,6 +59,7 @@ export type Control = Platform & {
   readonly offLinks: OffLinks
   readonly signIns: SignIns
   readonly catalogues: Catalogues
+  readonly challenges: Challenges
 }
 
 /** What an account's calls get: everything, but only that account's part of the store. */
@@ -102,5 +104,6 @@ export function makeControl(
     offLinks: new OffLinks({ store, vault }),
     signIns: new SignIns({ store, clock, log, identity, kick: (ids) => kick({ bus, log }, ids) }),
     catalogues: new Catalogues({ store, clock, log }),
+    challenges: new Challenges({ store, vault, clock }),
   }
 }

@@ -6,6 +6,7 @@
 import type { Role, Scope } from '../api/schemas/access.ts'
 import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import type { HttpEdits } from '../protocol/http-edits.ts'
+import type { FactorMarks, FactorPolicy } from './factors/factor-documents.ts'
 import type { LeavingAccount, LeavingPerson } from './leaving/terms.ts'
 import type { Granted } from './money/granted.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
@@ -25,7 +26,7 @@ export type UserDoc = {
   readonly validSince: number
   readonly providers: readonly string[]
   readonly leaving?: LeavingPerson
-}
+} & FactorMarks
 /** Id: `<provider>:<subject>`; its creation is the unique claim of the sign-in. */
 export type IdentityDoc = {
   /** '' = the person was erased: sign-ins before `erasedAt` count no more; or the service was removed. */
@@ -53,6 +54,7 @@ export type AccountDoc = {
   readonly granted?: Granted
   /** The plan's limits that were changed for this account only. */
   readonly overrides: { readonly [limit: string]: number }
+  readonly factorPolicy?: FactorPolicy
 }
 /**
  * Id: `<account>:<user>`. The only source of roles. A service member belongs to the account: `user` is its `svc_…` id,
@@ -305,9 +307,7 @@ export type IdempotencyDoc = {
 export type JobDoc = {
   /** '' = the service itself. */
   readonly account: string
-  /**
-   * From the account, else from the id: 0 to 15. Workers read shards, so that one account's jobs delay nobody else's.
-   */
+  /** From the account or else the id, 0 to 15. Workers read shards, so one account's jobs delay nobody else's. */
   readonly shard: number
   readonly state: 'live' | 'dead'
   readonly dueAt: number

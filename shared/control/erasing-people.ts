@@ -7,6 +7,8 @@ import { z } from 'zod'
 import { fail } from '../base/errors.ts'
 import type { Control } from './control.ts'
 import { identities, type MemberDoc, type UserDoc, users } from './documents.ts'
+import { passkeysMax } from './factors/changing.ts'
+import { factors } from './factors/factor-documents.ts'
 import type { RunningJob } from './jobs/jobs.ts'
 import { eraseTraces } from './leaving/traces.ts'
 import { addressRef } from './mail/addresses.ts'
@@ -52,6 +54,7 @@ export async function erasePerson(
   const { identity, clock } = control
   await identity.forget(person)
   await eraseSignIns(control.store, person.id)
+  await erasePasskeys(control.store, person.id)
   await eraseTraces(control, person)
   const nowMs = clock.now()
   await job.advance(rest, async (tx) => {
@@ -59,6 +62,7 @@ export async function erasePerson(
     tx.delete(waitingRef(person.email))
     tx.delete(addressRef(person.email))
     tx.delete(signInPlaces.ref(person.id))
+    tx.delete(factors.ref(person.id))
     for (const subject of person.subjects) tx.set(identities.ref(subject), erasedIdentity(nowMs))
   })
 }
@@ -70,6 +74,11 @@ async function eraseSignIns(store: Control['store'], user: string): Promise<void
     if (items.length === 0) return
     await store.batch(items.map(({ ref }) => ({ op: 'delete', ref })))
   }
+}
+
+async function erasePasskeys(store: Control['store'], user: string): Promise<void> {
+  const { items } = await store.query(queries.passkeysOfUser, { where: { user }, limit: passkeysMax + 1 })
+  if (items.length > 0) await store.batch(items.map(({ ref }) => ({ op: 'delete', ref })))
 }
 
 /** The person as sign-in knows them. */

@@ -10,7 +10,7 @@ import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, requirePermission, roleOf } from './caller.ts'
 import type { AccountControl, Control } from './control.ts'
 import { withCounts } from './counting.ts'
-import { accounts, type MemberDoc, members, users } from './documents.ts'
+import { accounts, type MemberDoc, members, type UserDoc, users } from './documents.ts'
 import { kick } from './jobs/kick.ts'
 import { addressRef, hasBounced } from './mail/addresses.ts'
 import type { Snapshot, Transaction } from './platform.ts'
@@ -39,7 +39,14 @@ export async function listMembers(control: Control, account: string): Promise<re
   return items.map(({ data }, index) => ({
     ...describeMember(data, emails[index]),
     ...(hasBounced(addresses[index]?.data, nowMs) && { mailRefused: true }),
+    ...describeFactorOf(people[index]?.data, nowMs),
   }))
+}
+
+function describeFactorOf(person: UserDoc | undefined, nowMs: number): Pick<Member, 'factor' | 'recovering'> {
+  if (!person) return {}
+  const { hasFactor = false, recoveringUntil = 0 } = person
+  return { factor: hasFactor, ...(recoveringUntil > nowMs && { recovering: true }) }
 }
 
 /** The address of a person; '' for a service. Needs the whole `control`, too. */

@@ -166,6 +166,8 @@ export type IdentityClaims = {
   readonly signIn?: string | undefined
   /** How the person signed in; undefined: the token does not say. */
   readonly method?: SignInMethod | undefined
+  /** The sign-in began because the person had shown a factor to us. */
+  readonly hasShownFactor?: boolean
 }
 
 export interface Identity {
@@ -177,6 +179,11 @@ export interface Identity {
    * nothing.
    */
   endSignIns(ids: readonly string[]): Promise<void>
+  /**
+   * Makes a token that begins another sign-in of this person, who has shown a factor to us. Only where sign-ins cannot
+   * be marked themselves (factors/vouching.ts). @throws cloud.unavailable
+   */
+  readonly vouch?: (subject: string) => Promise<string>
   /**
    * Deletes what sign-in stores about a person, also at an outside service. Repeating it changes nothing.
    * @throws cloud.unavailable when the outside service failed to do it

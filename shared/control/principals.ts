@@ -21,6 +21,7 @@ import {
   type UserDoc,
   users,
 } from './documents.ts'
+import { lacksFactor, requireMaker, requireShown } from './factors/requiring.ts'
 import { dayOf, type Leaving } from './leaving/terms.ts'
 import { limitsOf } from './plans.ts'
 import type { IdentityClaims, Ref } from './platform.ts'
@@ -54,8 +55,9 @@ export class Principals {
    * @param account the account that the request names; '' = none
    * @param userAgent what the calling program says it is
    * @param evenStopped also for an account that is suspended or being deleted
-   * @throws auth.invalid, auth.unverified, auth.disabled, auth.leaving, account.choose, account.suspended,
-   * account.leaving, account.closed, api.not_found for an account that is not the caller's
+   * @throws auth.invalid, auth.unverified, auth.disabled, auth.leaving, auth.factor_needed, auth.factor_required,
+   * account.choose, account.suspended, account.leaving, account.closed, api.not_found for an account that is not
+   * the caller's
    */
   async authenticate(
     bearer: string,
@@ -72,35 +74,53 @@ export class Principals {
   ): Promise<Caller> {
     const source = { from, userAgent }
     if (bearer.startsWith('pts_')) return this.#byKey(bearer, { from, account })
-    let { person, members: of } = await this.signIn(bearer, source, evenStopped)
+    let { person, members: of } = await this.signIn(bearer, source, { evenStopped })
     const isUnknown = account !== '' && !of.some((member) => member.account === account)
     // They may have joined it a moment ago, through another process.
     if (isUnknown && this.#dropOlder(person.id, joinedMs))
-      ({ person, members: of } = await this.signIn(bearer, source, evenStopped))
+      ({ person, members: of } = await this.signIn(bearer, source, { evenStopped }))
     if (of.length === 0 && account === '')
       throw fail(this.#control.settings.registration === 'beta' ? 'auth.invite' : 'auth.closed')
     const member = chooseMember(of, account)
     if (member.status === 'disabled') throw fail('auth.disabled')
-    return personCaller(await this.#account(member.account, evenStopped), { person, member, from })
+    const chosen = await this.#account(member.account, evenStopped)
+    if (lacksFactor(chosen, person)) {
+      // They may have added one a moment ago, through another process.
+      if (!this.#dropOlder(person.id, joinedMs)) throw fail('auth.factor_required')
+      return this.authenticate(bearer, from, { account, userAgent, evenStopped })
+    }
+    return personCaller(chosen, { person, member, from })
   }
 
   /**
    * The person of a token.
-   * @throws auth.invalid for a key, auth.unverified, auth.disabled, auth.leaving, auth.invite
+   * @param before lets a sign-in through that has not shown its second factor yet
+   * @param evenStopped also for a person who is leaving
+   * @throws auth.invalid for a key, auth.unverified, auth.disabled, auth.leaving, auth.invite, auth.factor_needed
    */
-  async signIn(token: string, source: Source, evenLeaving = false): Promise<SignedIn> {
+  async signIn(
+    token: string,
+    source: Source,
+    {
+      before,
+      evenStopped = false,
+    }: { readonly before?: 'factor' | undefined; readonly evenStopped?: boolean | undefined } = {},
+  ): Promise<SignedIn> {
     const claims = await this.#proven(token)
     const known = await this.#person(claims)
     const { id } = known
     const { status, validSince, email, emailVerified, leaving } = known.user
     if (status === 'disabled') throw fail('auth.disabled')
-    if (leaving && !leaving.isAlone && !evenLeaving) throw leavingPerson(leaving)
+    if (leaving && !leaving.isAlone && !evenStopped) throw leavingPerson(leaving)
     if (claims.authTimeMs < validSince && !(await this.#countsAgain(id, claims))) throw fail('auth.invalid')
     if (this.#control.identity.kind !== 'local') await this.#recordSignIn(known, claims, source.from)
-    const signIn = await this.#control.signIns.of(claims, id, source)
+    const { signIns } = this.#control
+    const begun = await signIns.of(claims, id, source)
+    const signIn = before === 'factor' ? begun : await requireShown(signIns, known.user, begun)
     const { authTimeMs } = claims
-    const leaves = leaving && { leavingAt: leaving.dueAt }
-    return { person: { id, email, emailVerified, authTimeMs, signIn, ...leaves }, members: known.members }
+    const { hasFactor = false } = known.user
+    const person = { id, email, emailVerified, authTimeMs, signIn, hasFactor }
+    return { person: leaving ? { ...person, leavingAt: leaving.dueAt } : person, members: known.members }
   }
 
   /**
@@ -146,6 +166,9 @@ export class Principals {
     // A key ends with its maker's membership. In releases up to 0.1, keys made by a key name no maker.
     if (user !== '' && (!member || member.data.status === 'disabled')) throw fail('auth.invalid')
     if (createdAt < (member?.data.keysSince ?? 0)) throw fail('auth.invalid')
+    // A service's keys belong to the account.
+    const isPersons = member !== undefined && member.data.name === undefined
+    if (isPersons) await requireMaker(store, owner, { user, nowMs: this.#control.clock.now() })
     const role = roleOf(member?.data ?? found.data)
     await this.#recordUse(ref, found.data)
     return {

@@ -3,6 +3,7 @@ import { audit, seals } from './audit-documents.ts'
 import { certificates } from './certificate-documents.ts'
 import * as documents from './documents.ts'
 import { domains } from './domains/domain-documents.ts'
+import { factors, passkeys } from './factors/factor-documents.ts'
 import { feedback } from './feedback.ts'
 import { invites } from './invites.ts'
 import { notes, operators } from './operator/operator-documents.ts'
@@ -25,6 +26,8 @@ export const queries = {
   }),
   identitiesByUser: declareQuery('identitiesByUser', documents.identities, { equals: [], order: 'user' }),
   signInsOfUser: declareQuery('signInsOfUser', signIns, { equals: ['user'], order: 'usedAt' }),
+  factorsByUser: declareQuery('factorsByUser', factors, { equals: [], order: 'user' }),
+  passkeysOfUser: declareQuery('passkeysOfUser', passkeys, { equals: ['user'], order: 'createdAt' }),
   accountsByStatus: declareQuery('accountsByStatus', documents.accounts, {
     equals: ['status'],
     order: 'createdAt',

@@ -22,6 +22,7 @@ function makeApp({ isOpen = true } = {}) {
       identity: setUp.identity,
       admit,
       isInvited: async ({ email, token }) => email === 'bob@example.com' && token === 'right',
+      checkPasskey: async () => Promise.reject(fail('auth.passkey')),
       addressOf,
       isHttps: () => true,
     }).mount(() => []),

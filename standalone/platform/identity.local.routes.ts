@@ -16,11 +16,12 @@ import {
   registerSchema,
   tokensSchema,
 } from '@porttunneler/shared/api/schemas/accounts'
+import { type Assertion, passkeySignInSchema } from '@porttunneler/shared/api/schemas/factors'
 import { fail } from '@porttunneler/shared/base/errors'
 import type { Context } from 'hono'
 import { type AnswersOptions, makeAnswers } from './identity.local.answers.ts'
 import { publicKeysSchema } from './identity.local.keys.ts'
-import type { LocalIdentity } from './identity.local.types.ts'
+import type { LocalIdentity, SignInSource } from './identity.local.types.ts'
 import { addSocialRoutes } from './oidc/routes.ts'
 
 export type SignInRoutesOptions = AnswersOptions & {
@@ -29,10 +30,12 @@ export type SignInRoutesOptions = AnswersOptions & {
   readonly admit: (code: string | undefined) => Promise<void>
   /** Whether somebody may ask all the same, because they were invited into an account. */
   readonly isInvited: (asked: { readonly email: string; readonly token: string }) => Promise<boolean>
+  /** Whose passkey it is. @throws auth.passkey, factor.challenge, factor.cloned, auth.disabled */
+  readonly checkPasskey: (assertion: Assertion, source: SignInSource) => Promise<string>
 }
 
 export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
-  const { identity, admit, isInvited } = options
+  const { identity, admit, isInvited, checkPasskey } = options
   const { comesFrom, keepDevice, signedIn: answer } = makeAnswers(options)
   const group = new RouteGroup()
   /** @param proof a code, or the token of an invitation to this address */
@@ -53,6 +56,10 @@ export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
     answer(c, await identity.confirmAccount(c.req.valid('json'), comesFrom(c))),
   )
   group.add(routes.login, async (c) => answer(c, await identity.login(c.req.valid('json'), comesFrom(c))))
+  group.add(routes.passkey, async (c) => {
+    const user = await checkPasskey(c.req.valid('json').assertion, comesFrom(c))
+    return answer(c, await identity.signInByPasskey(user, comesFrom(c)))
+  })
   group.add(routes.refresh, async (c) =>
     answer(c, { tokens: await identity.refresh(c.req.valid('json').refreshToken, comesFrom(c)) }),
   )
@@ -127,6 +134,18 @@ const routes = {
     summary: 'Sign in with a password',
     tags,
     request: jsonBody(loginSchema),
+    responses: tokens,
+  }),
+  passkey: route({
+    access: { public: 'The passkey in the body is the proof.' },
+    method: 'post',
+    path: '/v1/auth/passkey',
+    operationId: 'signInWithPasskey',
+    summary: 'Sign in with a passkey alone',
+    description: 'It has to verify its owner by PIN, finger or face, and then counts as both factors.',
+    tags,
+    request: jsonBody(passkeySignInSchema),
+    bodyBytesMax: 32 * 1024,
     responses: tokens,
   }),
   refresh: route({

@@ -32,11 +32,12 @@ export type Session = { readonly user: string; readonly authTime: number }
 export type SessionName = { readonly name: string; readonly id: string }
 
 /** How a session begins. */
-type Start = {
+export type Start = {
   readonly method: SignInMethod
   readonly source: Source
   /** The person is known to be there. */
   readonly isExpected: boolean
+  readonly hasShownFactor: boolean
   readonly told: readonly SignInWrite[]
 }
 
@@ -60,7 +61,7 @@ export class Sessions {
   async start(
     { user, authTime }: Session,
     { name, id }: SessionName,
-    { method, source, isExpected, told }: Start,
+    { method, source, isExpected, hasShownFactor, told }: Start,
   ): Promise<{ readonly refreshToken: string; readonly jobs: readonly string[] }> {
     await this.endAll(await crowdedOut(this.#store, user))
     const secret = freshHalf()
@@ -74,7 +75,7 @@ export class Sessions {
       method,
       ttl: new Date(now + signInIdleMs),
     }
-    const begun = { id, user, method, authTime, source, isExpected }
+    const begun = { id, user, method, authTime, source, isExpected, hasShownFactor }
     const jobs = await this.#store.transact(async (tx) => {
       const begin = await lookToBegin(tx, begun, now)
       tx.create(refreshTokens.ref(id), session)

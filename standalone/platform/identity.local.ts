@@ -15,7 +15,7 @@ import { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
 import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
 import type { Doc, IdentityClaims, Store } from '@porttunneler/shared/control/platform'
-import type { SignInMethod } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
+import { type SignInMethod, signIns } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
 import { Devices } from './identity.local.devices.ts'
 import { emailRef, passwords } from './identity.local.documents.ts'
 import { endAll, replacePassword } from './identity.local.endings.ts'
@@ -26,7 +26,13 @@ import { Passwords } from './identity.local.passwords.ts'
 import { Prover } from './identity.local.prover.ts'
 import { Registrations, userWrites } from './identity.local.registrations.ts'
 import { Resets } from './identity.local.resets.ts'
-import { newSessionName, type Session, type SessionName, Sessions } from './identity.local.sessions.ts'
+import {
+  newSessionName,
+  type Session,
+  type SessionName,
+  Sessions,
+  type Start,
+} from './identity.local.sessions.ts'
 import type {
   Credentials,
   LocalIdentity,
@@ -85,7 +91,7 @@ class LocalSignIn implements LocalIdentity {
       ...{ providers: [], ...options },
       guard: this.#guard,
       signIn: (who, caller) => this.#enter(who, caller),
-      bearer: (token) => this.#bearer(token),
+      bearer: (token) => this.#wholeBearer(token),
     })
   }
 
@@ -151,6 +157,14 @@ class LocalSignIn implements LocalIdentity {
     return this.#signIn({ user, authTime, method: 'password' }, { ...caller, device })
   }
 
+  async signInByPasskey(user: string, caller: SignInSource): Promise<SignedIn> {
+    const { validSince } = await this.#activeUser(user)
+    const device = await this.#devices.find(caller.device, { user, validSince })
+    const authTime = Math.max(this.#clock.now(), validSince)
+    const session = { user, authTime, method: 'passkey' } as const
+    return this.#signIn(session, { ...caller, device }, { hasShownFactor: true })
+  }
+
   async refresh(refreshToken: string, caller = nowhere): Promise<Tokens> {
     const reused = (user: string) => this.#tell('auth.token_reused', user, caller)
     const session = await this.#sessions.find(refreshToken, reused)
@@ -176,7 +190,7 @@ class LocalSignIn implements LocalIdentity {
   }
 
   async changePassword(bearer: string, given: PasswordChange, caller: SignInSource) {
-    const { user, email, validSince } = await this.#bearer(bearer)
+    const { user, email, validSince, hasShownFactor } = await this.#wholeBearer(bearer)
     requireStrong(given.next, email)
     const { endKeys = false } = given
     const device = await this.#devices.find(caller.device, { user, validSince })
@@ -197,7 +211,7 @@ class LocalSignIn implements LocalIdentity {
     const signedIn = await this.#signIn(
       { user, authTime, method: 'password' },
       { ...caller, device: undefined },
-      true,
+      { isExpected: true, hasShownFactor },
     )
     return { ...signedIn, keys: await this.#keysLeft(user, endKeys) }
   }
@@ -236,13 +250,16 @@ class LocalSignIn implements LocalIdentity {
   async #signIn(
     session: Session & { readonly method: SignInMethod },
     caller: SignInSource,
-    isExpected = caller.device !== undefined,
+    {
+      isExpected = caller.device !== undefined,
+      hasShownFactor = false,
+    }: Partial<Pick<Start, 'isExpected' | 'hasShownFactor'>> = {},
   ): Promise<SignedIn> {
     const { method, user } = session
     const details = method === 'password' ? {} : { method }
     const told = await this.#tell('auth.signed_in', user, { ...caller, details })
     const name = newSessionName()
-    const start = { method, source: caller, isExpected, told }
+    const start = { method, source: caller, isExpected, hasShownFactor, told }
     const asked: string[] = []
     const { tokens, validSince } = await this.#tokens({ ...session, ...name }, async () => {
       const { refreshToken, jobs } = await this.#sessions.start(session, name, start)
@@ -297,7 +314,18 @@ class LocalSignIn implements LocalIdentity {
     const user = claims.subject.slice('local:'.length)
     const doc = await this.#activeUser(user)
     if (claims.authTimeMs < doc.validSince) throw fail('auth.invalid')
-    return { user, email: doc.email, validSince: doc.validSince, authTimeMs: claims.authTimeMs }
+    const { authTimeMs, signIn } = claims
+    return { user, doc, email: doc.email, validSince: doc.validSince, authTimeMs, signIn }
+  }
+
+  /** The same for what a stolen password must not be enough for. @throws also auth.factor_needed */
+  async #wholeBearer(token: string) {
+    const bearer = await this.#bearer(token)
+    // Tokens of releases up to 0.1 name no sign-in.
+    const record = await this.#store.get(signIns.ref(bearer.signIn ?? 'none'))
+    const hasShownFactor = (record?.data.factorAt ?? 0) > 0
+    if (bearer.doc.hasFactor && !hasShownFactor) throw fail('auth.factor_needed')
+    return { ...bearer, hasShownFactor }
   }
 
   async #activeUser(user: string): Promise<UserDoc> {

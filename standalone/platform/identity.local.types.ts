@@ -53,6 +53,8 @@ export interface LocalIdentity extends Identity {
   register(given: Credentials, caller: SignInSource): Promise<SignedIn>
   /** @throws auth.credentials, auth.locked, auth.busy, auth.disabled; auth.invalid if the password changes now */
   login(given: Credentials, caller: SignInSource): Promise<SignedIn>
+  /** For a person whose passkey was checked and counts as both factors. @throws auth.disabled */
+  signInByPasskey(user: string, caller: SignInSource): Promise<SignedIn>
   /** @throws auth.invalid, auth.reused, auth.disabled */
   refresh(refreshToken: string, caller?: SignInSource): Promise<Tokens>
   /** Ends one session. With `everywhere`, whatever the user holds anywhere. @throws auth.invalid */

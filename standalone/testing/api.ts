@@ -3,6 +3,7 @@ import { makeApi } from '@porttunneler/shared/api/app'
 import type { ApiDeps } from '@porttunneler/shared/api/kit'
 import type { Scope } from '@porttunneler/shared/api/schemas/access'
 import type { Control } from '@porttunneler/shared/control/control'
+import { signInByPasskey } from '@porttunneler/shared/control/factors/passkey-sign-in'
 import { createKey } from '@porttunneler/shared/control/keys'
 import type { Principals } from '@porttunneler/shared/control/principals'
 import { admitStranger } from '@porttunneler/shared/control/registration'
@@ -33,7 +34,11 @@ export async function makeTestApi(
   const over = (control: Control, principals: Principals) => {
     const admit = (code: string | undefined) => admitStranger(control, code)
     const isInvited = (asked: Parameters<typeof hasInvitation>[1]) => hasInvitation(control, asked)
-    const mounts = [signInRoutes({ identity, addressOf, isHttps: () => true, admit, isInvited })]
+    const checkPasskey: Parameters<typeof signInRoutes>[0]['checkPasskey'] = (assertion, source) =>
+      signInByPasskey(control, assertion, source)
+    const mounts = [
+      signInRoutes({ identity, addressOf, isHttps: () => true, admit, isInvited, checkPasskey }),
+    ]
     const app = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, ...changes })
     const call = async (method: string, path: string, asked: Call = {}) =>
       app.request(`https://tunnel.example.com${path}`, { method, ...requestOf(asked) })

@@ -5,6 +5,7 @@
  */
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Role } from '@porttunneler/shared/api/schemas/access'
+import { factorCalls } from './factor-calls.ts'
 import type { Requests } from './requests.ts'
 
 type AnswerOf<Name extends keyof Client> = Awaited<ReturnType<Client[Name]>>
@@ -26,6 +27,7 @@ export function makeCalls(request: Requests) {
     ...tunnelCalls(request),
     ...domainCalls(request),
     ...keptCalls(request),
+    ...factorCalls(request),
   }
 }
 

@@ -16,6 +16,7 @@ import {
   OAuthProvider,
   sendEmailVerification,
   sendPasswordResetEmail,
+  signInWithCustomToken,
   signInWithEmailAndPassword,
   signInWithPopup,
   signInWithRedirect,
@@ -58,6 +59,11 @@ function authOf(config: FirebaseSignIn): Auth {
 
 export async function signIn(config: FirebaseSignIn, { email, password }: Given): Promise<Outcome> {
   return told(async () => outcomeOf((await signInWithEmailAndPassword(authOf(config), email, password)).user))
+}
+
+/** With what our API gives to somebody who has shown a passkey or another second factor. */
+export async function signInByToken(config: FirebaseSignIn, customToken: string): Promise<Tokens> {
+  return told(async () => tokensOf((await signInWithCustomToken(authOf(config), customToken)).user))
 }
 
 /** Makes the account and sends the mail that confirms the address. */

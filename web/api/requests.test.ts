@@ -156,6 +156,38 @@ describe('one of several accounts', () => {
   })
 })
 
+type Pair = [() => Promise<unknown>, () => Promise<unknown>]
+
+/** The calls about second factors, by both. */
+function factorPairs(calls: ReturnType<typeof makeCalls>, client: ReturnType<typeof makeClient>): Pair[] {
+  const response = { clientDataJSON: 'AA', authenticatorData: 'AA', signature: 'AA' }
+  const assertion = { id: 'AA', response }
+  const made = { clientDataJSON: 'AA', attestationObject: 'AA' }
+  const attestation = { id: 'AA', rawId: 'AA', type: 'public-key' as const, response: made }
+  const added = { attestation, name: 'Laptop' }
+  return [
+    [() => calls.beginPasskeySignIn(), () => client.beginPasskeySignIn()],
+    [() => calls.passkeySignIn({ assertion }), () => client.passkeySignIn({ assertion })],
+    [() => calls.factors(), () => client.factors()],
+    [() => calls.beginSecondStep(), () => client.beginSecondStep()],
+    [() => calls.showFactor({ code: '123456' }), () => client.showFactor({ code: '123456' })],
+    [() => calls.beginPasskey(), () => client.beginPasskey()],
+    [() => calls.addPasskey(added), () => client.addPasskey(added)],
+    [() => calls.renamePasskey('a/b', { name: 'x' }), () => client.renamePasskey('a/b', { name: 'x' })],
+    [() => calls.removePasskey('a/b'), () => client.removePasskey('a/b')],
+    [() => calls.beginApp(), () => client.beginApp()],
+    [() => calls.confirmApp({ code: '123456' }), () => client.confirmApp({ code: '123456' })],
+    [() => calls.removeApp(), () => client.removeApp()],
+    [() => calls.renewRecoveryCodes(), () => client.renewRecoveryCodes()],
+    [() => calls.askForRecovery(), () => client.askForRecovery()],
+    [() => calls.followRecovery({ token: 't' }), () => client.followRecovery({ token: 't' })],
+    [() => calls.endRecovery(), () => client.endRecovery()],
+    [() => calls.completeRecovery(), () => client.completeRecovery()],
+    [() => calls.approveRecovery('usr/1'), () => client.approveRecovery('usr/1')],
+    [() => calls.setFactorPolicy({ required: true }), () => client.setFactorPolicy({ required: true })],
+  ]
+}
+
 describe('calls', () => {
   const email = 'dev@example.com'
   const login = { email, password: 'a good long one' }
@@ -264,6 +296,7 @@ describe('calls', () => {
         () => client.givePort('eu:1', { tunnel: null }, { ifMatch: '"2"' }),
       ],
       [() => calls.releasePort('eu:1'), () => client.releasePort('eu:1')],
+      ...factorPairs(calls, client),
     ]
     for (const [ask, askToo] of pairs) {
       await ask()

@@ -17,6 +17,7 @@ import { failureIn, useConfig } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { CredentialsForm, HaveOne, useEnter } from '../parts/credentials-form.tsx'
+import { PasskeyButton } from '../parts/passkey-button.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { ServiceButtons } from '../parts/service-buttons.tsx'
 
@@ -36,6 +37,7 @@ export function FirebaseSignIn() {
             passwordUse="current-password"
             submit={async (given) => take(await signIn(config, given))}
           />
+          <PasskeyButton onTokens={(tokens) => take({ tokens })} />
           <Providers config={config} take={take} />
           <div class="mt-5 flex flex-wrap justify-between gap-x-4 gap-y-2 text-sm">
             <TextLink href="/forgot-password">Forgot the password?</TextLink>

@@ -2,6 +2,7 @@
 import type { Me, Member } from '@porttunneler/shared/api/schemas/accounts'
 import type { Invitation } from '@porttunneler/shared/api/schemas/team'
 import { useState } from 'preact/hooks'
+import { useApproveRecovery } from '../api/factor-queries.ts'
 import { failureIn, useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useChangeRole, useInvitations, useMembers, useRevokeInvitation } from '../api/team-queries.ts'
@@ -11,6 +12,7 @@ import { formatAgo } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { rolesToGive, roleTexts } from '../parts/role-text.ts'
+import { FactorPolicyCard } from './factor-policy-card.tsx'
 import { HandOverDialog, InviteDialog, RemoveDialog } from './member-dialogs.tsx'
 
 type Asked = { readonly what: 'remove' | 'hand-over'; readonly member: Member }
@@ -39,6 +41,7 @@ export function MembersPage() {
         {members.isPending && <Skeleton what="the members" />}
         {me.data && members.data && <MemberList me={me.data} members={members.data.items} onAsk={setAsked} />}
         {mayManage && <Invitations />}
+        <FactorPolicyCard />
       </div>
       {isInviting && me.data && <InviteDialog own={me.data.role} onClose={() => setInviting(false)} />}
       {asked?.what === 'remove' && me.data && (
@@ -84,6 +87,8 @@ function MemberText({ me, member }: { me: Me; member: Member }) {
         {member.name === undefined ? 'Member' : 'Service'} since {formatAgo(member.since, clock.now())}
         {member.status === 'disabled' && ', disabled by the operator'}
         {member.mailRefused && ', mails to this address are refused'}
+        {member.factor === false && ', without a second factor'}
+        {member.recovering && ', lost every second factor and waits to get in'}
       </span>
     </p>
   )
@@ -105,6 +110,7 @@ function MemberActions({ me, member, onAsk }: { me: Me; member: Member; onAsk: (
           Hand over
         </Button>
       )}
+      {mayManage && !isSelf && member.recovering && <LetBackIn member={member} />}
       {(mayManage || isSelf) && (
         <Button
           look="danger"
@@ -114,6 +120,21 @@ function MemberActions({ me, member, onAsk }: { me: Me; member: Member; onAsk: (
           {isSelf ? 'Leave' : 'Remove'}
         </Button>
       )}
+    </div>
+  )
+}
+
+/** Somebody who knows the member has spoken with them: their wait ends. */
+function LetBackIn({ member }: { member: Member }) {
+  const announce = useAnnounce()
+  const approve = useApproveRecovery(() => announce(`${nameOf(member)} can go on now`))
+  const failure = failureIn(approve)
+  return (
+    <div class="space-y-2">
+      <Button onClick={() => approve.mutate(member.id)} isBusy={approve.isPending}>
+        Let them back in
+      </Button>
+      {failure && <ProblemNotice failure={failure} />}
     </div>
   )
 }

@@ -9,6 +9,7 @@ import { keepInvite } from '../parts/kept-invite.ts'
 import { LazyPage } from '../parts/lazy-page.tsx'
 import { invitationIn } from '../parts/next.ts'
 import { Heading, Skeleton } from '../parts/page.tsx'
+import { PasskeyButton } from '../parts/passkey-button.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { LocalServices } from '../parts/service-buttons.tsx'
 
@@ -28,6 +29,7 @@ export function SignInPage() {
         passwordUse="current-password"
         submit={async (given) => enter(await calls.login(given))}
       />
+      <PasskeyButton onTokens={enter} />
       <LocalServices />
       <div class="mt-5 flex flex-wrap justify-between gap-x-4 gap-y-2 text-sm">
         <TextLink href="/forgot-password">Forgot the password?</TextLink>

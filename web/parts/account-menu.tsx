@@ -46,6 +46,9 @@ export function AccountMenu() {
             Mails of this server
           </Link>
         )}
+        <Link href="/security" class={item} onClick={close}>
+          Security
+        </Link>
         <Link href="/account" class={item} onClick={close}>
           Account settings
         </Link>

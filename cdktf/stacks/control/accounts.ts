@@ -6,6 +6,7 @@ import { KmsCryptoKeyIamMember } from '@cdktf/provider-google/lib/kms-crypto-key
 import { ProjectIamCustomRole } from '@cdktf/provider-google/lib/project-iam-custom-role/index.js'
 import { ProjectIamMember } from '@cdktf/provider-google/lib/project-iam-member/index.js'
 import { ServiceAccount } from '@cdktf/provider-google/lib/service-account/index.js'
+import { ServiceAccountIamMember } from '@cdktf/provider-google/lib/service-account-iam-member/index.js'
 import { Construct } from 'constructs'
 import { deployments } from '../../../functions/deployment.ts'
 import { accounts, functionAccounts, kmsKeyPath, relayAccount } from '../../names.ts'
@@ -68,6 +69,7 @@ export class Accounts extends Construct {
       const role = new ProjectIamCustomRole(this, id, { roleId: id, title, permissions: [...permissions] })
       for (const holder of holders) this.#grant(stack, holder, role.name, id)
     }
+    this.#letMakeTokens(functionAccounts.api)
     for (const [name, { signs }] of Object.entries(deployments))
       if (signs) this.#letSign(stack, functionAccounts[name as keyof typeof functionAccounts])
   }
@@ -82,6 +84,22 @@ export class Accounts extends Construct {
     new ProjectIamMember(this, `${name}-${label}`, {
       project: environment.project,
       role,
+      member: this.member(name),
+    })
+  }
+
+  /** Tokens for people who showed a passkey are signed in its own name, and in no other's. */
+  #letMakeTokens(name: string): void {
+    const account = this.byName.get(name)
+    if (!account) throw new Error(`No account ${name}`)
+    const role = new ProjectIamCustomRole(this, 'tokenSigner', {
+      roleId: 'tokenSigner',
+      title: 'Signs tokens for people who showed a second factor',
+      permissions: ['iam.serviceAccounts.signBlob'],
+    })
+    new ServiceAccountIamMember(this, `${name}-tokens`, {
+      serviceAccountId: account.name,
+      role: role.name,
       member: this.member(name),
     })
   }

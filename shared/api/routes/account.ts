@@ -1,9 +1,11 @@
 /** The caller, their account, its usage. Operators belong to no account, so it needs the whole control. */
 import { readAccount, renameAccount } from '../../control/accounts.ts'
-import type { Caller } from '../../control/caller.ts'
+import { type Caller, requirePerson } from '../../control/caller.ts'
 import type { AccountDoc } from '../../control/documents.ts'
+import { asksForFactor, setFactorPolicy } from '../../control/factors/policy.ts'
 import { leaveAccount } from '../../control/leaving/accounts.ts'
 import { isOperator } from '../../control/operator/kept-mails.ts'
+import { requireFresh } from '../../control/sign-ins/fresh.ts'
 import { readTransferNow } from '../../control/transfer.ts'
 import { readUsage } from '../../control/usage-sums.ts'
 import { requireNoRevision } from '../etags.ts'
@@ -13,6 +15,7 @@ import {
   type Account,
   accountSchema,
   accountUpdateSchema,
+  factorPolicySchema,
   usageAnswerSchema,
   usageQuerySchema,
 } from '../schemas/service.ts'
@@ -60,6 +63,19 @@ const routes = {
     access: { permission: 'account.close', by: 'person', evenStopped: true },
     responses: emptyAnswer('It is being deleted'),
   }),
+  factorPolicy: route({
+    method: 'post',
+    path: '/v1/account/factor-policy',
+    operationId: 'setFactorPolicy',
+    summary: 'Ask every member for a second factor, or no longer',
+    description:
+      'People without one are refused in this account until they add one. After 14 days the keys of those who ' +
+      'never had one are refused too; keys of service members go on.',
+    tags,
+    access: { permission: 'account.update', by: 'person' },
+    request: jsonBody(factorPolicySchema),
+    responses: { 200: jsonAnswer(accountSchema, 'The account') },
+  }),
   usage: route({
     method: 'get',
     path: '/v1/usage',
@@ -98,6 +114,11 @@ export function accountRoutes({ control }: ApiDeps): RouteGroup {
       await leaveAccount(own, caller)
       return c.body(null, 204)
     })
+    .add(routes.factorPolicy, async (c, { caller, control: own }) => {
+      await requireFresh(control, requirePerson(caller))
+      const changed = await setFactorPolicy(own, caller, c.req.valid('json').required)
+      return c.json(describeAccount(caller.account, changed), 200)
+    })
     .add(routes.usage, async (c, { caller, control: own }) =>
       c.json(await readUsage(own, caller, c.req.valid('query')), 200),
     )
@@ -128,6 +149,7 @@ function describeCaller(caller: Caller): Me {
   }
 }
 
-function describeAccount(id: string, { name, plan, status, createdAt }: AccountDoc): Account {
-  return { id, name, plan, status, createdAt }
+function describeAccount(id: string, doc: AccountDoc): Account {
+  const { name, plan, status, createdAt, factorPolicy } = doc
+  return { id, name, plan, status, createdAt, ...(asksForFactor(factorPolicy) && { factorPolicy }) }
 }

@@ -2,6 +2,8 @@
  * The members of the account. Crosses accounts: names and addresses of people belong to no account, and a person
  * chooses between several accounts here.
  */
+import { requirePerson } from '../../control/caller.ts'
+import { approveRecovery } from '../../control/factors/recovering.ts'
 import {
   changeRole,
   createService,
@@ -12,6 +14,7 @@ import {
   removeMember,
 } from '../../control/members.ts'
 import type { SignedIn } from '../../control/principals.ts'
+import { requireFresh } from '../../control/sign-ins/fresh.ts'
 import { bearerOf } from '../bearer.ts'
 import { requireNoRevision } from '../etags.ts'
 import { type ApiDeps, emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
@@ -93,6 +96,19 @@ const routes = {
     request: { params: memberParamsSchema },
     responses: emptyAnswer('Handed over'),
   }),
+  recovery: route({
+    method: 'post',
+    path: '/v1/members/{member}/recovery',
+    operationId: 'approveRecovery',
+    summary: 'End the wait of a member who lost every second factor',
+    description:
+      'The member has signed in with their first factor and followed a link in a mail. Do it when you have spoken ' +
+      'with them. It lets them remove their factors now; it gives you nothing.',
+    tags,
+    access: { permission: 'members.manage', by: 'person' },
+    request: { params: memberParamsSchema },
+    responses: emptyAnswer('They can go on now'),
+  }),
   remove: route({
     method: 'delete',
     path: '/v1/members/{member}',
@@ -132,6 +148,11 @@ export function memberRoutes({ control: whole, principals, addressOf }: ApiDeps)
       const { member } = c.req.valid('param')
       await handOver(control, caller, member)
       for (const each of [member, caller.member]) principals.forget(each)
+      return c.body(null, 204)
+    })
+    .add(routes.recovery, async (c, { caller }) => {
+      await requireFresh(whole, requirePerson(caller))
+      await approveRecovery(whole, caller, c.req.valid('param').member)
       return c.body(null, 204)
     })
     .add(routes.remove, async (c, { caller, control }) => {

@@ -19,7 +19,7 @@ const routes = {
     operationId: 'listSignIns',
     summary: 'Where the person is signed in, the last used first',
     tags,
-    access: { signedIn: 'person' },
+    access: { signedIn: 'person', before: 'factor' },
     responses: { 200: jsonAnswer(signInsSchema, 'All of them: a person has at most 100') },
   }),
   end: route({
@@ -28,7 +28,7 @@ const routes = {
     operationId: 'endSignIn',
     summary: 'End one of them',
     tags,
-    access: { signedIn: 'person' },
+    access: { signedIn: 'person', before: 'factor' },
     request: { params: signInParamsSchema },
     responses: emptyAnswer('Ended, everywhere within 30 s'),
   }),

@@ -123,6 +123,8 @@ export const memberSchema = z.object({
   name: z.string().optional().describe('Of a service member'),
   email: z.string().optional().describe('Of a person'),
   mailRefused: z.boolean().optional().describe('A mail server said that nobody has this address'),
+  factor: z.boolean().optional().describe('Of a person: has a second factor'),
+  recovering: z.boolean().optional().describe('Lost every factor and waits to get in without one'),
 })
 export type Member = z.infer<typeof memberSchema>
 export const membersSchema = z.object({ items: z.array(memberSchema) })

@@ -61,7 +61,15 @@ export const accountSchema = z.object({
     .optional()
     .describe('Features that are given out bit by bit and that this account has'),
   transfer: transferSchema.optional().describe('Absent if the plan sets no limit'),
+  factorPolicy: z
+    .object({
+      since: timeSchema,
+      keysFrom: timeSchema.describe('From then on keys of people who never had a factor are refused'),
+    })
+    .optional()
+    .describe('Present if members need a second factor'),
 })
+export const factorPolicySchema = z.strictObject({ required: z.boolean() })
 export type Account = z.infer<typeof accountSchema>
 export const accountUpdateSchema = z.strictObject({ name: z.string().trim().min(1).max(80) })
 

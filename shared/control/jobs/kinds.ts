@@ -14,6 +14,7 @@ import { checkDomains } from '../domains/checking.ts'
 import { tellOwners } from '../domains/letters.ts'
 import { endEarlierKeys } from '../earlier-keys.ts'
 import { eraseAccounts, findClosedAccounts } from '../erasing.ts'
+import { remindOfRecovery } from '../factors/recovering.ts'
 import { forgetRelays } from '../forgetting.ts'
 import { expireKeys } from '../key-expiry.ts'
 import { leaveAccounts } from '../leaving/accounts.ts'
@@ -62,6 +63,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     checkDomains(control),
     tellOwners(control),
     tellTeam(control),
+    remindOfRecovery(control),
     keepOwnRecords(control),
     keepProxyNetworks(control),
     takeWaiting(control),

@@ -5,6 +5,7 @@ import type { Control } from '../control.ts'
 import { users } from '../documents.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import type { Transaction } from '../platform.ts'
+import { factorNews } from './factor-news.ts'
 import { type Addressed, leaveMails } from './sending.ts'
 
 const noticeSchema = z.discriminatedUnion('event', [
@@ -14,6 +15,13 @@ const noticeSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('place'), user: z.string(), from: z.string(), device: z.string() }),
   z.object({ event: z.literal('leaves'), user: z.string(), day: z.string(), isAlone: z.boolean() }),
   z.object({ event: z.literal('stays'), user: z.string() }),
+  z.object({
+    event: z.literal('factor'),
+    user: z.string(),
+    news: z.enum(factorNews),
+    name: z.string(),
+    from: z.string(),
+  }),
 ])
 type Notice = z.infer<typeof noticeSchema>
 
@@ -58,6 +66,10 @@ function letterOf(
   }
   if (notice.event === 'stays') return { to, template: 'person-stays', data: { link: consoleUrl } }
   const { from } = notice
+  if (notice.event === 'factor') {
+    const { news, name } = notice
+    return { to, template: 'factor-news', data: { when, from, news, name, link: `${consoleUrl}/security` } }
+  }
   if (notice.event === 'password')
     return { to, template: 'password-changed', data: { when, from, link: `${consoleUrl}/forgot-password` } }
   if (notice.event === 'place') {

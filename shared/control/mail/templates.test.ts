@@ -46,6 +46,15 @@ const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>[
   'person-leaving': { day: '2026-01-31', link: 'https://tunnel.example.com', isAlone: false },
   'person-left': { link: 'https://tunnel.example.com' },
   'person-stays': { link: 'https://tunnel.example.com' },
+  'member-factor': { account: 'Lab', link: 'https://tunnel.example.com/security' },
+  'factor-recovery': { link },
+  'factor-news': {
+    news: 'passkey-added',
+    name: 'Phone',
+    when: '2026-01-31 12:00 UTC',
+    from: '192.0.2.1',
+    link: 'https://tunnel.example.com/security',
+  },
 }
 
 function render(name: TemplateName, data: unknown = samples[name]) {

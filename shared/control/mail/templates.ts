@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { roles } from '../../api/schemas/access.ts'
 import { declare, quoted, type Template } from './declaring.ts'
+import { factorNews, writeFactorNews, writePolicyNews, writeRecoveryLink } from './factor-news.ts'
 import { asName, type Content } from './layout.ts'
 import { leavingTemplates } from './leaving-templates.ts'
 
@@ -268,6 +269,19 @@ export const templates = {
         { says: 'The service', link },
       ],
     }),
+  ),
+  'member-factor': declare('essential', z.object({ account: z.string(), link: z.string() }), writePolicyNews),
+  'factor-recovery': declare('asked', linkSchema, writeRecoveryLink),
+  'factor-news': declare(
+    'essential',
+    z.object({
+      news: z.enum(factorNews),
+      name: z.string(),
+      when: z.string(),
+      from: z.string(),
+      link: z.string(),
+    }),
+    writeFactorNews,
   ),
   'member-owner': declare(
     'essential',

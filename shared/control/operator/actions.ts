@@ -10,6 +10,7 @@ export type OperatorAction =
   | 'account.override'
   | 'person.disabled'
   | 'person.enabled'
+  | 'factor.reset'
   | 'mail.bounced'
   | 'mail.allowed'
   | 'mail.read'

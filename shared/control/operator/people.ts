@@ -3,12 +3,13 @@ import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import type { Control } from '../control.ts'
 import { type MemberDoc, members, type UserDoc, users } from '../documents.ts'
+import { removeAll } from '../factors/recovering.ts'
 import { kick } from '../jobs/kick.ts'
 import { normaliseEmail } from '../mail/addresses.ts'
 import type { Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { lookToUnserve, memberOf } from '../unserve.ts'
-import { declareAct, reasonSchema, writeAct } from './act.ts'
+import { declareAct, reasonSchema, recordAct, writeAct } from './act.ts'
 
 const whoSchema = z.string().trim().min(1).max(254)
 /** As in members.ts: a person has no more. */
@@ -23,6 +24,10 @@ export const peopleActs = {
   ),
   'people.enable': declareAct(z.strictObject({ who: whoSchema }), ({ control }, { who }, by) =>
     setPersonStatus(control, who, 'active', by),
+  ),
+  'people.reset-factors': declareAct(
+    z.strictObject({ who: whoSchema, reason: reasonSchema }),
+    ({ control }, { who, reason }, by) => resetFactors(control, who, { ...by, reason }),
   ),
 }
 
@@ -89,4 +94,13 @@ export async function setPersonStatus(
     if (job !== undefined) await kick(control, [job])
   }
   return { user, email: found.data.email, status, accounts: of.map(({ data }) => data.account) }
+}
+
+/** For somebody who lost every factor and whom the operator knows. Their sign-ins end; keys stay. */
+async function resetFactors(control: Control, who: string, by: Parameters<typeof writeAct>[1]) {
+  const found = await findPerson(control, who)
+  const user = found.ref.id
+  await recordAct(control, by, { action: 'factor.reset', target: user })
+  await removeAll(control, { user, from: '' }, { action: 'factor.reset' })
+  return { user, email: found.data.email }
 }

@@ -6,6 +6,7 @@ import { newId } from '../../base/ids.ts'
 import { Secret } from '../../base/secret.ts'
 import { certificates, noCertificate } from '../certificate-documents.ts'
 import { claimLeases } from '../claims.ts'
+import { factors, noFactors } from '../factors/factor-documents.ts'
 import { serviceSecret } from '../service-secrets.ts'
 import type { ActName } from './acts.ts'
 import { runAct } from './acts.ts'
@@ -32,6 +33,8 @@ beforeEach(async () => {
   await serviceSecret(t.control, 'domains')
   const certificate = { ...noCertificate('', ['tunnel.example.com']), wrappedKey: '1|a key', version: 1 }
   await t.control.store.set(certificates.ref('tunnel.example.com'), certificate)
+  const app = { wrapped: '1|an app', createdAt: 1, usedAt: 0, usedSteps: [] }
+  await t.control.store.set(factors.ref('usr_1'), { ...noFactors('usr_1'), app })
 })
 afterEach(async () => {
   vi.restoreAllMocks()
@@ -58,16 +61,17 @@ test('after a rotation nothing needs the version before, and every secret is the
   const { kid } = (await t.control.signer.publicKeys()).jwks.keys[0] ?? {}
   newest = 2
   enabled.add(2)
-  expect(await act('secrets.rotate')).toEqual({ sealed: 5, lost: 0 })
+  expect(await act('secrets.rotate')).toEqual({ sealed: 6, lost: 0 })
   enabled.delete(1)
   expect(await counts()).toEqual({
     'signing key': [2, 0],
     'secret of the service': [2, 0],
     'key of a certificate': [1, 0],
+    'authenticator app': [1, 0],
   })
   expect((await serviceSecret(t.control, 'domains')).reveal()).toBe(before)
   expect((await t.control.signer.publicKeys()).jwks.keys.map((key) => key.kid)).toContain(kid)
-  expect(await act('secrets.rotate'), 'again, for a crash in between').toEqual({ sealed: 5, lost: 0 })
+  expect(await act('secrets.rotate'), 'again, for a crash in between').toEqual({ sealed: 6, lost: 0 })
 })
 
 test('what a destroyed version has sealed is made anew, and claims work again', async () => {

@@ -16,7 +16,7 @@ import { queries } from '../query-table.ts'
 import { declareAct, reasonSchema, recordAct } from './act.ts'
 import { tellRelays } from './keys.ts'
 
-const kinds = ['signing key', 'secret of the service', 'key of a certificate'] as const
+const kinds = ['signing key', 'secret of the service', 'key of a certificate', 'authenticator app'] as const
 type Kind = (typeof kinds)[number]
 
 /** One sealed text: where it is, and what makes another in its place. */
@@ -28,7 +28,7 @@ type Sealed = {
   replace(doc: Doc, wrapped: string): Doc
 }
 
-const purposes = ['cursors', 'acme', 'tickets', 'domains'] as const
+const purposes = ['cursors', 'acme', 'tickets', 'domains', 'factors'] as const
 const pageMax = 100
 const noInput = z.strictObject({})
 
@@ -58,7 +58,8 @@ export const secretActs = {
       await recordAct(control, { ...by, reason }, { action: 'secrets.renewed', target: 'vault' })
       const renewed = { signingKeys: 0, secrets: 0, certificates: 0 }
       for await (const one of sealedOf(control)) {
-        if (await opens(control, one.wrapped)) continue
+        // Its owner has recovery codes. Without an app that cannot be checked, a password alone would be enough.
+        if (one.kind === 'authenticator app' || (await opens(control, one.wrapped))) continue
         if (one.kind === 'signing key') renewed.signingKeys += await renewSigningKey(control, one.ref.id)
         else if (one.kind === 'key of a certificate')
           renewed.certificates += await orderAgain(control, one.ref.id)
@@ -84,6 +85,7 @@ async function* sealedOf(control: Control): AsyncGenerator<Sealed> {
     const replace = (doc: Doc, wrapped: string) => ({ ...doc, wrapped })
     if (found) yield { kind: 'secret of the service', ref: found.ref, wrapped: found.data.wrapped, replace }
   }
+  yield* sealedAppsOf(control)
   let after: QueryOptions['after']
   do {
     const page = await control.store.query(queries.certificatesByEnd, {
@@ -99,6 +101,18 @@ async function* sealedOf(control: Control): AsyncGenerator<Sealed> {
           wrapped: data.wrappedKey,
           replace: (doc: Doc, wrappedKey: string) => ({ ...doc, wrappedKey }),
         }
+    after = page.next
+  } while (after)
+}
+
+async function* sealedAppsOf(control: Control): AsyncGenerator<Sealed> {
+  const replace = (doc: Doc, wrapped: string) => ({ ...doc, app: { ...(doc.app as Doc), wrapped } })
+  let after: QueryOptions['after']
+  do {
+    const options = { where: {}, limit: pageMax, ...(after && { after }) }
+    const page = await control.store.query(queries.factorsByUser, options)
+    for (const { ref, data } of page.items)
+      if (data.app) yield { kind: 'authenticator app', ref, wrapped: data.app.wrapped, replace }
     after = page.next
   } while (after)
 }
@@ -120,10 +134,18 @@ async function sealAgain(control: Control, { ref, wrapped, replace }: Sealed): P
   const anew = await control.vault.wrap(await control.vault.unwrap(wrapped))
   await control.store.change(ref, (latest) => {
     // Made anew meanwhile, and so by the newest version.
-    if (latest === undefined || !Object.values(latest).includes(wrapped)) return 'keep'
+    if (latest === undefined || !holds(latest, wrapped)) return 'keep'
     return replace(latest, anew)
   })
   return true
+}
+
+/** In a field, or one level down. */
+function holds(doc: Doc, wrapped: string): boolean {
+  const texts = Object.values(doc).flatMap((value) =>
+    typeof value === 'object' && value !== null ? Object.values(value) : [value],
+  )
+  return texts.includes(wrapped)
 }
 
 async function renewSigningKey(control: Control, kid: string): Promise<number> {

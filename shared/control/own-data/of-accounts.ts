@@ -40,6 +40,7 @@ export const partsOfAccounts: readonly Part[] = [
       periodAnchor: 'show',
       granted: 'show',
       overrides: 'show',
+      factorPolicy: 'show',
     },
     find: (control, { id }) => these(control, [accounts.ref(id)]),
   }),

@@ -3,6 +3,7 @@
 import { describeEntry } from '../audit/reading.ts'
 import { type AuditDoc, audit } from '../audit-documents.ts'
 import { identities, keys, members, users } from '../documents.ts'
+import { type FactorsDoc, factors, passkeys } from '../factors/factor-documents.ts'
 import { feedback } from '../feedback.ts'
 import { addressRef, mailAddresses } from '../mail/addresses.ts'
 import { notes, operators } from '../operator/operator-documents.ts'
@@ -35,6 +36,17 @@ export function unpackEntry({ body = '{}' }: AuditDoc): Doc {
     data: { account: '', actor: '', action: '', target: '', at: 0, from: '', leaf: '', seal: 0, body },
   })
   return { ...(userAgent !== '' && { userAgent }), details: details as Doc }
+}
+
+/** Without what only checks codes and links. */
+function unpackFactors({ app, codes = [], recovery }: Partial<FactorsDoc>): Doc {
+  const { createdAt = 0, usedAt = 0 } = app ?? {}
+  const { askedAt = 0, readyAt = 0, endsAt = 0, from = '' } = recovery ?? {}
+  return {
+    codesLeft: codes.length,
+    ...(app && { app: { createdAt, usedAt } }),
+    ...(recovery && { recovery: { askedAt, readyAt, endsAt, from } }),
+  }
 }
 
 export const keyFields = {
@@ -98,6 +110,9 @@ export const partsOfPeople: readonly Part[] = [
       providers: 'show',
       provenBy: 'show',
       leaving: 'show',
+      hasFactor: 'show',
+      factorSince: 'show',
+      recoveringUntil: 'show',
     },
     find: (control, { id }) => these(control, [users.ref(id)]),
   }),
@@ -128,6 +143,26 @@ export const partsOfPeople: readonly Part[] = [
     // A hash of a secret names them.
     named: nameless,
     find: (control, { id }) => all(control, queries.signInsOfUser, { where: { user: id } }),
+  }),
+  part('person', passkeys, {
+    fields: {
+      user: 'hide',
+      credential: 'show',
+      publicKey: 'show',
+      counter: 'show',
+      transports: 'show',
+      name: 'show',
+      isBackedUp: 'show',
+      createdAt: 'show',
+      usedAt: 'show',
+    },
+    find: (control, { id }) => all(control, queries.passkeysOfUser, { where: { user: id } }),
+  }),
+  part('person', factors, {
+    fields: { user: 'hide', app: 'hide', nextApp: 'hide', codes: 'hide', codesAt: 'show', recovery: 'hide' },
+    unpack: unpackFactors,
+    named: nameless,
+    find: (control, { id }) => these(control, [factors.ref(id)]),
   }),
   part('person', operators, {
     fields: { state: 'show', since: 'show', by: 'show' },

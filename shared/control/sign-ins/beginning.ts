@@ -30,6 +30,8 @@ type Begun = {
   readonly source: Source
   /** The person is known to be there: the device proved it, or the sign-in follows an earlier one. */
   readonly isExpected?: boolean
+  /** It began with both factors: a passkey that verified its owner, or a sign-in that went on. */
+  readonly hasShownFactor?: boolean
 }
 
 /**
@@ -38,7 +40,7 @@ type Begun = {
  */
 export async function lookToBegin(
   tx: Transaction,
-  { id, user, method, authTime, source, isExpected = false }: Begun,
+  { id, user, method, authTime, source, isExpected = false, hasShownFactor = false }: Begun,
   nowMs: number,
 ): Promise<() => { readonly doc: SignInDoc; readonly jobs: readonly string[] }> {
   const [ended, present, places] = await Promise.all([
@@ -62,7 +64,7 @@ export async function lookToBegin(
     method,
     authTime,
     freshAt: Math.min(authTime, nowMs),
-    factorAt: 0,
+    factorAt: hasShownFactor ? authTime : 0,
     createdAt: nowMs,
     ...usedFrom(source, nowMs),
   }

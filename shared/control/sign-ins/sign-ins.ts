@@ -99,12 +99,12 @@ export class SignIns {
     }: { readonly claims: IdentityClaims; readonly user: string; readonly source: Source },
   ): Promise<SignInDoc> {
     const { store, clock, identity, kick } = this.#options
-    const { authTimeMs: authTime, method = 'other' } = claims
+    const { authTimeMs: authTime, method = 'other', hasShownFactor = false } = claims
     // Its record expired. Our own identity ends such a sign-in itself, and has older ones without a record.
     if (identity.kind !== 'local' && authTime + signInIdleMs < clock.now()) throw fail('auth.invalid')
     const crowd = await crowdedOut(store, user)
     if (crowd.length > 0) await identity.endSignIns(crowd)
-    const begun = { id, user, method, authTime, source }
+    const begun = { id, user, method, authTime, source, hasShownFactor }
     const { doc, jobs } = await store.transact(async (tx) => (await lookToBegin(tx, begun, clock.now()))())
     this.#remember(id, Promise.resolve(doc))
     await kick(jobs)

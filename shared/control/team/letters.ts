@@ -12,7 +12,7 @@ import type { Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
 
 const leavingEvents = ['leaving', 'leaving-soon', 'left', 'kept'] as const
-const eventSchema = z.enum(['joined', 'removed', 'owner', 'suspended', ...leavingEvents])
+const eventSchema = z.enum(['joined', 'removed', 'owner', 'suspended', 'factor', ...leavingEvents])
 type TeamEvent = z.infer<typeof eventSchema>
 const bodySchema = z.object({ event: eventSchema, user: z.string() })
 /** Later, the news would only confuse. */
@@ -43,9 +43,10 @@ async function tell(control: Control, job: RunningJob): Promise<void> {
   // Erased meanwhile.
   if (!account || who === undefined) return
   const to = event === 'removed' ? [who] : await readersOf(control, job.account, event)
+  const page = event === 'factor' ? 'security' : 'members'
   const letters = isLeaving(event)
     ? to.map(leavingLetter(control, account.data, event))
-    : to.map(teamLetter(event, { account: account.data.name, who, link: `${settings.consoleUrl}/members` }))
+    : to.map(teamLetter(event, { account: account.data.name, who, link: `${settings.consoleUrl}/${page}` }))
   await leaveMails(control, job, { letters, until: clock.now() + usefulMs })
 }
 
@@ -77,8 +78,9 @@ function leavingLetter(
 
 /** Those who could have done it, or could do something about it. */
 async function readersOf({ store }: Control, account: string, event: TeamEvent): Promise<readonly string[]> {
-  // Its end concerns everybody.
-  const right = isLeaving(event) ? 'account.read' : event === 'joined' ? 'members.manage' : 'owners.manage'
+  // Its end, and what it asks of its members, concern everybody.
+  const isForAll = isLeaving(event) || event === 'factor'
+  const right = isForAll ? 'account.read' : event === 'joined' ? 'members.manage' : 'owners.manage'
   const mayKnow = (member: MemberDoc) =>
     member.status !== 'disabled' && permissionsOf(roleOf(member)).has(right)
   const all = await queryAll(store, queries.membersOfAccount, { where: { account } })

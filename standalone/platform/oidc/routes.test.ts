@@ -26,6 +26,7 @@ function makeApp() {
     },
     isInvited: async ({ email, token }: { email: string; token: string }) =>
       email === 'ada@example.com' && token === 'invitation',
+    checkPasskey: async () => Promise.reject(fail('auth.passkey')),
   }
   app.route(
     '/',
