@@ -14,8 +14,11 @@ for (const event of ['uncaughtException', 'unhandledRejection'])
   process.once(event, (error) => end(tellFailure(error, args.includes('--json'), process)))
 end(await run(args, process))
 
-/* Calls that were given up would keep the process for minutes; what was said gets out first. */
+/* Calls that were given up would keep the process for minutes; what was said gets out first, or is told to have failed. */
 function end(code) {
   process.exitCode = code
-  process.stdout.write('', () => process.stderr.write('', () => process.exit()))
+  // A stream tells of its failure only after it has called back.
+  process.stdout.write('', () =>
+    setImmediate(() => process.stderr.write('', () => setImmediate(() => process.exit()))),
+  )
 }

@@ -33,7 +33,9 @@ test('a stranger needs a code, and gets its plan; people who have an account not
   expect(await ask('GET', '/v1/config')).toMatchObject({ registration: true, beta: true })
   const bob = (await t.identity.register({ email: 'bob@example.com', password }, { from: '' })).tokens
     .accessToken
-  for (const path of ['/v1/me', '/v1/accounts', '/v1/tunnels'])
+  // They can see that they have none, and delete or export their sign-in.
+  expect(await ask('GET', '/v1/accounts', { token: bob })).toMatchObject({ status: 200, items: [] })
+  for (const path of ['/v1/me', '/v1/tunnels'])
     expect(await ask('GET', path, { token: bob })).toMatchObject({ status: 403, code: 'PT-1015' })
   expect(await ask('GET', '/v1/me', { token: t.ada })).toMatchObject({ status: 200, plan: 'pro' })
   const join = (json: object, token?: string) =>
