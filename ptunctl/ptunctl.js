@@ -14,7 +14,8 @@ for (const event of ['uncaughtException', 'unhandledRejection'])
   process.once(event, (error) => end(tellFailure(error, args.includes('--json'), process)))
 end(await run(args, process))
 
-/* Calls that were given up would keep the process for minutes; what was said gets out first, or is told to have failed. */
+/* Calls that were given up would keep the process for minutes; what was said gets out first, or is told to have
+ failed. */
 function end(code) {
   process.exitCode = code
   // A stream tells of its failure only after it has called back.
