@@ -27,6 +27,7 @@ function addressBehind(proxies: readonly string[]): (context: Context) => string
 export function cloudApi({ control, settings, identity, accounts, enrolment }: Cloud): Fetch {
   const { store, clock } = control
   const kickJobs = (ids: readonly string[]) => kick(control, ids)
+  const confirm = (signIn: string) => control.signIns.confirm(signIn, 'token')
   const { proxies } = settings
   const mounts = [
     firebaseRoutes({
@@ -34,6 +35,7 @@ export function cloudApi({ control, settings, identity, accounts, enrolment }: C
       accounts,
       store,
       clock,
+      confirm,
       kick: kickJobs,
       control,
       addressOf: addressBehind(proxies),

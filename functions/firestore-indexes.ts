@@ -10,6 +10,7 @@ import { queryTable } from '@porttunneler/shared/control/query-table'
 
 /** Firestore deletes their documents some time after `ttl`. A test finds them in the types of the documents. */
 export const expiring = [
+  'addressChanges',
   'audit',
   'auditExportParts',
   'auditExports',
@@ -99,6 +100,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['usagePeriods', 'hours'],
   ['usagePeriods', 'lateHours'],
   ['users', 'leaving'],
+  ['users', 'former'],
   ['users', 'providers'],
   // Long texts, and numbers that only rise.
   ['audit', 'body'],

@@ -78,6 +78,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
         admit: (code) => admitStranger(control, code),
         isInvited: (asked) => hasInvitation(control, asked),
         checkPasskey: (assertion, source) => signInByPasskey(control, assertion, source),
+        confirm: (signIn) => control.signIns.confirm(signIn, 'password'),
       }),
     ],
   })

@@ -1,8 +1,9 @@
 /** Which page an address shows, and who may see it. */
+import { useSyncExternalStore } from 'preact/compat'
 import { useEffect, useRef } from 'preact/hooks'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter-preact'
 import { failureIn, useMe } from './api/queries.ts'
-import { useSignedIn } from './api/services.tsx'
+import { useServices, useSignedIn } from './api/services.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { RegisterPage, SignInPage } from './pages/sign-in.tsx'
 import { TunnelPage } from './pages/tunnel.tsx'
@@ -14,6 +15,7 @@ import { ProblemNotice } from './parts/problem-notice.tsx'
 import { NarrowShell, Shell } from './parts/shell.tsx'
 
 const account = async () => (await import('./pages/account.tsx')).AccountPage
+const confirm = async () => (await import('./pages/confirm.tsx')).ConfirmPage
 const device = async () => (await import('./pages/device.tsx')).DevicePage
 const forgotPassword = async () => (await import('./pages/forgotten.tsx')).ForgotPasswordPage
 const resetPassword = async () => (await import('./pages/forgotten.tsx')).ResetPasswordPage
@@ -31,6 +33,8 @@ const secondStep = async () => (await import('./pages/second-step.tsx')).SecondS
 const recover = async () => (await import('./pages/second-step.tsx')).RecoverPage
 const plans = async () => (await import('./pages/plans.tsx')).PlansPage
 const publicPlans = async () => (await import('./pages/plans.tsx')).PublicPlansPage
+const confirmAddress = async () => (await import('./pages/address-links.tsx')).ConfirmAddressPage
+const stopAddress = async () => (await import('./pages/address-links.tsx')).StopAddressPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 /** What a person may lack for everything else, as `/v1/me` says. */
@@ -44,8 +48,22 @@ const codes = {
 
 export function App() {
   const isSignedIn = useSignedIn()
+  const isAsking = useAsking()
   useFocusOnNavigation()
-  return <Announcer>{isSignedIn ? <SignedIn /> : <SignedOut />}</Announcer>
+  return (
+    <Announcer>
+      {isSignedIn ? <SignedIn /> : <SignedOut />}
+      {isAsking && <LazyPage load={confirm} />}
+    </Announcer>
+  )
+}
+
+function useAsking(): boolean {
+  const { confirming } = useServices()
+  return useSyncExternalStore(
+    (onChange) => confirming.subscribe(onChange),
+    () => confirming.isAsking,
+  )
 }
 
 function SignedIn() {
@@ -69,6 +87,8 @@ function SignedIn() {
       <Route path="/device">{narrow(<LazyPage load={device} />)}</Route>
       <Route path="/wait-list">{narrow(<LazyPage load={waitList} />)}</Route>
       <Route path="/join">{narrow(<LazyPage load={join} />)}</Route>
+      <Route path="/confirm-address">{narrow(<LazyPage load={confirmAddress} />)}</Route>
+      <Route path="/stop-address">{narrow(<LazyPage load={stopAddress} />)}</Route>
       <Route>
         <Shell>
           <Switch>
@@ -133,6 +153,7 @@ function SignedOut() {
       <Route path="/register">{narrow(<RegisterPage />)}</Route>
       <Route path="/forgot-password">{narrow(<LazyPage load={forgotPassword} />)}</Route>
       <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
+      <Route path="/stop-address">{narrow(<LazyPage load={stopAddress} />)}</Route>
       <Route path="/wait-list">{narrow(<LazyPage load={waitList} />)}</Route>
       <Route path="/plans">{narrow(<LazyPage load={publicPlans} />)}</Route>
       <Route>

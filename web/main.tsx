@@ -4,6 +4,7 @@ import { QueryClientProvider } from '@tanstack/react-query'
 import { render } from 'preact'
 import { AccountChoice } from './api/account-choice.ts'
 import { makeCalls } from './api/calls.ts'
+import { Confirming, confirmedRequests } from './api/confirming.ts'
 import { makeRefresh } from './api/firebase-refresh.ts'
 import { LiveFeed } from './api/live.ts'
 import { openStreamWith } from './api/live-stream.ts'
@@ -22,7 +23,9 @@ const choice = new AccountChoice(
   keptStorage(() => sessionStorage),
   storage,
 )
-const calls = makeCalls(makeRequests(() => session, fetch, choice))
+const confirming = new Confirming()
+const requests = makeRequests(() => session, fetch, choice)
+const calls = makeCalls(confirmedRequests(requests, confirming))
 const session = new Session({
   storage,
   clock,
@@ -41,6 +44,7 @@ window.addEventListener('storage', (event) => session.onStorage(event.key))
 // What one person read must not be there when the next one signs in.
 session.subscribe(() => {
   if (session.isSignedIn) return
+  confirming.settle(false)
   choice.forget()
   live.forget()
   queries.clear()
@@ -59,7 +63,9 @@ const leaveAccount = () => {
 const root = document.getElementById('app')
 if (root) {
   render(
-    <ServicesContext.Provider value={{ calls, session, live, clock, accountId, switchAccount, leaveAccount }}>
+    <ServicesContext.Provider
+      value={{ calls, session, confirming, live, clock, accountId, switchAccount, leaveAccount }}
+    >
       <QueryClientProvider client={queries}>
         <App />
       </QueryClientProvider>

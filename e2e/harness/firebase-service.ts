@@ -71,7 +71,16 @@ export async function startFirebaseService() {
   const control = makeControl(platform, { clock, random: Math.random, log: silentLog, settings })
   const addressOf = () => '192.0.2.1'
   const mounts = [
-    firebaseRoutes({ control, identity, accounts, store, clock, addressOf, kick: async () => {} }),
+    firebaseRoutes({
+      control,
+      identity,
+      accounts,
+      store,
+      clock,
+      addressOf,
+      confirm: (id) => control.signIns.confirm(id, 'token'),
+      kick: async () => {},
+    }),
   ]
   const api = makeApi({ control, principals: new Principals(control), addressOf, mounts })
   const files = readWebFiles(join(root, 'web/dist'))

@@ -168,6 +168,7 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
       admit: async () => {},
       isInvited: async () => false,
       checkPasskey: async () => Promise.reject(fail('auth.passkey')),
+      confirm: (signIn) => control.signIns.confirm(signIn, 'password'),
     }),
   ]
   const api = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, rates: noRates })

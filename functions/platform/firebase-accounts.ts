@@ -23,6 +23,8 @@ export interface FirebaseAccounts {
    * it in the name of the function's own account. @throws cloud.unavailable
    */
   makeToken(uid: string, claims: { readonly [name: string]: string | number }): Promise<string>
+  /** Gives the account another address, confirmed. @throws auth.taken, cloud.unavailable */
+  move(uid: string, email: string): Promise<void>
   /** Deletes the account; deleting it again does nothing. @throws cloud.unavailable */
   remove(uid: string): Promise<void>
 }
@@ -43,6 +45,7 @@ export function openFirebaseAccounts({
       return await within(clock, deadlineMs, auth.then(call))
     } catch (cause) {
       if (codeOf(cause) === 'auth/user-not-found') return undefined
+      if (codeOf(cause) === 'auth/email-already-exists') throw fail('auth.taken', undefined, { cause })
       throw fail('cloud.unavailable', 'Firebase did not do what was asked of it for an account.', { cause })
     }
   }
@@ -60,6 +63,8 @@ export function openFirebaseAccounts({
       if (token === undefined) throw fail('cloud.unavailable', 'Firebase made no token for an account.')
       return token
     },
+    move: async (uid, email) =>
+      void (await ask((auth) => auth.updateUser(uid, { email, emailVerified: true }))),
     remove: async (uid) => void (await ask((auth) => auth.deleteUser(uid))),
     revoke: async (uid) => void (await ask((auth) => auth.revokeRefreshTokens(uid))),
   }

@@ -3,16 +3,18 @@
  * refreshing and passwords are between the console and Firebase.
  */
 import { jsonAnswer, jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
-import { logoutSchema } from '@porttunneler/shared/api/schemas/accounts'
+import { confirmByTokenSchema, logoutSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { passkeySignInSchema } from '@porttunneler/shared/api/schemas/factors'
 import type { Clock } from '@porttunneler/shared/base/clock'
-import { isFailure } from '@porttunneler/shared/base/errors'
+import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import type { Control } from '@porttunneler/shared/control/control'
 import { identities, users } from '@porttunneler/shared/control/documents'
 import { lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
 import { signInByPasskey } from '@porttunneler/shared/control/factors/passkey-sign-in'
 import { customTokenOf } from '@porttunneler/shared/control/factors/vouching'
 import type { Store } from '@porttunneler/shared/control/platform'
+import { isFresh } from '@porttunneler/shared/control/sign-ins/fresh'
+import { signIns } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import type { FirebaseAccounts } from './firebase-accounts.ts'
@@ -23,6 +25,8 @@ export type FirebaseRoutesOptions = {
   readonly accounts: FirebaseAccounts
   readonly store: Store
   readonly clock: Clock
+  /** Notes that the person of this sign-in has shown again who they are. */
+  readonly confirm: (signIn: string) => Promise<unknown>
   /** Tells workers about jobs that were just requested. */
   readonly kick: (ids: readonly string[]) => Promise<void>
   /** For the routes that need more than documents. */
@@ -38,13 +42,41 @@ export function firebaseRoutes(options: FirebaseRoutesOptions): RouteGroup {
       const user = await signInByPasskey(control, c.req.valid('json').assertion, source)
       return c.json({ customToken: await customTokenOf(control, user) }, 200)
     })
+    .add(confirm, async (c) => {
+      const { token } = c.req.valid('json')
+      await confirmBy(options, { bearer: bearerOf(c) ?? '', token })
+      return c.body(null, 204)
+    })
     .add(logout, async (c) => {
-      const bearer = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
+      const bearer = bearerOf(c)
       const { everywhere, endKeys = false } = c.req.valid('json')
       if (everywhere) await endSessions(options, { bearer: bearer ?? '', endKeys })
       else if (bearer !== undefined) await endOne(options, bearer)
       return c.body(null, 204)
     })
+}
+
+function bearerOf(c: Context): string | undefined {
+  return /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
+}
+
+/**
+ * The person signed in once more at Firebase, which shows that it is still them. That second sign-in serves for nothing
+ * else and ends here, so its token confirms once; one that is in use already is no proof of anything new.
+ * @throws auth.invalid, auth.stale, auth.other_person
+ */
+async function confirmBy(
+  { identity, store, clock, confirm: note }: FirebaseRoutesOptions,
+  { bearer, token }: { readonly bearer: string; readonly token: string },
+): Promise<void> {
+  const [here, again] = [await identity.verify(bearer), await identity.verify(token)]
+  const { signIn = '' } = here
+  const { signIn: proof = '' } = again
+  if (again.subject !== here.subject) throw fail('auth.other_person')
+  const isNew = again.authTimeMs > here.authTimeMs && isFresh(again.authTimeMs, clock.now())
+  if (!isNew || (await store.get(signIns.ref(proof)))) throw fail('auth.stale')
+  await identity.endSignIns([proof])
+  await note(signIn)
 }
 
 /** An invalid token has no sign-in to end. */
@@ -89,6 +121,20 @@ const passkey = route({
   request: jsonBody(passkeySignInSchema),
   bodyBytesMax: 32 * 1024,
   responses: { 200: jsonAnswer(z.object({ customToken: z.string() }), 'For signInWithCustomToken') },
+})
+
+const confirm = route({
+  access: { public: 'The two tokens are the proof.', bearer: 'required' },
+  method: 'post',
+  path: '/v1/auth/confirm',
+  operationId: 'confirmSignIn',
+  summary: 'Confirm that it is still you, for calls that want a fresh sign-in',
+  description:
+    'Sign in at Firebase once more and send the ID token of that sign-in, which ends by this. Confirmed for 15 minutes, in ' +
+    'the session of the bearer alone.',
+  tags: ['Sign-in'],
+  request: jsonBody(confirmByTokenSchema),
+  responses: { 204: { description: 'Confirmed' } },
 })
 
 const logout = route({

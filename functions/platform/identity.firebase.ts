@@ -112,6 +112,12 @@ export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIden
     },
     endSignIns: endAll,
     noteAllEnded: (subject, sinceMs) => ended.noteAll(subject, sinceMs),
+    async moveAddress({ subjects, to }) {
+      for (const subject of subjects) {
+        const [kind, uid] = subject.split(':')
+        if (kind === 'firebase' && uid) await accounts.move(uid, to)
+      }
+    },
     async forget({ subjects }) {
       for (const subject of subjects) {
         const [kind, uid] = subject.split(':')

@@ -1,5 +1,6 @@
 /** A Firebase identity with a clock that the test moves, and its own issuer and accounts. */
 import { createHash } from 'node:crypto'
+import { fail } from '@porttunneler/shared/base/errors'
 import type { Store } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
@@ -24,6 +25,10 @@ export async function makeFirebaseIdentity(given?: Store) {
       asked++
       if (failure) throw failure
       return states.get(uid)
+    },
+    move: async (uid, email) => {
+      if (failure) throw failure
+      if (states.has(uidOf(email)) && uidOf(email) !== uid) throw fail('auth.taken')
     },
     remove: async (uid) => {
       if (failure) throw failure

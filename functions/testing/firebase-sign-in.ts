@@ -29,6 +29,7 @@ export async function makeFirebaseSignIn() {
       accounts,
       store: control.store,
       clock,
+      confirm: (signIn) => control.signIns.confirm(signIn, 'token'),
       kick: (ids) => kick(control, ids),
     }),
   ]

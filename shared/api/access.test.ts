@@ -14,6 +14,8 @@ import { createKey } from '../control/keys.ts'
 import { addMember, createService } from '../control/members.ts'
 import { queries } from '../control/query-table.ts'
 import { reserveName, reservePort } from '../control/reserving.ts'
+import { freshMs } from '../control/sign-ins/fresh.ts'
+import { signIns } from '../control/sign-ins/sign-in-documents.ts'
 import { invite } from '../control/team/invitations.ts'
 import type { Role, Scope } from './schemas/access.ts'
 
@@ -104,7 +106,16 @@ const rows: readonly Row[] = [
   ['POST /v1/device/decision', 'oad', { userCode: 'BCDF-GHJK', approve: true }, 404],
 ]
 /** A person may always call these, whatever their roles. */
-const ofPeople = ['GET /v1/accounts', 'GET /v1/sign-ins', 'DELETE /v1/sign-ins', 'POST /v1/person/export']
+const ofPeople = [
+  'GET /v1/accounts',
+  'POST /v1/person/export',
+  'GET /v1/sign-ins',
+  'DELETE /v1/sign-ins',
+  'GET /v1/address-change',
+  'DELETE /v1/address-change',
+]
+/** The same, with a body. */
+const withBody = ['POST /v1/address-change', 'POST /v1/address-change/confirm']
 /** The same; nothing has this id. */
 const ofOne = ['DELETE /v1/sign-ins/{signIn}']
 /** Second factors, of people who have none: a person gets this status, a key never gets so far. */
@@ -154,6 +165,7 @@ const withoutCaller = [
   'GET /v1/jwks',
   'GET /.well-known/jwks.json',
   'POST /v1/accounts',
+  'POST /v1/address-change/stop',
   'POST /v1/wait-list',
   'POST /v1/wait-list/confirm',
   'GET /v1/mails/off/{token}',
@@ -211,6 +223,65 @@ const undoable = [
   'POST /v1/leases',
   'POST /v1/leases/renew',
   'POST /v1/leases/release',
+]
+
+/**
+ * What a stolen session is not enough for: these want a person who showed a moment ago who they are
+ * (control/sign-ins/fresh.ts). A new route that changes something belongs here or is done by any session.
+ */
+const fresh: Readonly<Record<string, string>> = {
+  'DELETE /v1/account': 'always',
+  'POST /v1/person/export': 'always',
+  'POST /v1/account/export': 'always',
+  'DELETE /v1/person': 'always',
+  'POST /v1/account/factor-policy': 'always',
+  'POST /v1/members/{member}/recovery': 'always',
+  'POST /v1/factors/passkeys/options': 'always',
+  'POST /v1/factors/passkeys': 'always',
+  'DELETE /v1/factors/passkeys/{passkey}': 'always',
+  'POST /v1/factors/app': 'always',
+  'POST /v1/factors/app/confirm': 'always',
+  'DELETE /v1/factors/app': 'always',
+  'POST /v1/factors/codes': 'always',
+  'POST /v1/operator/accounts/{account}/suspend': 'always',
+  'POST /v1/operator/accounts/{account}/resume': 'always',
+  'POST /v1/operator/people/{person}/disable': 'always',
+  'POST /v1/operator/people/{person}/enable': 'always',
+  'POST /v1/operator/notes': 'always',
+  'DELETE /v1/operator/notes/{note}': 'always',
+  'PATCH /v1/members/{member}': 'to make an owner',
+  'POST /v1/members/{member}/ownership': 'always',
+  'POST /v1/keys': 'for a key with the scope admin',
+  'POST /v1/device/decision': 'to grant the scope admin',
+  'DELETE /v1/sign-ins': 'always',
+  'POST /v1/address-change': 'always',
+  'GET /v1/mails/{mail}': 'always',
+}
+/** Read or change what any session may: it can be undone, or belongs to the daily work. */
+const ofAnySession = [
+  ...undoable.filter((route) => !(route in fresh)),
+  'POST /v1/members',
+  'DELETE /v1/members/{member}',
+  'POST /v1/invitations',
+  'DELETE /v1/invitations/{invitation}',
+  'POST /v1/invitations/read',
+  'POST /v1/invitations/accept',
+  'DELETE /v1/keys/{key}',
+  'POST /v1/names/{host}/move',
+  'POST /v1/ports/{port}/move',
+  'POST /v1/certificates',
+  'DELETE /v1/sign-ins/{signIn}',
+  'DELETE /v1/address-change',
+  'POST /v1/address-change/confirm',
+  'POST /v1/account/keep',
+  'POST /v1/person/keep',
+  'PATCH /v1/factors/passkeys/{passkey}',
+  'POST /v1/factors/show/options',
+  'POST /v1/factors/show',
+  'POST /v1/factors/recovery',
+  'POST /v1/factors/recovery/follow',
+  'POST /v1/factors/recovery/complete',
+  'DELETE /v1/factors/recovery',
 ]
 
 type World = Awaited<ReturnType<typeof makeWorld>>
@@ -333,6 +404,7 @@ describe('access: every route by everybody', () => {
         ...ofOne,
         ...ofFactors.map(([route]) => route),
         ...ofOneself.map(([route]) => route),
+        ...withBody,
         ...withInvitation,
         ...ofOperators.map(([route]) => route.replace(/\?.*/, '')),
         ...withoutCaller,
@@ -418,9 +490,60 @@ describe('access: every route by everybody', () => {
     inWorld(async (w) => {
       for (const [who, token] of Object.entries(w.tokens)) {
         const { status } = await ask(w, [route, ''], { token })
-        expect([who, status]).toEqual([who, everybody.includes(who) ? 200 : 403])
+        expect([who, status < 300 ? 'done' : status]).toEqual([who, everybody.includes(who) ? 'done' : 403])
       }
       expect(await ask(w, [route, ''], {})).toMatchObject({ status: 401 })
+    }),
+  )
+
+  test.each(withBody)('%s: every person, and no key', (route) =>
+    inWorld(async (w) => {
+      for (const [who, token] of Object.entries(w.tokens)) {
+        const { status, code } = await ask(w, [route, '', { none: 1 }], { token })
+        expect([who, status, code]).toEqual([
+          who,
+          ...(everybody.includes(who) ? [400, 'PT-0001'] : [403, 'PT-1107']),
+        ])
+      }
+      expect(await ask(w, [route, '', { none: 1 }], {})).toMatchObject({ status: 401 })
+    }),
+  )
+
+  test('every route that changes something says whether it wants a fresh sign-in', () =>
+    inWorld(async (w) => {
+      const { paths } = z
+        .object({ paths: z.record(z.string(), z.record(z.string(), z.record(z.string(), z.unknown()))) })
+        .parse(await (await w.call('GET', '/v1/openapi.json')).json())
+      const described = Object.entries(paths).flatMap(([path, operations]) =>
+        Object.entries(operations).map(([method, more]) => ({
+          route: `${method.toUpperCase()} ${path}`,
+          ...more,
+        })),
+      )
+      const asking = described.filter((one) => 'x-fresh' in one)
+      const table = Object.fromEntries(asking.map((one) => [one.route, one['x-fresh' as keyof typeof one]]))
+      expect(table).toEqual(fresh)
+      const others = described.flatMap(({ route, ...one }) => {
+        const access = 'x-access' in one ? one['x-access'] : ''
+        const isOpen = access === 'public' || access === 'relay' || route.startsWith('GET ')
+        return isOpen || route in fresh ? [] : [route]
+      })
+      expect(others.toSorted()).toEqual(ofAnySession.toSorted())
+    }))
+
+  test.each(Object.entries(fresh))('%s: not with a sign-in that is no longer fresh', (route, when) =>
+    inWorld(async (w) => {
+      const { signIn: id = '' } = await w.identity.verify(w.tokens.o)
+      await w.control.store.update(signIns.ref(id), { freshAt: w.clock.now() - freshMs })
+      w.clock.advance(31_000)
+      const bodies: Readonly<Record<string, object>> = {
+        'PATCH /v1/members/{member}': { role: 'owner' },
+        'POST /v1/keys': { name: 'all', scopes: ['admin'] },
+        'POST /v1/device/decision': { userCode: 'BCDF-GHJK', approve: true, scopes: ['admin'] },
+        'POST /v1/address-change': { email: 'new@example.com' },
+      }
+      const asked = await ask(w, [route, '', bodies[route]], { token: w.tokens.o })
+      expect([when, asked]).toEqual([when, { status: 403, code: 'PT-1016' }])
     }),
   )
 

@@ -16,6 +16,7 @@ import { identifyRequest, limitAddresses, makeGuard, secureAnswers } from './mid
 import { describeApi } from './openapi.ts'
 import { toProblem } from './problem.ts'
 import { accountRoutes } from './routes/account.ts'
+import { addressChangeRoutes } from './routes/address-change.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { certificateRoutes } from './routes/certificates.ts'
 import { deviceRoutes, oauthProblem } from './routes/device.ts'
@@ -76,6 +77,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     signInListRoutes(deps),
     factorRoutes(deps),
     recoveryRoutes(deps),
+    addressChangeRoutes(deps),
     waitListRoutes(deps),
     feedbackRoutes(deps),
     invitationRoutes(deps),

@@ -2,9 +2,12 @@
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
 import * as accounts from './schemas/accounts.ts'
+import * as addressChange from './schemas/address-change.ts'
 import * as mails from './schemas/mails.ts'
 import * as signIns from './schemas/sign-ins.ts'
 import * as team from './schemas/team.ts'
+
+const addressPath = '/v1/address-change'
 
 export function teamCalls(options: ClientOptions) {
   const memberAt = (member: string) => `/v1/members/${encodeURIComponent(member)}`
@@ -43,6 +46,17 @@ export function teamCalls(options: ClientOptions) {
     /** All but the one that asks. */
     endOtherSignIns: (o?: CallOptions) =>
       call(options, { method: 'DELETE', path: '/v1/sign-ins', answer: signIns.signInsEndedSchema }, o),
+    addressChange: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: addressPath, answer: addressChange.addressChangeSchema }, o),
+    /** Mails both mailboxes. */
+    requestAddressChange: (json: z.input<typeof addressChange.addressChangeRequestSchema>, o?: CallOptions) =>
+      answered(addressPath, nothing, json, o),
+    withdrawAddressChange: (o?: CallOptions) =>
+      call(options, { method: 'DELETE', path: addressPath, answer: nothing }, o),
+    confirmAddressChange: (json: z.input<typeof addressChange.addressChangeTokenSchema>, o?: CallOptions) =>
+      answered(`${addressPath}/confirm`, addressChange.addressConfirmedSchema, json, o),
+    stopAddressChange: (json: z.input<typeof addressChange.addressChangeTokenSchema>, o?: CallOptions) =>
+      answered(`${addressPath}/stop`, nothing, json, o),
     /** For operators: mails of a server that has no mail server. */
     keptMails: (o?: CallOptions) =>
       call(options, { method: 'GET', path: '/v1/mails', answer: mails.keptMailsSchema }, o),

@@ -151,6 +151,11 @@ function signInCalls(options: ClientOptions) {
         { method: 'POST', path: '/v1/auth/password', answer: accounts.passwordChangedSchema, json },
         o,
       ),
+    /** The password, or where Firebase signs people in the token of a sign-in made just now. */
+    confirm: (
+      json: In<typeof accounts.confirmSchema> | In<typeof accounts.confirmByTokenSchema>,
+      o?: CallOptions,
+    ) => quiet('/v1/auth/confirm', json, o),
     requestPasswordReset: (json: In<typeof accounts.passwordResetSchema>, o?: CallOptions) =>
       quiet('/v1/auth/password/reset', json, o),
     confirmPasswordReset: (json: In<typeof accounts.passwordResetConfirmSchema>, o?: CallOptions) =>

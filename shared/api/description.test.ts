@@ -108,6 +108,7 @@ const things: Readonly<Record<string, (() => Promise<string>) | undefined>> = {
   '/v1/factors/app': async () => '/v1/factors/app',
   '/v1/factors/recovery': async () => '/v1/factors/recovery',
   '/v1/factors/passkeys/{passkey}': async () => `/v1/factors/passkeys/${'0'.repeat(64)}`,
+  '/v1/address-change': async () => '/v1/address-change',
   '/v1/sign-ins/{signIn}': async () => `/v1/sign-ins/${(await t.identity.verify(t.ada)).signIn}`,
 }
 

@@ -7,6 +7,7 @@ import type { Caller } from '../control/caller.ts'
 import type { AccountControl, Control } from '../control/control.ts'
 import type { RelayClaims } from '../control/platform.ts'
 import type { Principals, SignedIn } from '../control/principals.ts'
+import type { Source } from '../control/sign-ins/beginning.ts'
 import type { Permission } from './schemas/access.ts'
 
 export type ApiDeps = {
@@ -73,6 +74,11 @@ export type Declared = Omit<RouteConfig, 'security' | 'middleware'> & {
   readonly access: Access
   /** Default: usual. */
   readonly rate?: RateClass
+  /**
+   * Whether a person must have shown a moment ago who they are (control/sign-ins/fresh.ts). Words say when, and then
+   * the handler asks. Keys are not asked.
+   */
+  readonly fresh?: true | string
   /** Default: 256 KiB, and 16 KiB where anybody may call. */
   readonly bodyBytesMax?: number
 }
@@ -114,7 +120,7 @@ export class RouteGroup {
       },
     })
     for (const { declared, handler } of this.#entries) {
-      const { access: _, rate: __, bodyBytesMax: ___, ...config } = declared
+      const { access: _, rate: __, bodyBytesMax: ___, fresh: ____, ...config } = declared
       const route = createRoute({ ...config, ...describeAccess(declared), middleware: [...guard(declared)] })
       app.openapi(route, (c) => handler(c as ApiContext, c.get('call') ?? {}) as never)
     }
@@ -123,8 +129,8 @@ export class RouteGroup {
 }
 
 /** The description's text about access: how to authenticate, the right that is needed, what the call counts as. */
-function describeAccess({ access, rate = 'usual' }: Declared) {
-  const costs = { 'x-rate': rate }
+function describeAccess({ access, rate = 'usual', fresh }: Declared) {
+  const costs = { 'x-rate': rate, ...(fresh && { 'x-fresh': fresh === true ? 'always' : fresh }) }
   if ('public' in access) {
     const bearer = access.bearer ? [{ bearer: [] }] : []
     return {
@@ -160,6 +166,11 @@ function codedIssue(
 ): { readonly key: ErrorKey; readonly issue: z.core.$ZodIssue } | undefined {
   const key = issue.code === 'custom' ? issue.params?.key : undefined
   return typeof key === 'string' && Object.hasOwn(codes, key) ? { key: key as ErrorKey, issue } : undefined
+}
+
+/** Where a request came from, and what its program calls itself. */
+export function sourceReader({ addressOf }: Pick<ApiDeps, 'addressOf'>): (c: Context) => Source {
+  return (c) => ({ from: addressOf(c), userAgent: c.req.header('user-agent') })
 }
 
 export const jsonBody = <T extends z.ZodType>(schema: T) => ({

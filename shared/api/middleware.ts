@@ -10,6 +10,7 @@ import { sourceOf } from '../base/addresses.ts'
 import { fail } from '../base/errors.ts'
 import { requirePermission, requirePerson } from '../control/caller.ts'
 import { controlOf } from '../control/control.ts'
+import { requireFresh } from '../control/sign-ins/fresh.ts'
 import { bearerOf } from './bearer.ts'
 import {
   type AnyCall,
@@ -63,15 +64,23 @@ export function makeGuard(deps: ApiDeps): (declared: Declared) => readonly Middl
   return (declared) => [admit(deps, callers, declared), limitBody(declared), ...checkMedia(declared)]
 }
 
-function admit(deps: ApiDeps, callers: RateLimiter, { access, rate = 'usual' }: Declared): Middleware {
+function admit(deps: ApiDeps, callers: RateLimiter, declared: Declared): Middleware {
+  const { access, rate = 'usual', fresh } = declared
   return async (c, next) => {
     if (!('public' in access)) {
       const { call, subject } = await findCall(deps, c, access)
       if (subject !== undefined) tellAllowance(c, callers.take(subject, rateClasses[rate]))
+      if (fresh === true) await requireFreshCall(deps, call)
       c.set('call', call)
     } else if (access.bearer === 'required') bearerOf(c.req.header('authorization'))
     await next()
   }
+}
+
+/** @throws auth.stale */
+async function requireFreshCall({ control }: ApiDeps, call: AnyCall): Promise<void> {
+  const person = 'caller' in call ? call.caller.user : 'signedIn' in call ? call.signedIn.person : undefined
+  if (person) await requireFresh(control, person)
 }
 
 /** @returns the call, and the name that its requests are counted under. @throws auth.*, account.*, api.not_found */

@@ -32,7 +32,7 @@ export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {
  * pts = API key, ptr = refresh token, pte = enrolment key, ptc = relay credential, ptd = device code,
  * ptw = password reset, ptv = device that signed in before, pti = invite code, ptj = invitation into an account,
  * pto = state of a sign-in at another service, ptq = the browser's half of it,
- * ptm = link of a mail to get in without a second factor.
+ * ptm = link of a mail to get in without a second factor, ptx = change of address.
  */
 export type SecretPrefix =
   | 'pts'
@@ -44,6 +44,7 @@ export type SecretPrefix =
   | 'ptv'
   | 'pti'
   | 'ptj'
+  | 'ptx'
   | 'pto'
   | 'ptq'
   | 'ptm'

@@ -8,6 +8,8 @@ export type Person = {
   readonly id: string
   readonly email: string
   readonly emailVerified: boolean
+  /** The address that they proved and had until then. */
+  readonly former?: { readonly email: string; readonly untilMs: number } | undefined
   /** When the caller signed in; undefined without a token, as for the first account's owner. */
   readonly authTimeMs?: number
   /** Undefined without a token, and for tokens of releases up to 0.1. */

@@ -22,6 +22,7 @@ export type UserDoc = {
   readonly provenBy?: string
   /** Time of the last sign-in at an outside service that is in the audit log; undefined before the first. */
   readonly signedInAt?: number
+  readonly former?: { readonly email: string; readonly untilMs: number }
   readonly status: 'active' | 'disabled'
   readonly validSince: number
   readonly providers: readonly string[]

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'
+import { addressChanges } from './address-change/address-change-documents.ts'
 import type { Control } from './control.ts'
 import { identities, type MemberDoc, type UserDoc, users } from './documents.ts'
 import { passkeysMax } from './factors/changing.ts'
@@ -63,6 +64,7 @@ export async function erasePerson(
     tx.delete(addressRef(person.email))
     tx.delete(signInPlaces.ref(person.id))
     tx.delete(factors.ref(person.id))
+    tx.delete(addressChanges.ref(person.id))
     for (const subject of person.subjects) tx.set(identities.ref(subject), erasedIdentity(nowMs))
   })
 }

@@ -185,10 +185,23 @@ export interface Identity {
    */
   readonly vouch?: (subject: string) => Promise<string>
   /**
+   * Gives a person another address, whose mailbox they have proven. Repeating it changes nothing.
+   * @throws auth.taken when somebody else has it; cloud.unavailable
+   */
+  moveAddress(move: MovedAddress): Promise<void>
+  /**
    * Deletes what sign-in stores about a person, also at an outside service. Repeating it changes nothing.
    * @throws cloud.unavailable when the outside service failed to do it
    */
   forget(person: Forgotten): Promise<void>
+}
+
+export type MovedAddress = {
+  readonly id: string
+  readonly from: string
+  readonly to: string
+  /** As in the claims, each way of signing in. */
+  readonly subjects: readonly string[]
 }
 
 /** A person whom the domain lets in nowhere any more. */

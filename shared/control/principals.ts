@@ -118,9 +118,10 @@ export class Principals {
     const begun = await signIns.of(claims, id, source)
     const signIn = before === 'factor' ? begun : await requireShown(signIns, known.user, begun)
     const { authTimeMs } = claims
-    const { hasFactor = false } = known.user
-    const person = { id, email, emailVerified, authTimeMs, signIn, hasFactor }
-    return { person: leaving ? { ...person, leavingAt: leaving.dueAt } : person, members: known.members }
+    const { hasFactor = false, former } = known.user
+    const leaves = leaving && { leavingAt: leaving.dueAt }
+    const person = { id, email, emailVerified, former, authTimeMs, signIn, hasFactor, ...leaves }
+    return { person, members: known.members }
   }
 
   /**

@@ -33,7 +33,12 @@ const month = Date.UTC(2026, 0)
 function makeStage(store: Store) {
   const clock = new FakeClock(now)
   const bus = { publish: async () => {} }
-  const identity = { kind: 'local', forget: async () => {}, endSignIns: async () => {} }
+  const identity = {
+    kind: 'local',
+    forget: async () => {},
+    endSignIns: async () => {},
+    moveAddress: async () => {},
+  }
   const cells = { openIds: async () => [] }
   const parts = { store, clock, bus, identity, cells, random: Math.random, log: silentLog }
   const control = parts as unknown as Control

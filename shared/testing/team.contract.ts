@@ -48,7 +48,12 @@ async function makeTeamStage(store: Store) {
   const clock = new FakeClock()
   const mails: MailMessage[] = []
   const mail = { send: async (message: MailMessage) => void mails.push(message) }
-  const identity = { kind: 'local', forget: async () => {}, endSignIns: async () => {} }
+  const identity = {
+    kind: 'local',
+    forget: async () => {},
+    endSignIns: async () => {},
+    moveAddress: async () => {},
+  }
   const control = { ...instanceOver(store, clock), mail, identity } as unknown as Control
   const signUp = async (email: string): Promise<Caller> => {
     const claims = {

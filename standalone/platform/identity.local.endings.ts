@@ -1,10 +1,13 @@
-/** What ends all sign-ins of a person at once: signing out everywhere, and a new password of a signed-in person. */
+/**
+ * What ends all sign-ins of a person at once: signing out everywhere, and a new password of a signed-in person. And
+ * what leaves them: a new address.
+ */
 import { fail } from '@porttunneler/shared/base/errors'
 import type { SignInWrite } from '@porttunneler/shared/control/audit/sign-ins'
 import { users } from '@porttunneler/shared/control/documents'
 import { lookToEndKeys } from '@porttunneler/shared/control/earlier-keys'
-import type { Store } from '@porttunneler/shared/control/platform'
-import { passwords } from './identity.local.documents.ts'
+import type { MovedAddress, Store } from '@porttunneler/shared/control/platform'
+import { emailRef, passwords } from './identity.local.documents.ts'
 import { lookToTellOfPassword } from './identity.local.resets.ts'
 
 type Ending = {
@@ -48,5 +51,16 @@ export function replacePassword(
     tx.set(passwords.ref(user), { hash, generation: generation + 1 })
     for (const { ref, data } of told) tx.create(ref, data)
     return { since, jobs: ask ? [tell(), ask()] : [tell()] }
+  })
+}
+
+/** @throws auth.taken */
+export function moveLocalAddress(store: Store, { id, from, to }: MovedAddress): Promise<void> {
+  return store.transact(async (tx) => {
+    const [before, after] = [await tx.get(emailRef(from)), await tx.get(emailRef(to))]
+    if (after && after.data.user !== id) throw fail('auth.taken')
+    if (!after) tx.create(emailRef(to), { user: id })
+    if (before?.data.user === id) tx.delete(before.ref)
+    tx.update(users.ref(id), { email: to, emailVerified: true })
   })
 }

@@ -16,6 +16,7 @@ function makeApp({ isOpen = true } = {}) {
   const admit = async () => {
     if (!isOpen) throw fail('auth.closed')
   }
+  const confirmed: string[] = []
   app.route(
     '/',
     signInRoutes({
@@ -23,6 +24,7 @@ function makeApp({ isOpen = true } = {}) {
       admit,
       isInvited: async ({ email, token }) => email === 'bob@example.com' && token === 'right',
       checkPasskey: async () => Promise.reject(fail('auth.passkey')),
+      confirm: async (signIn) => void confirmed.push(signIn),
       addressOf,
       isHttps: () => true,
     }).mount(() => []),
@@ -43,7 +45,7 @@ function makeApp({ isOpen = true } = {}) {
     const cookie = answer.headers.get('set-cookie') ?? ''
     return { tokens: tokensSchema.parse(await answer.json()), cookie, answer }
   }
-  return { ...setUp, app, post, signUp }
+  return { ...setUp, app, post, signUp, confirmed }
 }
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })

@@ -4,6 +4,7 @@
  */
 import { jsonAnswer, jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
 import {
+  confirmSchema,
   keysLeftSchema,
   loginSchema,
   logoutSchema,
@@ -32,10 +33,13 @@ export type SignInRoutesOptions = AnswersOptions & {
   readonly isInvited: (asked: { readonly email: string; readonly token: string }) => Promise<boolean>
   /** Whose passkey it is. @throws auth.passkey, factor.challenge, factor.cloned, auth.disabled */
   readonly checkPasskey: (assertion: Assertion, source: SignInSource) => Promise<string>
+
+  /** Notes that the person of this sign-in has shown again who they are. */
+  readonly confirm: (signIn: string) => Promise<unknown>
 }
 
 export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
-  const { identity, admit, isInvited, checkPasskey } = options
+  const { identity, admit, isInvited, checkPasskey, confirm } = options
   const { comesFrom, keepDevice, signedIn: answer } = makeAnswers(options)
   const group = new RouteGroup()
   /** @param proof a code, or the token of an invitation to this address */
@@ -73,6 +77,11 @@ export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
     const { tokens, device, keys } = await identity.changePassword(bearer, c.req.valid('json'), comesFrom(c))
     keepDevice(c, device)
     return c.json({ ...tokens, keys: [...keys] }, 200)
+  })
+  group.add(routes.confirm, async (c) => {
+    const { password } = c.req.valid('json')
+    await confirm(await identity.prove(bearerOf(c) ?? '', password, comesFrom(c)))
+    return c.body(null, 204)
   })
   group.add(routes.reset, async (c) => {
     await identity.requestReset(c.req.valid('json').email, comesFrom(c))
@@ -181,6 +190,17 @@ const routes = {
     tags,
     request: jsonBody(passwordChangeSchema),
     responses: { 200: jsonAnswer(passwordChangedSchema, 'Signed in again, and the keys that are left') },
+  }),
+  confirm: route({
+    access: { public: 'The access token and the password are the proof, checked by the sign-in itself.' },
+    method: 'post',
+    path: '/v1/auth/confirm',
+    operationId: 'confirmSignIn',
+    summary: 'Confirm that it is still you, for calls that want a fresh sign-in',
+    description: 'For 15 minutes, in this session alone.',
+    tags,
+    request: jsonBody(confirmSchema),
+    responses: { 204: { description: 'Confirmed' } },
   }),
   reset: route({
     access: { public: 'The caller learns nothing; the mail goes only to the address.' },

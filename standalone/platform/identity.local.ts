@@ -14,11 +14,11 @@ import { listKeysOf } from '@porttunneler/shared/control/earlier-keys'
 import { EndedSignIns } from '@porttunneler/shared/control/ended-sign-ins'
 import type { JobKind } from '@porttunneler/shared/control/jobs/jobs'
 import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
-import type { Doc, IdentityClaims, Store } from '@porttunneler/shared/control/platform'
+import type { Doc, IdentityClaims, MovedAddress, Store } from '@porttunneler/shared/control/platform'
 import { type SignInMethod, signIns } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
 import { Devices } from './identity.local.devices.ts'
 import { emailRef, passwords } from './identity.local.documents.ts'
-import { endAll, replacePassword } from './identity.local.endings.ts'
+import { endAll, moveLocalAddress, replacePassword } from './identity.local.endings.ts'
 import { Guard } from './identity.local.guard.ts'
 import { AccessKeys, type PublicKeys } from './identity.local.keys.ts'
 import { placeOf } from './identity.local.line.ts'
@@ -105,6 +105,10 @@ class LocalSignIn implements LocalIdentity {
 
   endSignIns(ids: readonly string[]): Promise<void> {
     return this.#sessions.endAll(ids)
+  }
+
+  moveAddress(move: MovedAddress): Promise<void> {
+    return moveLocalAddress(this.#store, move)
   }
 
   async forget({ id, email }: { readonly id: string; readonly email: string }): Promise<void> {
@@ -214,6 +218,16 @@ class LocalSignIn implements LocalIdentity {
       { isExpected: true, hasShownFactor },
     )
     return { ...signedIn, keys: await this.#keysLeft(user, endKeys) }
+  }
+
+  async prove(bearer: string, password: string, caller: SignInSource): Promise<string> {
+    const { user, email, validSince, signIn } = await this.#bearer(bearer)
+    // Tokens of releases up to 0.1 name none; the next refresh does.
+    if (signIn === undefined) throw fail('auth.invalid')
+    const device = await this.#devices.find(caller.device, { user, validSince })
+    await this.#prover.prove({ email, password, user }, { ...caller, device })
+    await this.#store.batch([...(await this.#tell('auth.confirmed', user, caller))])
+    return signIn
   }
 
   requestReset(email: string, caller: SignInSource): Promise<void> {

@@ -65,6 +65,11 @@ export interface LocalIdentity extends Identity {
     given: PasswordChange,
     caller: SignInSource,
   ): Promise<SignedIn & { readonly keys: readonly Key[] }>
+  /**
+   * Checks the password of a signed-in person, who shows that they still are the one who signed in.
+   * @returns the sign-in of the bearer @throws as login
+   */
+  prove(bearer: string, password: string, caller: SignInSource): Promise<string>
   /** Resolves before anything is looked up; a job sends the mail. @throws auth.locked */
   requestReset(email: string, caller: SignInSource): Promise<void>
   /**

@@ -22,7 +22,13 @@ const operationSchema = z.looseObject({
   'x-access': z.string(),
   'x-by': z.string().optional(),
   'x-rate': z.string(),
+  'x-fresh': z.string().optional(),
 })
+type Needs = {
+  'x-access': string
+  'x-by'?: string | undefined
+  'x-fresh'?: string | undefined
+}
 const documentSchema = z.object({ paths: z.record(z.string(), z.record(z.string(), operationSchema)) })
 
 /** Path in the repository -> text. */
@@ -43,7 +49,7 @@ function page({ paths }: z.infer<typeof documentSchema>): string {
   const rows = calls
     .toSorted((a, b) => `${a.tags[0]}`.localeCompare(`${b.tags[0]}`) || a.at.localeCompare(b.at))
     .map(({ at, method, summary, ...operation }) =>
-      line([`\`${method.toUpperCase()} ${at}\``, summary, accessOf(operation), operation['x-rate']]),
+      line([`\`${method.toUpperCase()} ${at}\``, summary, needsOf(operation), operation['x-rate']]),
     )
   return `${intro}
 ## Calls
@@ -76,10 +82,18 @@ This page is made from the routes (\`npm run docs\`). The full description, Open
 A request acts for one account. A key belongs to one; a person who is a member of several names one of them in the
 header \`PortTunneler-Account\` (\`?account=\` on GET does too). An account that is not the caller's gives 404, like
 one that does not exist. "in person" means that an API key is refused, whatever its scopes. A caller has 600 requests a
-minute; a "costly" one counts as ten.
+minute; a "costly" one counts as ten. "fresh" means that the person signed in within the last 15 minutes, or confirmed
+that it is them by \`POST /v1/auth/confirm\`; otherwise the answer is [PT-1016](errors/PT-1016.md).
 `
 
-function accessOf(operation: { 'x-access': string; 'x-by'?: string | undefined }): string {
+function needsOf(operation: Needs): string {
+  const fresh = operation['x-fresh']
+  const access = accessOf(operation)
+  if (fresh === undefined) return access
+  return fresh === 'always' ? `${access}, fresh` : `${access}; fresh ${fresh}`
+}
+
+function accessOf(operation: Needs): string {
   const access = operation['x-access']
   if (access === 'public') return 'nothing'
   if (access === 'relay') return 'the credential of a relay'

@@ -36,8 +36,9 @@ export async function makeTestApi(
     const isInvited = (asked: Parameters<typeof hasInvitation>[1]) => hasInvitation(control, asked)
     const checkPasskey: Parameters<typeof signInRoutes>[0]['checkPasskey'] = (assertion, source) =>
       signInByPasskey(control, assertion, source)
+    const confirm = (signIn: string) => control.signIns.confirm(signIn, 'password')
     const mounts = [
-      signInRoutes({ identity, addressOf, isHttps: () => true, admit, isInvited, checkPasskey }),
+      signInRoutes({ identity, addressOf, isHttps: () => true, admit, isInvited, checkPasskey, confirm }),
     ]
     const app = makeApi({ control, principals, addressOf, enrolment: relayIdentity, mounts, ...changes })
     const call = async (method: string, path: string, asked: Call = {}) =>

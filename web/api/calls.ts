@@ -51,6 +51,7 @@ function signInCalls(request: Requests) {
     logoutEverywhere: () => request<void>('POST', '/v1/auth/logout', { body: { everywhere: true } }),
     changePassword: (body: BodyOf<'changePassword'>) =>
       request<AnswerOf<'changePassword'>>('POST', '/v1/auth/password', { body }),
+    confirm: (body: BodyOf<'confirm'>) => request<void>('POST', '/v1/auth/confirm', { body }),
     requestPasswordReset: (body: BodyOf<'requestPasswordReset'>) =>
       open<void>('/v1/auth/password/reset', body),
     confirmPasswordReset: (body: BodyOf<'confirmPasswordReset'>) =>
@@ -111,6 +112,18 @@ function teamCalls(request: Requests) {
   const memberAt = (id: string) => `/v1/members/${encodeURIComponent(id)}`
   return {
     accounts: (signal?: AbortSignal) => request<AnswerOf<'accounts'>>('GET', '/v1/accounts', { signal }),
+    signIns: (signal?: AbortSignal) => request<AnswerOf<'signIns'>>('GET', '/v1/sign-ins', { signal }),
+    endSignIn: (id: string) => request<void>('DELETE', `/v1/sign-ins/${encodeURIComponent(id)}`),
+    endOtherSignIns: () => request<AnswerOf<'endOtherSignIns'>>('DELETE', '/v1/sign-ins'),
+    addressChange: (signal?: AbortSignal) =>
+      request<AnswerOf<'addressChange'>>('GET', '/v1/address-change', { signal }),
+    requestAddressChange: (body: BodyOf<'requestAddressChange'>) =>
+      request<void>('POST', '/v1/address-change', { body }),
+    withdrawAddressChange: () => request<void>('DELETE', '/v1/address-change'),
+    confirmAddressChange: (body: BodyOf<'confirmAddressChange'>) =>
+      request<AnswerOf<'confirmAddressChange'>>('POST', '/v1/address-change/confirm', { body }),
+    stopAddressChange: (body: BodyOf<'stopAddressChange'>) =>
+      request<void>('POST', '/v1/address-change/stop', { body, isOpen: true }),
     members: (signal?: AbortSignal) => request<AnswerOf<'members'>>('GET', '/v1/members', { signal }),
     changeMember: (id: string, body: { role: Role }) => request<void>('PATCH', memberAt(id), { body }),
     removeMember: (id: string) => request<void>('DELETE', memberAt(id)),

@@ -7,12 +7,15 @@ import { useContext, useEffect } from 'preact/hooks'
 import type { Columns } from '../charts/history.ts'
 import type { Figures } from '../charts/rates.ts'
 import type { Calls } from './calls.ts'
+import type { Confirming } from './confirming.ts'
 import type { LiveFeed, LiveStatus } from './live.ts'
 import type { Session } from './session.ts'
 
 export type Services = {
   readonly calls: Calls
   readonly session: Session
+  /** Where calls wait that want a fresh sign-in. */
+  readonly confirming: Confirming
   readonly live: LiveFeed
   readonly clock: Clock
   /** The account that this tab works on; undefined while there was nothing to choose. */

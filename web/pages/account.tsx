@@ -5,20 +5,20 @@ import { useState } from 'preact/hooks'
 import { useLinks } from '../api/link-queries.ts'
 import { failureIn, useConfig, useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
-import { useSignOut } from '../api/sign-out.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { passwordHint } from '../parts/credentials-form.tsx'
-import { ConfirmDialog } from '../parts/dialog.tsx'
 import { Checkbox, TextField } from '../parts/field.tsx'
 import { formatCount } from '../parts/format.ts'
 import { keysLeftText } from '../parts/keys-left-text.ts'
 import { fileHint } from '../parts/link-request.tsx'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { AddressCard } from './address-card.tsx'
 import { FeedbackCard } from './feedback-card.tsx'
 import { LinksCard } from './links-card.tsx'
 import { OwnDataCard } from './own-data-card.tsx'
+import { SessionsCard } from './sessions-card.tsx'
 import { TransferCard } from './transfer-card.tsx'
 
 export function AccountPage() {
@@ -36,6 +36,7 @@ export function AccountPage() {
         {me.data && <PlanCard me={me.data} />}
         <TransferCard />
         {config.data?.identity === 'local' && <LocalSignIn email={me.data?.email} />}
+        {me.data?.email !== undefined && <AddressCard me={me.data} />}
         <SessionsCard />
         <FeedbackCard />
         {me.data && <OwnDataCard me={me.data} />}
@@ -186,39 +187,6 @@ function PasswordCard() {
           Change password
         </Button>
       </form>
-    </Card>
-  )
-}
-
-function SessionsCard() {
-  const [isAsking, setAsking] = useState(false)
-  const signOut = useSignOut()
-  const everywhere = useSignOut()
-  return (
-    <Card title="Sessions">
-      <p class="max-w-prose text-muted">
-        Signing out everywhere ends every browser session of yours. API keys stay, and so do running tunnels.
-      </p>
-      <div class="mt-4 flex flex-wrap gap-3">
-        <Button onClick={() => signOut.mutate({ everywhere: false })} isBusy={signOut.isPending}>
-          Sign out
-        </Button>
-        <Button look="danger" onClick={() => setAsking(true)}>
-          Sign out everywhere
-        </Button>
-      </div>
-      {isAsking && (
-        <ConfirmDialog
-          title="Sign out everywhere?"
-          action="Sign out everywhere"
-          onConfirm={() => everywhere.mutate({ everywhere: true })}
-          onClose={() => setAsking(false)}
-          isBusy={everywhere.isPending}
-          failure={failureIn(everywhere)}
-        >
-          <p>You sign in again in each browser, this one included.</p>
-        </ConfirmDialog>
-      )}
     </Card>
   )
 }

@@ -25,6 +25,11 @@ export { sendReset } from '../api/firebase.ts'
 
 const names = { 'google.com': 'Google', 'github.com': 'GitHub' } as const
 
+/** The services that the person may choose from, in the order of the settings. */
+export function servicesOf({ providers, issuers = [] }: Config) {
+  return [...providers.map((id) => ({ id, name: names[id] })), ...issuers]
+}
+
 export function FirebaseSignIn() {
   const search = useSearch()
   const isOpen = useConfig().data?.registration
@@ -107,7 +112,7 @@ function Providers({ config, take }: { config: Config; take: Take }) {
   })
   return (
     <ServiceButtons
-      services={[...config.providers.map((id) => ({ id, name: names[id] })), ...(config.issuers ?? [])]}
+      services={servicesOf(config)}
       choose={enter.mutate}
       busy={enter.isPending ? enter.variables : undefined}
       failure={failureIn(enter)}

@@ -1,11 +1,10 @@
 /** The caller, their account, its usage. Operators belong to no account, so it needs the whole control. */
 import { readAccount, renameAccount } from '../../control/accounts.ts'
-import { type Caller, requirePerson } from '../../control/caller.ts'
+import type { Caller } from '../../control/caller.ts'
 import type { AccountDoc } from '../../control/documents.ts'
 import { asksForFactor, setFactorPolicy } from '../../control/factors/policy.ts'
 import { leaveAccount } from '../../control/leaving/accounts.ts'
 import { isOperator } from '../../control/operator/kept-mails.ts'
-import { requireFresh } from '../../control/sign-ins/fresh.ts'
 import { readTransferNow } from '../../control/transfer.ts'
 import { readUsage } from '../../control/usage-sums.ts'
 import { requireNoRevision } from '../etags.ts'
@@ -61,6 +60,7 @@ const routes = {
       'it is closed for good and erased.',
     tags,
     access: { permission: 'account.close', by: 'person', evenStopped: true },
+    fresh: true,
     responses: emptyAnswer('It is being deleted'),
   }),
   factorPolicy: route({
@@ -73,6 +73,7 @@ const routes = {
       'never had one are refused too; keys of service members go on.',
     tags,
     access: { permission: 'account.update', by: 'person' },
+    fresh: true,
     request: jsonBody(factorPolicySchema),
     responses: { 200: jsonAnswer(accountSchema, 'The account') },
   }),
@@ -115,7 +116,6 @@ export function accountRoutes({ control }: ApiDeps): RouteGroup {
       return c.body(null, 204)
     })
     .add(routes.factorPolicy, async (c, { caller, control: own }) => {
-      await requireFresh(control, requirePerson(caller))
       const changed = await setFactorPolicy(own, caller, c.req.valid('json').required)
       return c.json(describeAccount(caller.account, changed), 200)
     })

@@ -4,6 +4,7 @@
  */
 import { z } from '@hono/zod-openapi'
 import { isFailure } from '../../base/errors.ts'
+import { requirePerson } from '../../control/caller.ts'
 import {
   authorizeDevice,
   decideDevice,
@@ -12,6 +13,7 @@ import {
   pollDevice,
 } from '../../control/devices.ts'
 import { deviceKeyMs } from '../../control/key-expiry.ts'
+import { requireFresh } from '../../control/sign-ins/fresh.ts'
 import { type ApiDeps, emptyAnswer, formBody, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import {
   deviceAuthorizationRequestSchema,
@@ -64,6 +66,7 @@ const routes = {
   decision: route({
     tags,
     access: { permission: 'keys.own', by: 'person' },
+    fresh: 'to grant the scope admin',
     method: 'post',
     path: '/v1/device/decision',
     operationId: 'decideDeviceRequest',
@@ -108,7 +111,10 @@ export function deviceRoutes({ control, addressOf }: ApiDeps): RouteGroup {
       return c.json({ userCode, device, scopes: [...scopes], ...given, createdAt, from }, 200)
     })
     .add(routes.decision, async (c, { caller }) => {
-      await decideDevice(control, caller, c.req.valid('json'))
+      const decision = c.req.valid('json')
+      const grantsAll = decision.approve && decision.scopes?.includes('admin')
+      if (grantsAll) await requireFresh(control, requirePerson(caller))
+      await decideDevice(control, caller, decision)
       return c.body(null, 204)
     })
 }

@@ -17,7 +17,6 @@ import {
 } from '../../control/factors/recovering.ts'
 import { beginShowing, type ShownBy, showFactor } from '../../control/factors/showing.ts'
 import { finishShowing } from '../../control/factors/vouching.ts'
-import { requireFresh } from '../../control/sign-ins/fresh.ts'
 import { requireNoRevision } from '../etags.ts'
 import {
   type ApiContext,
@@ -94,6 +93,7 @@ const routes = {
     operationId: 'beginPasskey',
     summary: 'What the browser needs to make a passkey',
     tags,
+    fresh: true,
     access: whole,
     responses: { 200: jsonAnswer(creationOptionsSchema, 'For navigator.credentials.create') },
   }),
@@ -104,6 +104,7 @@ const routes = {
     summary: 'Add the passkey that the browser made',
     description: 'With the first factor, every other sign-in has to show one, and recovery codes are made.',
     tags,
+    fresh: true,
     access: whole,
     request: jsonBody(passkeyAddSchema),
     responses: codesAnswer,
@@ -125,6 +126,7 @@ const routes = {
     summary: 'Remove a passkey',
     description: 'The last factor stays while an account of the person asks for one.',
     tags,
+    fresh: true,
     access: whole,
     request: { params: passkeyParamsSchema },
     responses: emptyAnswer('Removed'),
@@ -136,6 +138,7 @@ const routes = {
     summary: 'A secret for an authenticator app, shown once',
     description: 'It counts when a code has confirmed it. The present app stays until then.',
     tags,
+    fresh: true,
     access: whole,
     responses: { 200: jsonAnswer(appBegunSchema, 'Secret and URI') },
   }),
@@ -145,6 +148,7 @@ const routes = {
     operationId: 'confirmApp',
     summary: 'Confirm the app with a code of it',
     tags,
+    fresh: true,
     access: whole,
     request: jsonBody(appConfirmSchema),
     responses: codesAnswer,
@@ -156,6 +160,7 @@ const routes = {
     summary: 'Remove the authenticator app',
     description: 'The last factor stays while an account of the person asks for one.',
     tags,
+    fresh: true,
     access: whole,
     responses: emptyAnswer('Removed'),
   }),
@@ -165,6 +170,7 @@ const routes = {
     operationId: 'renewRecoveryCodes',
     summary: 'Ten new recovery codes; the earlier ones are void',
     tags,
+    fresh: true,
     access: whole,
     responses: { 200: jsonAnswer(codesSchema, 'Shown once') },
   }),
@@ -208,30 +214,19 @@ const routes = {
   }),
 }
 
-type Callers = {
-  readonly callerOf: (c: ApiContext, person: Person) => FactorCaller
-  /** The person who changes factors has shown a moment ago who they are. @throws auth.stale */
-  readonly freshCaller: (c: ApiContext, person: Person) => Promise<FactorCaller>
-}
-
-function callersOf({ control, addressOf }: ApiDeps): Callers {
-  const callerOf = (c: ApiContext, { id: user, email, signIn }: Person): FactorCaller => {
+function callerIn({ addressOf }: ApiDeps) {
+  return (c: ApiContext, { id: user, email, signIn }: Person): FactorCaller => {
     // Tokens of releases up to 0.1 name none; they live for 15 minutes.
     if (!signIn) throw fail('auth.invalid')
     const hasShown = signIn.factorAt > 0
     const source = { from: addressOf(c), userAgent: c.req.header('user-agent') }
     return { user, email, signIn: signIn.id, hasShown, ...source }
   }
-  const freshCaller = async (c: ApiContext, person: Person) => {
-    await requireFresh(control, person)
-    return callerOf(c, person)
-  }
-  return { callerOf, freshCaller }
 }
 
 export function factorRoutes(deps: ApiDeps): RouteGroup {
   const { control, principals } = deps
-  const { callerOf, freshCaller } = callersOf(deps)
+  const callerOf = callerIn(deps)
   /** The sign-in that adds or shows a factor has shown it; what this process knew of the person is read anew. */
   const shown = async (person: Person, how: ShownBy) => {
     const next = await finishShowing(control, person, how)
@@ -252,10 +247,10 @@ export function factorRoutes(deps: ApiDeps): RouteGroup {
       return c.json(await shown(signedIn.person, how), 200)
     })
     .add(routes.passkeyOptions, async (c, { signedIn }) =>
-      c.json(await beginPasskey(control, await freshCaller(c, signedIn.person)), 200),
+      c.json(await beginPasskey(control, callerOf(c, signedIn.person)), 200),
     )
     .add(routes.addPasskey, async (c, { signedIn }) => {
-      const codes = await addPasskey(control, await freshCaller(c, signedIn.person), c.req.valid('json'))
+      const codes = await addPasskey(control, callerOf(c, signedIn.person), c.req.valid('json'))
       return c.json({ codes: [...codes], ...(await shown(signedIn.person, 'passkey')) }, 200)
     })
     .add(routes.renamePasskey, async (c, { signedIn }) => {
@@ -266,34 +261,34 @@ export function factorRoutes(deps: ApiDeps): RouteGroup {
     })
     .add(routes.removePasskey, async (c, { signedIn }) => {
       requireNoRevision(c.req.header('if-match'))
-      const by = await freshCaller(c, signedIn.person)
+      const by = callerOf(c, signedIn.person)
       await removePasskey(control, by, c.req.valid('param').passkey)
       principals.forget(by.user)
       return c.body(null, 204)
     })
     .add(routes.beginApp, async (c, { signedIn }) =>
-      c.json(await beginApp(control, await freshCaller(c, signedIn.person)), 200),
+      c.json(await beginApp(control, callerOf(c, signedIn.person)), 200),
     )
     .add(routes.confirmApp, async (c, { signedIn }) => {
-      const codes = await confirmApp(control, await freshCaller(c, signedIn.person), c.req.valid('json').code)
+      const codes = await confirmApp(control, callerOf(c, signedIn.person), c.req.valid('json').code)
       return c.json({ codes: [...codes], ...(await shown(signedIn.person, 'totp')) }, 200)
     })
     .add(routes.removeApp, async (c, { signedIn }) => {
       requireNoRevision(c.req.header('if-match'))
-      const by = await freshCaller(c, signedIn.person)
+      const by = callerOf(c, signedIn.person)
       await removeApp(control, by)
       principals.forget(by.user)
       return c.body(null, 204)
     })
     .add(routes.renewCodes, async (c, { signedIn }) =>
-      c.json({ codes: [...(await renewCodes(control, await freshCaller(c, signedIn.person)))] }, 200),
+      c.json({ codes: [...(await renewCodes(control, callerOf(c, signedIn.person)))] }, 200),
     )
 }
 
 /** The way back in for somebody who lost every factor. */
 export function recoveryRoutes(deps: ApiDeps): RouteGroup {
   const { control, principals } = deps
-  const { callerOf } = callersOf(deps)
+  const callerOf = callerIn(deps)
   return new RouteGroup()
     .add(routes.ask, async (c, { signedIn }) => {
       await askForRecovery(control, callerOf(c, signedIn.person))

@@ -1,7 +1,9 @@
 /** API keys. Making one needs a person; members who manage keys see and revoke all, others only their own. */
 import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
+import { requirePerson } from '../../control/caller.ts'
 import { createKey, describeKey, listKeys, revokeKey } from '../../control/keys.ts'
+import { requireFresh } from '../../control/sign-ins/fresh.ts'
 import type { Cursors } from '../cursors.ts'
 import { requireNoRevision } from '../etags.ts'
 import { once } from '../idempotency.ts'
@@ -31,6 +33,7 @@ const routes = {
       "A key has those rights of its scopes that its owner has at the moment of each call, and ends with the owner's membership.",
     tags,
     access: { permission: 'keys.own', by: 'person' },
+    fresh: 'for a key with the scope admin',
     request: jsonBody(keyCreateSchema),
     responses: { 201: jsonAnswer(keyCreatedSchema, 'The key with its secret') },
   }),
@@ -61,6 +64,7 @@ export function keyRoutes(cursors: Cursors): RouteGroup {
     .add(routes.create, async (c, call) => {
       const { caller, control } = call
       const input = c.req.valid('json')
+      if (input.scopes.includes('admin')) await requireFresh(control, requirePerson(caller))
       const outcome = await once(c, call, (record) =>
         createKey(control, caller, input, (tx, { id }) => record(tx, { id })),
       )

@@ -58,10 +58,10 @@ const routes = {
     path: '/v1/mails/{mail}',
     operationId: 'readKeptMail',
     summary: 'One of them; the audit log of the service has it',
-    description:
-      'For operators of the server who signed in, or confirmed that it is them, within the last 15 minutes.',
+    description: 'For operators of the server, in person.',
     tags,
     access: { signedIn: 'person' },
+    fresh: true,
     request: { params: keptMailParamsSchema },
     responses: { 200: jsonAnswer(keptMailBodySchema, 'The mail') },
   }),

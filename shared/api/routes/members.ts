@@ -83,6 +83,7 @@ const routes = {
     description: 'Only owners make or unmake an owner, and the last one stays.',
     tags,
     access: { permission: 'members.manage', by: 'person' },
+    fresh: 'to make an owner',
     request: { params: memberParamsSchema, ...jsonBody(memberUpdateSchema) },
     responses: emptyAnswer('Changed, for keys at once and for people within 30 s'),
   }),
@@ -93,6 +94,7 @@ const routes = {
     summary: 'Make another person an owner, and yourself an admin',
     tags,
     access: { permission: 'owners.manage', by: 'person' },
+    fresh: true,
     request: { params: memberParamsSchema },
     responses: emptyAnswer('Handed over'),
   }),
@@ -106,6 +108,7 @@ const routes = {
       'with them. It lets them remove their factors now; it gives you nothing.',
     tags,
     access: { permission: 'members.manage', by: 'person' },
+    fresh: true,
     request: { params: memberParamsSchema },
     responses: emptyAnswer('They can go on now'),
   }),
@@ -140,7 +143,9 @@ export function memberRoutes({ control: whole, principals, addressOf }: ApiDeps)
     .add(routes.change, async (c, { caller, control }) => {
       requireNoRevision(c.req.header('if-match'))
       const { member } = c.req.valid('param')
-      await changeRole(control, caller, { member, ...c.req.valid('json') })
+      const { role } = c.req.valid('json')
+      if (role === 'owner') await requireFresh(whole, requirePerson(caller))
+      await changeRole(control, caller, { member, role })
       principals.forget(member)
       return c.body(null, 204)
     })
@@ -151,7 +156,6 @@ export function memberRoutes({ control: whole, principals, addressOf }: ApiDeps)
       return c.body(null, 204)
     })
     .add(routes.recovery, async (c, { caller }) => {
-      await requireFresh(whole, requirePerson(caller))
       await approveRecovery(whole, caller, c.req.valid('param').member)
       return c.body(null, 204)
     })

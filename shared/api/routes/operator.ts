@@ -21,7 +21,6 @@ import * as schemas from '../schemas/operator.ts'
 
 const tags = ['Operator']
 const access = { signedIn: 'person' } as const
-const fresh = 'For operators who signed in within the last half hour.'
 const account = { params: schemas.operatorAccountParamsSchema }
 const person = { params: schemas.operatorPersonParamsSchema }
 
@@ -54,7 +53,7 @@ const routes = {
     path: '/v1/operator/accounts/{account}/suspend',
     operationId: 'suspendAccount',
     summary: 'Suspend an account: its tunnels go offline and its keys are refused',
-    description: fresh,
+    fresh: true,
     tags,
     access,
     request: { ...account, ...jsonBody(schemas.operatorReasonSchema) },
@@ -65,7 +64,7 @@ const routes = {
     path: '/v1/operator/accounts/{account}/resume',
     operationId: 'resumeAccount',
     summary: 'End the suspension of an account',
-    description: fresh,
+    fresh: true,
     tags,
     access,
     request: account,
@@ -76,7 +75,7 @@ const routes = {
     path: '/v1/operator/people/{person}/disable',
     operationId: 'disablePerson',
     summary: 'Disable a person in all accounts',
-    description: fresh,
+    fresh: true,
     tags,
     access,
     request: { ...person, ...jsonBody(schemas.operatorReasonSchema) },
@@ -87,7 +86,7 @@ const routes = {
     path: '/v1/operator/people/{person}/enable',
     operationId: 'enablePerson',
     summary: 'Enable a person again',
-    description: fresh,
+    fresh: true,
     tags,
     access,
     request: person,
@@ -109,7 +108,7 @@ const routes = {
     path: '/v1/operator/notes',
     operationId: 'addNote',
     summary: 'Note something about a person or an account',
-    description: fresh,
+    fresh: true,
     tags,
     access,
     request: jsonBody(schemas.noteAddSchema),
@@ -120,7 +119,7 @@ const routes = {
     path: '/v1/operator/notes/{note}',
     operationId: 'removeNote',
     summary: 'Remove a note',
-    description: fresh,
+    fresh: true,
     tags,
     access,
     request: { params: schemas.noteParamsSchema },
@@ -144,25 +143,25 @@ export function operatorRoutes({ control, principals }: ApiDeps, cursors: Cursor
       return c.json(await showAccount(control, c.req.valid('param').account), 200)
     })
     .add(routes.suspend, async (c, { signedIn }) => {
-      const by = await requireOperator(control, signedIn.person, { isFresh: true })
+      const by = await requireOperator(control, signedIn.person)
       const { reason } = c.req.valid('json')
       await setStatus(control, c.req.valid('param').account, 'suspended', { ...by, reason })
       return c.body(null, 204)
     })
     .add(routes.resume, async (c, { signedIn }) => {
-      const by = await requireOperator(control, signedIn.person, { isFresh: true })
+      const by = await requireOperator(control, signedIn.person)
       await setStatus(control, c.req.valid('param').account, 'active', by)
       return c.body(null, 204)
     })
     .add(routes.disable, async (c, { signedIn }) => {
-      const by = await requireOperator(control, signedIn.person, { isFresh: true })
+      const by = await requireOperator(control, signedIn.person)
       const { person: who } = c.req.valid('param')
       await setPersonStatus(control, who, 'disabled', { ...by, reason: c.req.valid('json').reason })
       principals.forget(who)
       return c.body(null, 204)
     })
     .add(routes.enable, async (c, { signedIn }) => {
-      const by = await requireOperator(control, signedIn.person, { isFresh: true })
+      const by = await requireOperator(control, signedIn.person)
       const { person: who } = c.req.valid('param')
       await setPersonStatus(control, who, 'active', by)
       principals.forget(who)
@@ -173,13 +172,13 @@ export function operatorRoutes({ control, principals }: ApiDeps, cursors: Cursor
       return c.json({ items: await listNotes(control, c.req.valid('query').about) }, 200)
     })
     .add(routes.note, async (c, { signedIn }) => {
-      const by = await requireOperator(control, signedIn.person, { isFresh: true })
+      const by = await requireOperator(control, signedIn.person)
       await addNote(control, by, c.req.valid('json'))
       return c.body(null, 204)
     })
     .add(routes.forget, async (c, { signedIn }) => {
       requireNoRevision(c.req.header('if-match'))
-      const by = await requireOperator(control, signedIn.person, { isFresh: true })
+      const by = await requireOperator(control, signedIn.person)
       await removeNote(control, by, c.req.valid('param').note)
       return c.body(null, 204)
     })

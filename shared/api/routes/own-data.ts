@@ -29,6 +29,7 @@ const routes = {
       'log says of them. Five times a day at most.',
     tags: ['Own data'],
     access: { signedIn: 'person', evenStopped: true },
+    fresh: true,
     rate: 'costly',
     responses,
   }),
@@ -42,6 +43,7 @@ const routes = {
       'For owners; five times a day at most.',
     tags: ['Own data'],
     access: { permission: 'account.close', by: 'person', evenStopped: true },
+    fresh: true,
     rate: 'costly',
     responses,
   }),
@@ -65,6 +67,7 @@ const routes = {
       'owner of an account with other people hands it over first.',
     tags: ['Own data'],
     access: { signedIn: 'person' },
+    fresh: true,
     responses: emptyAnswer('It is being deleted'),
   }),
   stay: route({

@@ -1,5 +1,4 @@
 /** A person's own sign-ins. Crosses accounts: they belong to the person. */
-import type { Source } from '../../control/sign-ins/beginning.ts'
 import {
   endOtherSignIns,
   endOwnSignIn,
@@ -7,7 +6,7 @@ import {
   type OwnSignIn,
 } from '../../control/sign-ins/own-sign-ins.ts'
 import { requireNoRevision } from '../etags.ts'
-import { type ApiContext, type ApiDeps, emptyAnswer, jsonAnswer, RouteGroup, route } from '../kit.ts'
+import { type ApiDeps, emptyAnswer, jsonAnswer, RouteGroup, route, sourceReader } from '../kit.ts'
 import { type SignIn, signInParamsSchema, signInsEndedSchema, signInsSchema } from '../schemas/sign-ins.ts'
 
 const tags = ['Sign-in']
@@ -37,6 +36,7 @@ const routes = {
     path: '/v1/sign-ins',
     operationId: 'endOtherSignIns',
     summary: 'End all of them but the one that asks',
+    fresh: true,
     description: 'API keys stay. A logout with `everywhere` ends this one too, and the keys if asked to.',
     tags,
     access: { signedIn: 'person' },
@@ -44,8 +44,9 @@ const routes = {
   }),
 }
 
-export function signInListRoutes({ control, addressOf }: ApiDeps): RouteGroup {
-  const sourceOf = (c: ApiContext): Source => ({ from: addressOf(c), userAgent: c.req.header('user-agent') })
+export function signInListRoutes(deps: ApiDeps): RouteGroup {
+  const { control } = deps
+  const sourceOf = sourceReader(deps)
   return new RouteGroup()
     .add(routes.list, async (c, { signedIn }) => {
       const found = await listOwnSignIns(control, signedIn.person)

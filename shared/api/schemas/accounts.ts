@@ -102,6 +102,10 @@ export const passwordChangeSchema = z.strictObject({
   next: passwordSchema,
   endKeys: endKeysSchema,
 })
+/** What a signed-in person shows again. */
+export const confirmSchema = z.strictObject({ password: z.string().min(1).max(200) })
+/** The same by the ID token of a new sign-in at Firebase. */
+export const confirmByTokenSchema = z.strictObject({ token: z.string().max(4_096) })
 export const passwordResetSchema = z.strictObject({ email: emailSchema })
 export const passwordResetConfirmSchema = z.strictObject({
   token: z.string().max(200),

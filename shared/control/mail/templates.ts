@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { roles } from '../../api/schemas/access.ts'
+import { addressTemplates } from './address-templates.ts'
 import { declare, quoted, type Template } from './declaring.ts'
 import { factorNews, writeFactorNews, writePolicyNews, writeRecoveryLink } from './factor-news.ts'
 import { asName, type Content } from './layout.ts'
@@ -297,6 +298,7 @@ export const templates = {
     }),
   ),
   ...leavingTemplates,
+  ...addressTemplates,
 } as const
 
 /** Inside the service there is no address. */

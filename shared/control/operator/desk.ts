@@ -1,7 +1,6 @@
 /**
  * What operators do in the console: they search people and accounts, suspend and disable, and keep notes. Each call
- * reads again whether the person is an operator, and wants a sign-in of the last half hour for whatever changes
- * something.
+ * reads again whether the person is an operator; whatever changes something wants a fresh sign-in.
  */
 import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
@@ -17,19 +16,13 @@ import { isOperator } from './kept-mails.ts'
 import { notes } from './operator-documents.ts'
 import { membershipsOf } from './people.ts'
 
-const freshMs = 30 * 60_000
 /** For one person or account. */
 const notesMax = 50
 
-/** @throws auth.scope, auth.stale */
-export async function requireOperator(
-  control: Control,
-  person: Person,
-  { isFresh = false }: { readonly isFresh?: boolean } = {},
-): Promise<By> {
+/** @throws auth.scope */
+export async function requireOperator(control: Control, person: Person): Promise<By> {
   if (!(await isOperator(control, person)))
     throw fail('auth.scope', 'Only operators of this service may do this.')
-  if (isFresh && control.clock.now() - (person.authTimeMs ?? 0) > freshMs) throw fail('auth.stale')
   return { actor: `operator:${person.id}`, from: '' }
 }
 

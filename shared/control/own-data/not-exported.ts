@@ -18,6 +18,7 @@ export const notExported: { readonly [collection: string]: Reasons } = {
   signIns: ofPeople,
   passkeys: ofPeople,
   factors: ofPeople,
+  addressChanges: ofPeople,
   accounts: ofAccounts,
   tunnels: ofAccounts,
   endpoints: ofAccounts,

@@ -1,5 +1,5 @@
 /** What an export of a person has: everything that names them, and nothing of others or of accounts. */
-
+import { addressChanges } from '../address-change/address-change-documents.ts'
 import { describeEntry } from '../audit/reading.ts'
 import { type AuditDoc, audit } from '../audit-documents.ts'
 import { identities, keys, members, users } from '../documents.ts'
@@ -102,6 +102,7 @@ export const partsOfPeople: readonly Part[] = [
   part('person', users, {
     fields: {
       email: 'show',
+      former: 'show',
       emailAt: 'show',
       emailVerified: 'show',
       signedInAt: 'show',
@@ -163,6 +164,20 @@ export const partsOfPeople: readonly Part[] = [
     unpack: unpackFactors,
     named: nameless,
     find: (control, { id }) => these(control, [factors.ref(id)]),
+  }),
+  part('person', addressChanges, {
+    fields: {
+      from: 'show',
+      to: 'show',
+      fromSecret: 'hide',
+      toSecret: 'hide',
+      fromAt: 'show',
+      toAt: 'show',
+      createdAt: 'show',
+      expiresAt: 'show',
+      ttl: 'show',
+    },
+    find: (control, { id }) => these(control, [addressChanges.ref(id)]),
   }),
   part('person', operators, {
     fields: { state: 'show', since: 'show', by: 'show' },

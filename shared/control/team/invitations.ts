@@ -184,9 +184,14 @@ function requireOpen(
   return found
 }
 
-/** @throws auth.unverified, invitation.other */
-function requireAddress(person: Person, { email }: InvitationDoc): void {
-  if (normaliseEmail(person.email) !== email) throw fail('invitation.other')
+/**
+ * An invitation to the address that the person had when it was made is theirs, too.
+ * @throws auth.unverified, invitation.other
+ */
+function requireAddress(person: Person, { email, createdAt }: InvitationDoc): void {
+  const { former } = person
+  const isFormer = former !== undefined && former.email === email && createdAt <= former.untilMs
+  if (normaliseEmail(person.email) !== email && !isFormer) throw fail('invitation.other')
   if (!person.emailVerified) throw fail('auth.unverified')
 }
 

@@ -21,6 +21,7 @@ function makeApp() {
     identity: w.identity,
     addressOf: () => '192.0.2.1',
     isHttps: () => true,
+    confirm: async () => {},
     admit: async (code?: string) => {
       if (code !== 'right') throw fail(code === undefined ? 'auth.invite' : 'invite.invalid')
     },

@@ -117,7 +117,7 @@ const routes = {
     path: '/v1/auth/links/{provider}',
     operationId: 'beginLink',
     summary: 'Begin to link a service, so that you can sign in with it',
-    description: 'Needs a sign-in of the last 30 minutes.',
+    description: 'Needs a fresh sign-in.',
     tags,
     request: { params: providerParamsSchema },
     responses: { 200: jsonAnswer(socialBegunSchema, 'Where the browser goes') },

@@ -220,7 +220,7 @@ describe('linked sign-ins', () => {
     await expectFailure(w.link(tokens.accessToken), 'social.limit')
   })
 
-  test('linking and removing need a sign-in of the last half hour', async () => {
+  test('linking and removing need a fresh sign-in', async () => {
     const w = await openWorld()
     await w.register(ada)
     const { tokens } = await w.identity.login({ email: ada, password }, { from: '' })

@@ -5,6 +5,7 @@
 
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
+import { requireFreshRecord } from '@porttunneler/shared/control/sign-ins/fresh'
 import type { SignInMethod } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
 import type { Guard } from '../identity.local.guard.ts'
 import type { SignedIn, SignInSource } from '../identity.local.types.ts'
@@ -17,12 +18,15 @@ import type { Proof, Provider, Returned } from './provider.ts'
 import type { ProviderSettings } from './settings.ts'
 
 /** For what changes who can sign in, the last sign-in must not be older. */
-const freshMs = 30 * 60_000
 /** Codes that are exchanged at once, for each service: so one that hangs holds little. */
 const runningMax = 64
 
 /** A person who is signed in, as their access token says. */
-export type Bearer = { readonly user: string; readonly authTimeMs: number }
+export type Bearer = {
+  readonly user: string
+  readonly authTimeMs: number
+  readonly signIn?: string | undefined
+}
 
 /** What a browser brings back from a service. */
 export type Return = Halves & Returned
@@ -151,7 +155,7 @@ export class SocialSignIns {
 
   async #fresh(token: string): Promise<Bearer> {
     const bearer = await this.#options.bearer(token)
-    if (this.#options.clock.now() - bearer.authTimeMs > freshMs) throw fail('auth.stale')
+    await requireFreshRecord(this.#options, bearer)
     return bearer
   }
 }

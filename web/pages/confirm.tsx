@@ -1,0 +1,67 @@
+/** Asks a signed-in person to show that it is still them. A call waits for the answer (api/confirming.ts). */
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'preact/hooks'
+import { failureIn, useConfig } from '../api/queries.ts'
+import { useServices } from '../api/services.tsx'
+import { Button } from '../parts/button.tsx'
+import { Dialog } from '../parts/dialog.tsx'
+import { TextField } from '../parts/field.tsx'
+import { LazyPage } from '../parts/lazy-page.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
+
+const atFirebase = async () => (await import('./firebase-confirm.tsx')).FirebaseConfirm
+
+export function ConfirmPage() {
+  const { confirming } = useServices()
+  const identity = useConfig().data?.identity
+  return (
+    <Dialog title="Confirm that it is you" onClose={() => confirming.settle(false)}>
+      <p class="mt-2 text-muted">
+        This step needs a fresh proof, because you signed in a while ago. It is good for 15 minutes.
+      </p>
+      {identity === 'local' && <ByPassword />}
+      {identity === 'firebase' && <LazyPage load={atFirebase} />}
+    </Dialog>
+  )
+}
+
+function ByPassword() {
+  const { calls } = useServices()
+  return <PasswordProof prove={(password) => calls.confirm({ password })} />
+}
+
+/** @param prove rejects with what the form shall say */
+export function PasswordProof({ prove }: { prove: (password: string) => Promise<void> }) {
+  const { confirming } = useServices()
+  const [password, setPassword] = useState('')
+  const check = useMutation({ mutationFn: prove, gcTime: 0, onSuccess: () => confirming.settle(true) })
+  const failure = failureIn(check)
+  return (
+    <form
+      aria-label="Confirm that it is you"
+      class="mt-4 space-y-4"
+      onSubmit={(event) => {
+        event.preventDefault()
+        check.mutate(password)
+      }}
+    >
+      {failure && <ProblemNotice failure={failure} />}
+      <TextField
+        label="Your password"
+        type="password"
+        autocomplete="current-password"
+        required
+        autofocus
+        maxLength={200}
+        value={password}
+        onInput={(event) => setPassword(event.currentTarget.value)}
+      />
+      <div class="flex flex-wrap justify-end gap-3">
+        <Button onClick={() => confirming.settle(false)}>Cancel</Button>
+        <Button type="submit" look="accent" isBusy={check.isPending}>
+          Confirm
+        </Button>
+      </div>
+    </form>
+  )
+}
