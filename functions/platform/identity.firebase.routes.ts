@@ -73,6 +73,8 @@ async function confirmBy(
   const { signIn = '' } = here
   const { signIn: proof = '' } = again
   if (again.subject !== here.subject) throw fail('auth.other_person')
+  const user = (await store.get(identities.ref(here.subject)))?.data.user ?? ''
+  if (user !== '' && (await store.get(users.ref(user)))?.data.hasFactor) throw fail('auth.factor_needed')
   const isNew = again.authTimeMs > here.authTimeMs && isFresh(again.authTimeMs, clock.now())
   if (!isNew || (await store.get(signIns.ref(proof)))) throw fail('auth.stale')
   await identity.endSignIns([proof])

@@ -118,6 +118,10 @@ describe('a person with a second factor', () => {
       ['POST', '/v1/account/factor-policy', { required: true }],
     ] as const)
       expect([path, await codeOf(method, path, { token: t.ada, json })]).toEqual([path, 'PT-1016'])
+    // A thief of the token may have the password as well.
+    const { password } = ada
+    expect(await codeOf('POST', '/v1/auth/confirm', { token: t.ada, json: { password } })).toBe('PT-1201')
+    expect(await codeOf('POST', '/v1/factors/codes', { token: t.ada })).toBe('PT-1016')
     await show(t.ada)
     expect(await codeOf('POST', '/v1/factors/codes', { token: t.ada })).toBe('fine')
   })

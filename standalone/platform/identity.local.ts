@@ -221,9 +221,9 @@ class LocalSignIn implements LocalIdentity {
   }
 
   async prove(bearer: string, password: string, caller: SignInSource): Promise<string> {
-    const { user, email, validSince, signIn } = await this.#bearer(bearer)
-    // Tokens of releases up to 0.1 name none; the next refresh does.
-    if (signIn === undefined) throw fail('auth.invalid')
+    const { user, doc, email, validSince, signIn } = await this.#bearer(bearer)
+    if (doc.hasFactor) throw fail('auth.factor_needed')
+    if (signIn === undefined) throw fail('auth.invalid') // a token of release 0.1
     const device = await this.#devices.find(caller.device, { user, validSince })
     await this.#prover.prove({ email, password, user }, { ...caller, device })
     await this.#store.batch([...(await this.#tell('auth.confirmed', user, caller))])
@@ -328,8 +328,7 @@ class LocalSignIn implements LocalIdentity {
     const user = claims.subject.slice('local:'.length)
     const doc = await this.#activeUser(user)
     if (claims.authTimeMs < doc.validSince) throw fail('auth.invalid')
-    const { authTimeMs, signIn } = claims
-    return { user, doc, email: doc.email, validSince: doc.validSince, authTimeMs, signIn }
+    return { ...claims, user, doc, email: doc.email, validSince: doc.validSince }
   }
 
   /** The same for what a stolen password must not be enough for. @throws also auth.factor_needed */

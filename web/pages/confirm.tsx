@@ -1,26 +1,37 @@
 /** Asks a signed-in person to show that it is still them. A call waits for the answer (api/confirming.ts). */
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
+import { useFactors } from '../api/factor-queries.ts'
 import { failureIn, useConfig } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
 import { LazyPage } from '../parts/lazy-page.tsx'
+import { Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
+const byFactor = async () => (await import('./factor-confirm.tsx')).FactorConfirm
 const atFirebase = async () => (await import('./firebase-confirm.tsx')).FirebaseConfirm
 
 export function ConfirmPage() {
   const { confirming } = useServices()
   const identity = useConfig().data?.identity
+  const factors = useFactors()
+  const failure = failureIn(factors)
+  const { data } = factors
+  // Who has a second factor shows that: a password is what a thief has more easily.
+  const hasFactor = data && (data.passkeys.length > 0 || data.app !== undefined)
   return (
     <Dialog title="Confirm that it is you" onClose={() => confirming.settle(false)}>
       <p class="mt-2 text-muted">
         This step needs a fresh proof, because you signed in a while ago. It is good for 15 minutes.
       </p>
-      {identity === 'local' && <ByPassword />}
-      {identity === 'firebase' && <LazyPage load={atFirebase} />}
+      {failure && <ProblemNotice failure={failure} onRetry={() => void factors.refetch()} />}
+      {factors.isPending && <Skeleton rows={1} what="what you can show" />}
+      {hasFactor && <LazyPage load={byFactor} />}
+      {hasFactor === false && identity === 'local' && <ByPassword />}
+      {hasFactor === false && identity === 'firebase' && <LazyPage load={atFirebase} />}
     </Dialog>
   )
 }

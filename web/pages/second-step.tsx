@@ -30,7 +30,8 @@ export function SecondStepPage() {
       <div class="mt-4 space-y-5">
         {failure && <ProblemNotice failure={failure} onRetry={() => void ways.refetch()} />}
         {ways.isPending && <Skeleton what="what you can show" />}
-        {ways.data && (isLost ? <Lost ways={ways.data} /> : <Show ways={ways.data} />)}
+        {ways.data &&
+          (isLost ? <Lost ways={ways.data} /> : <ShowFactor ways={ways.data} onDone={nothingMore} />)}
         <div class="flex flex-wrap justify-between gap-3">
           <Button look="quiet" onClick={() => setLost(!isLost)}>
             {isLost ? 'Back' : 'I lost all of them'}
@@ -48,10 +49,13 @@ export function SecondStepPage() {
   )
 }
 
-function Show({ ways }: { ways: Ways }) {
-  // The page behind is shown as soon as the person's data are read again.
-  const passkey = useShowPasskey(() => {})
-  const code = useShowCode(() => {})
+/** The page behind is shown as soon as the person's data are read again. */
+const nothingMore = () => {}
+
+/** What a person can show, here and where a call wants a fresh proof. */
+export function ShowFactor({ ways, onDone }: { ways: Ways; onDone: () => void }) {
+  const passkey = useShowPasskey(onDone)
+  const code = useShowCode(onDone)
   const [typed, setTyped] = useState('')
   const failure = failureIn(passkey) ?? failureIn(code)
   const label = ways.app ? 'Code of your app, or a recovery code' : 'Recovery code'

@@ -9,7 +9,8 @@ export const factorCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Second step needed',
-    cause: 'You have a second factor, and this sign-in has not shown it yet.',
+    cause:
+      'You have a second factor, and this sign-in has not shown it yet, or has not shown it a moment ago.',
     cure: 'Open the console and finish the sign-in with your passkey, a code of your app, or a recovery code.',
   },
   'auth.factor_required': {
