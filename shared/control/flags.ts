@@ -9,23 +9,15 @@ import type { Log } from '../base/log.ts'
 import type { Control } from './control.ts'
 import { globalCollection } from './names.ts'
 import type { Store, Transaction } from './platform.ts'
+import { ReadLately } from './read-lately.ts'
 
 /** Id: `all`, so that one read is enough for all of them. */
 type FlagsDoc = { readonly states: FlagStates }
 
-const knownMs = 30_000
-/** After a failure. Whoever asks meanwhile does not wait for the database. */
-const retryMs = 5_000
-
 const ref = globalCollection<FlagsDoc>('flags').ref('all')
 
 export class Flags {
-  readonly #store: Pick<Store, 'get'>
-  readonly #clock: Clock
-  readonly #log: Log
-  #known: FlagStates = {}
-  #until = Number.NEGATIVE_INFINITY
-  #reading: Promise<void> | undefined
+  readonly #states: ReadLately<FlagStates>
 
   constructor({
     store,
@@ -36,20 +28,16 @@ export class Flags {
     readonly clock: Clock
     readonly log: Log
   }) {
-    this.#store = store
-    this.#clock = clock
-    this.#log = log
+    this.#states = new ReadLately(
+      clock,
+      async () => (await store.get(ref))?.data.states ?? {},
+      (error) => log.warn({ error }, 'Feature flags could not be read; those known last apply'),
+    )
   }
 
   /** As they were at most 30 s ago. It never rejects. */
   async states(): Promise<FlagStates> {
-    if (this.#clock.monotonic() >= this.#until) {
-      this.#reading ??= this.#read().finally(() => {
-        this.#reading = undefined
-      })
-      await this.#reading
-    }
-    return this.#known
+    return (await this.#states.get()) ?? {}
   }
 
   /** The flags that are on for the account. */
@@ -60,17 +48,7 @@ export class Flags {
 
   /** They were changed here, so the next look reads them anew. */
   forget(): void {
-    this.#until = Number.NEGATIVE_INFINITY
-  }
-
-  async #read(): Promise<void> {
-    try {
-      this.#known = (await this.#store.get(ref))?.data.states ?? {}
-      this.#until = this.#clock.monotonic() + knownMs
-    } catch (error) {
-      this.#until = this.#clock.monotonic() + retryMs
-      this.#log.warn({ error }, 'Feature flags could not be read; those known last apply')
-    }
+    this.#states.forget()
   }
 }
 

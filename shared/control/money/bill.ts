@@ -5,7 +5,7 @@
 import { type Currency, divideRounded, rateOf, roundRate } from './amounts.ts'
 import type { Catalogue, Interval, Plan } from './catalogue-schema.ts'
 import { priceOf, seatPriceOf, transferRateOf } from './prices.ts'
-import { billableHours, type HourBytes, includedOf, type TransferSpan } from './transfer.ts'
+import { billableHours, type HourBytes, includedOf, seconds, type TransferSpan } from './transfer.ts'
 
 /**
  * What an account had from `from` to `to` (ms; Stripe counts seconds, so they are whole). Spans are in order and do
@@ -209,8 +209,4 @@ function keyOf(
 /** n/d minor units, half away from zero, to the currency's step. */
 function divideStepped(n: bigint, d: bigint, currency: Currency): bigint {
   return roundRate(divideRounded(rateOf(n), d), currency)
-}
-
-function seconds(ms: number): bigint {
-  return BigInt(Math.floor(ms / 1_000))
 }

@@ -8,6 +8,7 @@ import { fail } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { globalCollection } from '../names.ts'
 import type { Store, Transaction } from '../platform.ts'
+import { ReadLately } from '../read-lately.ts'
 import { builtInCatalogue } from './built-in.ts'
 import { readCatalogue } from './catalogue.ts'
 import type { Catalogue } from './catalogue-schema.ts'
@@ -24,9 +25,6 @@ type CatalogueDoc = {
   readonly appliedAt: number
 }
 
-const knownMs = 30_000
-/** After a failure. Whoever asks meanwhile does not wait for the database. */
-const retryMs = 5_000
 /** More than are ever in use at once; a forgotten one costs a read. */
 const versionsMax = 50
 
@@ -35,12 +33,9 @@ const newestRef = catalogues.ref('newest')
 
 export class Catalogues {
   readonly #store: Pick<Store, 'get'>
-  readonly #clock: Clock
-  readonly #log: Log
   readonly #versions = new Map<number, Catalogue>()
-  #newest: Catalogue | undefined
-  #until = Number.NEGATIVE_INFINITY
-  #reading: Promise<void> | undefined
+  readonly #newest: ReadLately<Catalogue>
+  #last = builtInCatalogue
 
   constructor({
     store,
@@ -52,20 +47,18 @@ export class Catalogues {
     readonly log: Log
   }) {
     this.#store = store
-    this.#clock = clock
-    this.#log = log
+    this.#newest = new ReadLately(
+      clock,
+      () => this.#read(),
+      (error) => log.warn({ error }, 'The plans could not be read; those known last apply'),
+    )
   }
 
   /** As it was at most 30 s ago. @throws store.unavailable when it could never be read */
   async newest(): Promise<Catalogue> {
-    if (this.#clock.monotonic() >= this.#until) {
-      this.#reading ??= this.#read().finally(() => {
-        this.#reading = undefined
-      })
-      await this.#reading
-    }
-    if (!this.#newest) throw fail('store.unavailable')
-    return this.#newest
+    const newest = await this.#newest.get()
+    if (!newest) throw fail('store.unavailable')
+    return newest
   }
 
   /** An earlier one, or the newest. @throws plan.unknown */
@@ -80,20 +73,15 @@ export class Catalogues {
 
   /** One was applied here, so the next look reads it. */
   forget(): void {
-    this.#until = Number.NEGATIVE_INFINITY
+    this.#newest.forget()
   }
 
-  async #read(): Promise<void> {
-    try {
-      const found = await this.#store.get(newestRef)
-      const isSame = found?.data.version === this.#newest?.version
-      if (!found) this.#newest = builtInCatalogue
-      else if (!isSame) this.#newest = this.#remember(readCatalogue(JSON.parse(found.data.json)))
-      this.#until = this.#clock.monotonic() + knownMs
-    } catch (error) {
-      this.#until = this.#clock.monotonic() + retryMs
-      this.#log.warn({ error }, 'The plans could not be read; those known last apply')
-    }
+  async #read(): Promise<Catalogue> {
+    const found = await this.#store.get(newestRef)
+    // Most looks find what the last one found, which need not be checked again.
+    if (found && found.data.version !== this.#last.version)
+      this.#last = this.#remember(readCatalogue(JSON.parse(found.data.json)))
+    return found ? this.#last : builtInCatalogue
   }
 
   #remember(catalogue: Catalogue): Catalogue {

@@ -13,9 +13,9 @@ type Granted = Required<Pick<AccountDoc, 'plan' | 'granted'>>
 
 /** @throws plan.unknown */
 export function grantOf(catalogue: Catalogue, name: string): Granted {
-  const { features } = planIn(catalogue, name)
-  const limits = planLimitsOf(planIn(catalogue, name))
-  return { plan: name, granted: { version: catalogue.version, limits, features } }
+  const plan = planIn(catalogue, name)
+  const limits = planLimitsOf(plan)
+  return { plan: name, granted: { version: catalogue.version, limits, features: plan.features } }
 }
 
 /** @throws plan.unknown */
@@ -31,13 +31,11 @@ export function planWithRoom(
   { plans }: Catalogue,
   limit: keyof PlanLimits,
   needs: number,
-):
-  | { readonly name: string; readonly title: string; readonly room: number; readonly isSold: boolean }
-  | undefined {
-  for (const [name, plan] of Object.entries(plans)) {
+): { readonly title: string; readonly room: number; readonly isSold: boolean } | undefined {
+  for (const plan of Object.values(plans)) {
     const room = planLimitsOf(plan)[limit]
     if (plan.offered && room >= needs && room < boundless)
-      return { name, title: plan.title, room, isSold: isSold(plan) }
+      return { title: plan.title, room, isSold: isSold(plan) }
   }
   return undefined
 }

@@ -78,7 +78,8 @@ function coverOf(spans: readonly TransferSpan[], hour: number): Pick<TransferSpa
   return reached >= hour + hourMs ? { cap } : undefined
 }
 
-function seconds(ms: number): bigint {
+/** Periods and shares are counted in whole seconds, as Stripe does. */
+export function seconds(ms: number): bigint {
   return BigInt(Math.floor(ms / 1_000))
 }
 
