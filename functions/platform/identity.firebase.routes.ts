@@ -2,6 +2,7 @@
  * The API's part of sign-in when Firebase does it: ending sessions, at the same address as everywhere. Signing in,
  * refreshing and passwords are between the console and Firebase.
  */
+import { bearerIn, bearerOf } from '@porttunneler/shared/api/bearer'
 import { jsonAnswer, jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
 import { confirmByTokenSchema, logoutSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { passkeySignInSchema } from '@porttunneler/shared/api/schemas/factors'
@@ -44,11 +45,11 @@ export function firebaseRoutes(options: FirebaseRoutesOptions): RouteGroup {
     })
     .add(confirm, async (c) => {
       const { token } = c.req.valid('json')
-      await confirmBy(options, { bearer: bearerOf(c) ?? '', token })
+      await confirmBy(options, { bearer: bearerOf(authorizationOf(c)), token })
       return c.body(null, 204)
     })
     .add(logout, async (c) => {
-      const bearer = bearerOf(c)
+      const bearer = bearerIn(authorizationOf(c))
       const { everywhere, endKeys = false } = c.req.valid('json')
       if (everywhere) await endSessions(options, { bearer: bearer ?? '', endKeys })
       else if (bearer !== undefined) await endOne(options, bearer)
@@ -56,9 +57,7 @@ export function firebaseRoutes(options: FirebaseRoutesOptions): RouteGroup {
     })
 }
 
-function bearerOf(c: Context): string | undefined {
-  return /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
-}
+const authorizationOf = (c: Context) => c.req.header('authorization')
 
 /**
  * The person signed in once more at Firebase, which shows that it is still them. That second sign-in serves for nothing

@@ -20,6 +20,7 @@ import {
 import { findPlace } from './invites.ts'
 import { look } from './jobs/jobs.ts'
 import { kick } from './jobs/kick.ts'
+import { withoutLeaving } from './leaving/terms.ts'
 import { grantOf } from './money/grants.ts'
 import type { IdentityClaims, Snapshot, Store, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -138,6 +139,8 @@ async function createAccount(
         validSince: 0,
         providers: [provider],
       })
+    // They were alone until now (leaving/alone.ts).
+    else if (known.data.leaving && !isGuest) tx.set(known.ref, withoutLeaving(known.data))
     if (isGuest) return { user, members: [] }
     const begin = { createdAt: nowMs, periodAnchor: nowMs }
     const fresh = { status: 'active', statusVersion: 1, overrides: {}, ...begin } as const

@@ -42,6 +42,7 @@ export type AuditAction =
   | 'auth.unlinked'
   | 'factor.added'
   | 'factor.removed'
+  | 'factor.renamed'
   | 'factor.codes'
   | 'factor.code_used'
   | 'factor.shown'

@@ -56,6 +56,7 @@ export async function erasePerson(
   await identity.forget(person)
   await eraseSignIns(control.store, person.id)
   await erasePasskeys(control.store, person.id)
+  await eraseRemovedWays(control.store, person.id)
   await eraseTraces(control, person)
   const nowMs = clock.now()
   await job.advance(rest, async (tx) => {
@@ -73,6 +74,16 @@ export async function erasePerson(
 async function eraseSignIns(store: Control['store'], user: string): Promise<void> {
   for (;;) {
     const { items } = await store.query(queries.signInsOfUser, { where: { user }, limit: signInsMax })
+    if (items.length === 0) return
+    await store.batch(items.map(({ ref }) => ({ op: 'delete', ref })))
+  }
+}
+
+/** Services that they had removed from their sign-in: without the person there is nothing to keep out any more. */
+async function eraseRemovedWays(store: Control['store'], user: string): Promise<void> {
+  const options = { where: {}, from: user, to: user, limit: waysMax }
+  for (;;) {
+    const { items } = await store.query(queries.identitiesRemovedFrom, options)
     if (items.length === 0) return
     await store.batch(items.map(({ ref }) => ({ op: 'delete', ref })))
   }

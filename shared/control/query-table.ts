@@ -25,6 +25,10 @@ export const queries = {
     direction: 'descending',
   }),
   identitiesByUser: declareQuery('identitiesByUser', documents.identities, { equals: [], order: 'user' }),
+  identitiesRemovedFrom: declareQuery('identitiesRemovedFrom', documents.identities, {
+    equals: [],
+    order: 'removedFrom',
+  }),
   signInsOfUser: declareQuery('signInsOfUser', signIns, { equals: ['user'], order: 'usedAt' }),
   factorsByUser: declareQuery('factorsByUser', factors, { equals: [], order: 'user' }),
   passkeysOfUser: declareQuery('passkeysOfUser', passkeys, { equals: ['user'], order: 'createdAt' }),

@@ -12,6 +12,7 @@ import { type EndpointDoc, keys, members } from './documents.ts'
 import { type End, endLeases } from './ending.ts'
 import { type JobKind, look, type RunningJob } from './jobs/jobs.ts'
 import { leaveAll } from './lease-rules.ts'
+import { leaveIfAlone } from './leaving/alone.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { lookToTake } from './quota.ts'
@@ -42,9 +43,9 @@ export function unserve(control: Control): JobKind {
 async function run(control: Control, job: RunningJob): Promise<void> {
   const { account, subject } = job
   const isMember = subject.startsWith(`${account}:`)
-  const gone = isMember
-    ? await goneOf(control, job, subject.slice(account.length + 1))
-    : await goneKey(control, account, subject)
+  const id = isMember ? subject.slice(account.length + 1) : ''
+  if (isMember && !(await control.store.get(members.ref(subject)))) await leaveIfAlone(control, id)
+  const gone = isMember ? await goneOf(control, job, id) : await goneKey(control, account, subject)
   if (gone.size === 0) return
   const where = { account, state: 'leased' }
   const leases = await queryAll(control.store, queries.leasesOfAccount, { where })

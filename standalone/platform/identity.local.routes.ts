@@ -2,6 +2,7 @@
  * The sign-in part of the API. Only the standalone server mounts it; in the cloud Firebase does this. Failures are
  * thrown, and the app turns them into problem documents.
  */
+import { bearerIn, bearerOf } from '@porttunneler/shared/api/bearer'
 import { jsonAnswer, jsonBody, RouteGroup, route } from '@porttunneler/shared/api/kit'
 import {
   confirmSchema,
@@ -18,7 +19,6 @@ import {
   tokensSchema,
 } from '@porttunneler/shared/api/schemas/accounts'
 import { type Assertion, passkeySignInSchema } from '@porttunneler/shared/api/schemas/factors'
-import { fail } from '@porttunneler/shared/base/errors'
 import type { Context } from 'hono'
 import { type AnswersOptions, makeAnswers } from './identity.local.answers.ts'
 import { publicKeysSchema } from './identity.local.keys.ts'
@@ -68,19 +68,18 @@ export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
     answer(c, { tokens: await identity.refresh(c.req.valid('json').refreshToken, comesFrom(c)) }),
   )
   group.add(routes.logout, async (c) => {
-    await identity.logout({ ...c.req.valid('json'), bearer: bearerOf(c) }, comesFrom(c))
+    await identity.logout({ ...c.req.valid('json'), bearer: bearerIn(authorizationOf(c)) }, comesFrom(c))
     return c.body(null, 204)
   })
   group.add(routes.password, async (c) => {
-    const bearer = bearerOf(c)
-    if (bearer === undefined) throw fail('auth.invalid')
+    const bearer = bearerOf(authorizationOf(c))
     const { tokens, device, keys } = await identity.changePassword(bearer, c.req.valid('json'), comesFrom(c))
     keepDevice(c, device)
     return c.json({ ...tokens, keys: [...keys] }, 200)
   })
   group.add(routes.confirm, async (c) => {
     const { password } = c.req.valid('json')
-    await confirm(await identity.prove(bearerOf(c) ?? '', password, comesFrom(c)))
+    await confirm(await identity.prove(bearerOf(authorizationOf(c)), password, comesFrom(c)))
     return c.body(null, 204)
   })
   group.add(routes.reset, async (c) => {
@@ -100,9 +99,7 @@ export function signInRoutes(options: SignInRoutesOptions): RouteGroup {
   return addSocialRoutes(group, { social: identity.social, comesFrom, answer, admitTo })
 }
 
-function bearerOf(c: Context): string | undefined {
-  return /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
-}
+const authorizationOf = (c: Context) => c.req.header('authorization')
 
 const tags = ['Sign-in']
 const keysStay = 'API keys stay valid and are listed in the answer; with `endKeys` they end as well.'

@@ -256,7 +256,7 @@ export function factorRoutes(deps: ApiDeps): RouteGroup {
     .add(routes.renamePasskey, async (c, { signedIn }) => {
       requireNoRevision(c.req.header('if-match'))
       const { passkey: id } = c.req.valid('param')
-      await renamePasskey(control, signedIn.person.id, { id, ...c.req.valid('json') })
+      await renamePasskey(control, callerOf(c, signedIn.person), { id, ...c.req.valid('json') })
       return c.body(null, 204)
     })
     .add(routes.removePasskey, async (c, { signedIn }) => {

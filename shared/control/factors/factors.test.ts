@@ -2,11 +2,13 @@
 
 import { generateKeyPairSync } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { makeTestControl } from '../../../standalone/testing/control.ts'
 import { fail, isFailure } from '../../base/errors.ts'
 import { hashSecret } from '../../base/ids.ts'
 import { type Misbehaviour, SoftwarePasskey } from '../../testing/software-passkey.ts'
 import { users } from '../documents.ts'
+import { queries } from '../query-table.ts'
 import { beginApp, confirmApp, removeApp, renewCodes } from './apps.ts'
 import { challengeMs } from './challenges.ts'
 import type { FactorCaller } from './changing.ts'
@@ -64,6 +66,16 @@ async function runAllJobs(): Promise<void> {
   for (let round = 0; round < 3; round++) await t.runJobs()
 }
 
+/** What the audit log says about names of passkeys. */
+async function renamingsOf(user: string): Promise<readonly unknown[]> {
+  const options = { where: { actor: user }, limit: 50 }
+  const { items } = await t.control.store.query(queries.auditByPerson, options)
+  const bodies = items.filter(({ data }) => data.action === 'factor.renamed').map(({ data }) => data.body)
+  return bodies.map(
+    (body) => z.object({ details: z.unknown() }).parse(JSON.parse(String(body ?? '{}'))).details,
+  )
+}
+
 async function refusal(act: Promise<unknown>): Promise<string> {
   try {
     await act
@@ -91,7 +103,10 @@ describe('a passkey', () => {
     const options = await challengeFor(ada)
     expect(options.allowCredentials.map(({ id: known }) => known)).toContain(passkey.id)
     expect(await showFactor(t.control, ada, { assertion: passkey.sign(options) })).toBe('passkey')
-    await renamePasskey(t.control, ada.user, { id, name: 'Phone' })
+    await renamePasskey(t.control, ada, { id, name: 'Phone' })
+    expect(await renamingsOf(ada.user)).toEqual([{ from: 'Laptop', to: 'Phone' }])
+    await renamePasskey(t.control, ada, { id, name: 'Phone' })
+    expect(await renamingsOf(ada.user), 'the same name is no change').toHaveLength(1)
     const { passkeys } = await describeFactors(t.control, ada.user, true)
     expect(passkeys.find((one) => one.id === id)).toMatchObject({ name: 'Phone', usedAt: t.clock.now() })
     await removePasskey(t.control, ada, id)
@@ -172,7 +187,7 @@ describe('a passkey', () => {
     const attestation = passkey.create(await beginPasskey(t.control, eve))
     expect(await refusal(addPasskey(t.control, eve, { attestation, name: 'x' }))).toBe('factor.exists')
     expect(await refusal(removePasskey(t.control, eve, id))).toBe('api.not_found')
-    expect(await refusal(renamePasskey(t.control, eve.user, { id, name: 'x' }))).toBe('api.not_found')
+    expect(await refusal(renamePasskey(t.control, eve, { id, name: 'x' }))).toBe('api.not_found')
   })
 
   test('a sign-in that has shown none adds, removes and renews nothing, even where the cache knows of none', async () => {

@@ -1,6 +1,7 @@
 /** Adding, naming and removing passkeys. */
 import type { Attestation } from '../../api/schemas/factors.ts'
 import { fail, isFailure } from '../../base/errors.ts'
+import { signInWrites } from '../audit/sign-ins.ts'
 import type { Control } from '../control.ts'
 import { changeFactors, type FactorCaller, passkeysMax, readFactors } from './changing.ts'
 import { type PasskeyDoc, passkeyRef, passkeys } from './factor-documents.ts'
@@ -50,16 +51,24 @@ export async function addPasskey(
   return first.shown()
 }
 
-/** @throws api.not_found */
+/** Nobody is mailed: a name lets nobody in. @throws api.not_found */
 export async function renamePasskey(
-  { store }: Pick<Control, 'store'>,
-  user: string,
+  { store, clock }: Pick<Control, 'store' | 'clock'>,
+  { user, from, userAgent }: Pick<FactorCaller, 'user' | 'from' | 'userAgent'>,
   { id, name }: { readonly id: string; readonly name: string },
 ): Promise<void> {
-  const renamed = await store.change(passkeys.ref(id), (found) =>
-    found?.user === user ? { ...found, name } : 'keep',
-  )
-  if (renamed?.user !== user) throw fail('api.not_found')
+  const found = await store.get(passkeys.ref(id))
+  if (found?.data.user !== user) throw fail('api.not_found')
+  const details = { from: found.data.name, to: name }
+  const event = { action: 'factor.renamed', user, from, userAgent, details } as const
+  const told = await signInWrites(store, event, clock.now())
+  await store.transact(async (tx) => {
+    const latest = await tx.get(found.ref)
+    if (latest?.data.user !== user) throw fail('api.not_found')
+    if (latest.data.name === name) return
+    tx.update(latest.ref, { name })
+    for (const { ref, data } of told) tx.create(ref, data)
+  })
 }
 
 /** @throws api.not_found, factor.last */

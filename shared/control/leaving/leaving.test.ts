@@ -11,7 +11,7 @@ import { z } from 'zod'
 import { type Call, makeTestApi, type TestApi } from '../../../standalone/testing/api.ts'
 import { dyingAt } from '../../testing/dying-store.ts'
 import { setAccountStatus } from '../accounts.ts'
-import { members, users } from '../documents.ts'
+import { identities, members, users } from '../documents.ts'
 import { sendFeedback } from '../feedback.ts'
 import { makeWorker } from '../jobs/kinds.ts'
 import { addMember } from '../members.ts'
@@ -185,6 +185,8 @@ describe('a person', () => {
     const { eve, own, account } = await makeTeam()
     await makeKey(t.eve, account)
     await sendFeedback(t.control, { account, actor: eve }, { text: 'Good.', attached: {} })
+    const removed = identities.ref(`oidc.work:${'0'.repeat(64)}`)
+    await t.control.store.set(removed, { user: '', removedFrom: eve })
     await t.call('DELETE', '/v1/person', { token: t.eve })
     const told = [...(await pass(10_000)), ...(await pass(10_000)), ...(await pass(16 * day))].filter(
       (line) => line.startsWith('eve@'),
@@ -200,6 +202,7 @@ describe('a person', () => {
     for (let n = 0; n < 3; n++) await pass(day)
     expect(mentions('eve@example.com')).toEqual([])
     expect(mentions(eve)).toEqual(keptAWhile.map((name) => `${name}: ${eve}`))
+    expect(await t.control.store.get(removed), 'a service that they removed').toBeUndefined()
     expect(mentions(own)).toEqual([`accounts: ${own}`, `audit: ${own}`])
     expect(await ask('GET', '/v1/me', { token: t.adminKey })).toBe(200)
     await expect(signIn('eve@example.com')).rejects.toMatchObject({ key: 'auth.credentials' })
@@ -246,6 +249,50 @@ describe('a person', () => {
     const token = await signIn('eve@example.com')
     for (const each of [account, own])
       expect(await ask('GET', '/v1/me', { token, headers: inAccount(each) })).toBe(200)
+  })
+})
+
+describe('a person who belongs to no account any more', () => {
+  /** Eve has left Ada's team and, as a guest would, has no account of her own. */
+  async function leaveLast() {
+    const { eve, own, account } = await makeTeam()
+    await t.control.store.delete(members.ref(`${own}:${eve}`))
+    Object.assign(t.control.settings, { registration: 'closed' })
+    t.clock.advance(31_000)
+    const headers = inAccount(account)
+    expect(await ask('DELETE', `/v1/members/${eve}`, { token: t.eve, headers })).toBe(204)
+    return eve
+  }
+  const leavingOf = async (id: string) => (await t.control.store.get(users.ref(id)))?.data.leaving
+
+  test('is told, signs in meanwhile, and is erased after two weeks', async () => {
+    const eve = await leaveLast()
+    expect(await pass(10_000)).toContain('eve@example.com: Your PortTunneler sign-in will be deleted')
+    expect(t.mails.findLast(({ to }) => to === 'eve@example.com')?.text).toContain('You belong to no')
+    expect(await leavingOf(eve)).toMatchObject({ isAlone: true })
+    expect(await ask('GET', '/v1/accounts', { token: await signIn('eve@example.com') })).toBe(200)
+    await pass(16 * day)
+    for (let n = 0; n < 3; n++) await pass(day)
+    expect(mentions('eve@example.com')).toEqual([])
+    await expect(signIn('eve@example.com')).rejects.toMatchObject({ key: 'auth.credentials' })
+  })
+
+  test('stays with an account of their own, or with an invitation, for good', async () => {
+    const eve = await leaveLast()
+    await pass(10_000)
+    Object.assign(t.control.settings, { registration: 'open' })
+    expect(await ask('GET', '/v1/me', { token: await signIn('eve@example.com') })).toBe(200)
+    expect(await leavingOf(eve)).toBeUndefined()
+    await pass(16 * day)
+    expect(await ask('GET', '/v1/me', { token: await signIn('eve@example.com') })).toBe(200)
+  })
+
+  test('stays when an operator, and when they still belong to another account', async () => {
+    const { eve, account } = await makeTeam()
+    const headers = inAccount(account)
+    expect(await ask('DELETE', `/v1/members/${eve}`, { token: t.eve, headers })).toBe(204)
+    await pass(10_000)
+    expect(await leavingOf(eve)).toBeUndefined()
   })
 })
 

@@ -8,14 +8,14 @@ import { fail } from '../../base/errors.ts'
 import { type AuditCaller, byCaller, writeAudit } from '../audit.ts'
 import { type Person, roleOf } from '../caller.ts'
 import type { Control } from '../control.ts'
-import { accounts, type MemberDoc, type UserDoc, users } from '../documents.ts'
+import { accounts, type MemberDoc, users } from '../documents.ts'
 import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import { lookToNotify } from '../mail/notices.ts'
 import { operators } from '../operator/operator-documents.ts'
 import type { Snapshot, Store } from '../platform.ts'
 import { queries } from '../query-table.ts'
-import { endOf, leavingFrom } from './terms.ts'
+import { endOf, leavingFrom, withoutLeaving } from './terms.ts'
 
 export const leaveKind = 'person.leave'
 /** As in accounts.ts and members.ts: nobody has more. */
@@ -62,10 +62,6 @@ export async function stay(control: Control, { id }: Person, by: By): Promise<vo
     return [ask(), tell()]
   })
   await kick(control, jobs)
-}
-
-export function withoutLeaving({ leaving: _, ...user }: UserDoc): UserDoc {
-  return user
 }
 
 function entryOf(id: string, { from, userAgent }: By) {

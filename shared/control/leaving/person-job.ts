@@ -17,8 +17,8 @@ import { queries } from '../query-table.ts'
 import { lookToTake } from '../quota.ts'
 import { lookToUnserve, memberOf } from '../unserve.ts'
 import { lookToLeaveWith, writeKept } from './accounts.ts'
-import { leaveKind, membershipsOf, othersThan, withoutLeaving } from './people.ts'
-import { dayOf, endOf, graceMs, remindAt } from './terms.ts'
+import { leaveKind, membershipsOf, othersThan } from './people.ts'
+import { dayOf, endOf, graceMs, remindAt, withoutLeaving } from './terms.ts'
 
 const membersMax = 200
 /** Accounts that are erased with the person take a moment. */

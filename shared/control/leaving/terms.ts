@@ -30,6 +30,13 @@ export function remindAt(leaving: Leaving, nowMs: number): number {
   return endOf(leaving, nowMs) - remindMs
 }
 
+export function withoutLeaving<T extends { readonly leaving?: Leaving }>({
+  leaving: _,
+  ...rest
+}: T): Omit<T, 'leaving'> {
+  return rest
+}
+
 /** As people read it, by UTC. */
 export function dayOf(atMs: number): string {
   return new Date(atMs).toISOString().slice(0, 10)

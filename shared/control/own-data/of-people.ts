@@ -126,7 +126,12 @@ export const partsOfPeople: readonly Part[] = [
       removedFrom: 'hide',
       ttl: 'show',
     },
-    find: (control, { id }) => all(control, queries.identitiesByUser, { where: {}, from: id, to: id }),
+    // Also services that they removed: these are remembered, so that nobody comes in by them again.
+    find: (control, { id }) =>
+      each(
+        all(control, queries.identitiesByUser, { where: {}, from: id, to: id }),
+        all(control, queries.identitiesRemovedFrom, { where: {}, from: id, to: id }),
+      ),
   }),
   part('person', signIns, {
     fields: {

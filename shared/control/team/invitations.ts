@@ -13,6 +13,7 @@ import { type Control, controlOf } from '../control.ts'
 import { accounts, type MemberDoc, members, users } from '../documents.ts'
 import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
+import { belongAgain } from '../leaving/alone.ts'
 import { addressRef, hasBounced, normaliseEmail } from '../mail/addresses.ts'
 import { mailWish } from '../mail/sending.ts'
 import { joinAccount, rightToAssign } from '../members.ts'
@@ -163,6 +164,7 @@ export async function acceptInvitation(
       },
     }
   })
+  await belongAgain(control, person.id)
   await kick(control, jobs)
   return { account, role }
 }
