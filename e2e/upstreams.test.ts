@@ -103,7 +103,9 @@ describe("Vite's dev server", () => {
 })
 
 describe('an upstream that speaks HTTPS', () => {
-  const seen: { name: string | false | null; alpn: string | false | null; host: string | undefined }[] = []
+  type Seen = { name: string | false | null; alpn: string | false | null; host: string | undefined }
+  /** By path: health checks of other tunnels arrive at any time, and each visit asks for a path of its own. */
+  const seen = new Map<string | undefined, Seen>()
   const closers: (() => void)[] = []
   let agent: Agent
 
@@ -117,7 +119,7 @@ describe('an upstream that speaks HTTPS', () => {
     const options = { cert: certificate, key: key.reveal(), ALPNProtocols: ['http/1.1'] }
     const server = createSecureServer(options, (request, response) => {
       const { servername, alpnProtocol } = request.socket as TLSSocket & { servername: string | false | null }
-      seen.push({ name: servername, alpn: alpnProtocol, host: request.headers.host })
+      seen.set(request.url, { name: servername, alpn: alpnProtocol, host: request.headers.host })
       request.pipe(response)
     })
     const sockets = new WebSocketServer({ server })
@@ -140,7 +142,7 @@ describe('an upstream that speaks HTTPS', () => {
     writeFileSync(ca, certificate)
     const server = createHttp2Server({ cert: certificate, key: key.reveal() }, (request, response) => {
       const socket = request.stream.session?.socket as (TLSSocket & { servername: string }) | undefined
-      seen.push({ name: socket?.servername ?? null, alpn: 'h2', host: request.authority })
+      seen.set(request.url, { name: socket?.servername ?? null, alpn: 'h2', host: request.authority })
       request.pipe(response)
     })
     // Nobody offers it what it speaks.
@@ -196,22 +198,23 @@ describe('an upstream that speaks HTTPS', () => {
 
   test('HTTP/2 inside: requests and long bodies pass under the Host that is fixed', async () => {
     const body = Buffer.alloc(3_000_000, 'x')
-    const answer = await visit(service, await agent.online('modern'), { method: 'POST', body })
+    const url = `${await agent.online('modern')}/long`
+    const answer = await visit(service, url, { method: 'POST', body })
     expect({ status: answer.status, bytes: answer.body.length }).toEqual({ status: 200, bytes: body.length })
-    expect(seen.at(-1)).toEqual({ name: 'app.test', alpn: 'h2', host: 'app.test' })
+    expect(seen.get('/long')).toEqual({ name: 'app.test', alpn: 'h2', host: 'app.test' })
     await agent.waitFor('upstream.healthy', { tunnel: 'modern' })
   })
 
   test.each(['trusted', 'insecure'])('%s: requests and long bodies pass', async (name) => {
     const body = Buffer.alloc(3_000_000, 'x')
-    const answer = await visit(service, await agent.online(name), { method: 'POST', body })
+    const answer = await visit(service, `${await agent.online(name)}/${name}`, { method: 'POST', body })
     expect({ status: answer.status, bytes: answer.body.length }).toEqual({ status: 200, bytes: body.length })
-    expect(seen.at(-1)).toMatchObject({ name: 'localhost', alpn: 'http/1.1' })
+    expect(seen.get(`/${name}`)).toMatchObject({ name: 'localhost', alpn: 'http/1.1' })
   })
 
   test('a fixed Host is also the name that the certificate is checked for', async () => {
-    expect(await visit(service, await agent.online('named'))).toMatchObject({ status: 200 })
-    expect(seen.at(-1)).toEqual({ name: 'app.test', alpn: 'http/1.1', host: 'app.test' })
+    expect(await visit(service, `${await agent.online('named')}/named`)).toMatchObject({ status: 200 })
+    expect(seen.get('/named')).toEqual({ name: 'app.test', alpn: 'http/1.1', host: 'app.test' })
   })
 
   test('its health is checked over TLS', async () => {

@@ -27,10 +27,10 @@ export const agentCases = {
     },
   ),
   'rate agentHandshakeRate': staged(
-    { limits: { handshakes: { agents: { perMinute: 3_000, burst: 400 }, source: plenty } } },
+    { limits: { handshakes: { agents: { perMinute: 600, burst: 400 }, source: plenty } } },
     {
       code: 'tls.budget',
-      count: 1_000,
+      count: 480,
       more: 20,
       ask: async (stage, count) => stage.hold(stage.ports.tlsPort, { count, first: await hello }),
       serve: (stage) => stage.serveTunnel(),

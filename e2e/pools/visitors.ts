@@ -101,20 +101,21 @@ export const visitorCases = {
     },
   ),
   'rate visitorHandshakeRate': staged(
-    { limits: { handshakes: { visitors: { perMinute: 3_000, burst: 400 }, source: plenty } } },
+    { limits: { handshakes: { visitors: { perMinute: 600, burst: 400 }, source: plenty } } },
     {
       code: 'tls.budget',
-      count: 1_000,
+      count: 480,
       more: 20,
       ask: async (stage, count) => stage.hold(stage.ports.tlsPort, { count, first: await hello }),
       serve: (stage) => stage.askTls(),
     },
   ),
   'rate tunnel': staged(
-    { policy: { ...openPolicy, connectionsPerMinute: 1_200 } },
+    { policy: { ...openPolicy, connectionsPerMinute: 600 } },
     {
       code: 'tunnel.rate',
-      count: 1_250,
+      count: 620,
+      more: 10,
       ask: (stage, count) => stage.hold(stage.echoPort, { count }),
       serve: (stage) => stage.ping(),
     },
@@ -132,10 +133,10 @@ export const visitorCases = {
     },
   ),
   'rate account': staged(
-    { limits: { account: { perMinute: 1_200, burst: 1_000 } } },
+    { limits: { account: { perMinute: 600, burst: 600 } } },
     {
       code: 'account.rate',
-      count: 1_250,
+      count: 620,
       more: 10,
       ask: async (stage, count) => stage.hold(await own(stage, account), { count }),
       serve: (stage) => stage.ping(),
