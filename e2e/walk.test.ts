@@ -3,12 +3,13 @@
  * during the renewal.
  */
 import { withEmulators } from '../functions/testing/with-emulators.ts'
+import { isWhole } from './breadth.ts'
 import { startCloudService } from './harness/cloud.ts'
 import { startStandaloneService } from './harness/standalone.ts'
 import { describeWith } from './requirements.ts'
 import { describeWalk } from './suites/walk.ts'
 
-const visitors = Number(process.env.PT_WALK_VISITORS ?? 200)
+const visitors = isWhole ? 12_000 : 200
 
 describeWith(['pebble', 'pebbleNames', 'curl'], 'the walk', () => {
   describeWalk('standalone', { start: startStandaloneService, visitors })
