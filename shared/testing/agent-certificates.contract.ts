@@ -3,7 +3,7 @@
  * that leads to a tls tunnel of the account, only for a key of its own, and never with a key of ours.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { certificateRequest, newCertificateKey } from '../base/csr.ts'
 import { hashSecret, newId } from '../base/ids.ts'
 import type { Secret } from '../base/secret.ts'
@@ -24,10 +24,11 @@ import { releaseReservation } from '../control/reservations.ts'
 import { reserveName } from '../control/reserving.ts'
 import { createTunnel, deleteTunnel } from '../control/tunnels.ts'
 import { outcome } from './callers.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { makeDomainStage } from './domains.contract.ts'
 import { FakeClock } from './fake-clock.ts'
 import { SmallIssuer } from './small-issuer.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 const domain = 'x.example.net'
 const host = `shop.e2e.${domain}`
@@ -83,19 +84,17 @@ async function makeStage(store: Store) {
     },
   }
 }
-type Stage = Awaited<ReturnType<typeof makeStage>>
 
 function pem(key: Secret, at: string): string {
   const text = certificateRequest(key, [at]).toString('base64')
   return `-----BEGIN CERTIFICATE REQUEST-----\n${text}\n-----END CERTIFICATE REQUEST-----\n`
 }
 
-export function describeAgentCertificates(name: string, make: MakeStore): void {
-  const check = (title: string, run: (stage: Stage) => Promise<void>) =>
-    test(title, () => withStore(make, async (store) => run(await makeStage(store))), 60_000)
+export function describeAgentCertificates(name: string, make: MakeStore, cases: Cases = 'all'): void {
+  const { rule } = casesOn(make, makeStage, cases)
 
   describe(`certificates of agents: ${name}`, () => {
-    check('a reserved name gets one for the key of its agent, and the store has no key', async (stage) => {
+    rule('a reserved name gets one for the key of its agent, and the store has no key', async (stage) => {
       const { ada, store } = stage
       expect((await stage.serve(ada)).endpoint.host).toBe(host)
       const key = newCertificateKey()
@@ -115,7 +114,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(audit.items).toHaveLength(1)
     })
 
-    check(
+    rule(
       'the same request again is the same order, and a relay gets no certificate for it',
       async (stage) => {
         const { ada, control, issuer } = stage
@@ -130,7 +129,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       },
     )
 
-    check('other names are refused, whoever has them, and nothing is ordered', async (stage) => {
+    rule('other names are refused, whoever has them, and nothing is ordered', async (stage) => {
       const { ada, eve, issuer } = stage
       await stage.serve(ada)
       await stage.claim(ada, 'plain')
@@ -146,7 +145,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(issuer.ordered).toBe(0)
     })
 
-    check('a key of another host or account is refused', async (stage) => {
+    rule('a key of another host or account is refused', async (stage) => {
       const { ada, eve } = stage
       await stage.serve(ada)
       await stage.serve(ada, 'second')
@@ -158,7 +157,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(await outcome(stage.ask(eve, at('third')))).toBe('certificate.key_known')
     })
 
-    check('an own domain gets one when it leads to a tls tunnel, and never beside a relay', async (stage) => {
+    rule('an own domain gets one when it leads to a tls tunnel, and never beside a relay', async (stage) => {
       const { ada, eve, control } = stage
       await stage.own(ada, 'tls')
       expect(await outcome(stage.ask(eve, { at: ownHost }))).toBe('certificate.name')
@@ -178,7 +177,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(await outcome(stage.ask(ada, { at: ownHost }))).toBe('certificate.name')
     })
 
-    check('a name that a wildcard at the relay covers gets none', async (stage) => {
+    rule('a name that a wildcard at the relay covers gets none', async (stage) => {
       const { ada, store, clock } = stage
       await stage.own(ada, 'tls')
       const wild = { ...noCertificate(ada.account, ['example.com', '*.example.com']), version: 1 }
@@ -188,7 +187,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(await outcome(stage.ask(ada, { at: ownHost }))).toBe('done')
     })
 
-    check('a name under e2e goes to tls tunnels alone, and to the one whose name it is', async (stage) => {
+    rule('a name under e2e goes to tls tunnels alone, and to the one whose name it is', async (stage) => {
       const { ada, eve, control } = stage
       const before = await stage.claim(ada, 'shop')
       expect(before.endpoint.host).toBe(`shop.${domain}`)
@@ -206,7 +205,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(await outcome(reserveName(control, eve, { name: 'a.b.e2e' }))).toBe('name.invalid')
     })
 
-    check('a renewal by its predecessor is exempt, and the old one ends by itself', async (stage) => {
+    rule('a renewal by its predecessor is exempt, and the old one ends by itself', async (stage) => {
       const { ada, issuer, store } = stage
       issuer.window = [0.6, 0.7]
       await stage.serve(ada)
@@ -225,7 +224,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(issuer.ordered).toBe(5)
     })
 
-    check('without a predecessor the budget holds it back, and says until when', async (stage) => {
+    rule('without a predecessor the budget holds it back, and says until when', async (stage) => {
       const { ada } = stage
       await stage.serve(ada)
       const states: string[] = []
@@ -245,7 +244,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(states).toEqual(['valid', 'valid', 'valid', 'valid', 'failing'])
     })
 
-    check('a failing order keeps its request, and goes on when the issuer is back', async (stage) => {
+    rule('a failing order keeps its request, and goes on when the issuer is back', async (stage) => {
       const { ada, issuer } = stage
       await stage.serve(ada)
       issuer.isDown = true
@@ -261,7 +260,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect(new X509Certificate(doc.chain).checkPrivateKey(privateOf(key))).toBe(true)
     })
 
-    check('nothing is ordered once the tunnel, the name or the account is gone', async (stage) => {
+    rule('nothing is ordered once the tunnel, the name or the account is gone', async (stage) => {
       const { ada, eve, issuer, control, store } = stage
       issuer.isDown = true
       const lease = await stage.serve(ada)
@@ -282,7 +281,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       for (const id of ids) expect(await store.get(certificates.ref(id))).toBeUndefined()
     })
 
-    check(
+    rule(
       'who has lost the right to serve gets no certificate, even where that is not known yet',
       async (stage) => {
         const { ada, store } = stage
@@ -292,7 +291,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       },
     )
 
-    check('an order that fails for a week is dropped, and may be asked for again', async (stage) => {
+    rule('an order that fails for a week is dropped, and may be asked for again', async (stage) => {
       const { ada, issuer, store } = stage
       await stage.serve(ada)
       issuer.isConvinced = false
@@ -308,7 +307,7 @@ export function describeAgentCertificates(name: string, make: MakeStore): void {
       expect((await stage.read(ada, id)).doc.state).toBe('valid')
     })
 
-    check('requests without end are refused with the time to wait', async (stage) => {
+    rule('requests without end are refused with the time to wait', async (stage) => {
       const { ada } = stage
       await stage.serve(ada)
       await stage.ask(ada)

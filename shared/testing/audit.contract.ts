@@ -3,7 +3,7 @@
  * erased, every entry is sealed once and every seal verifies; and every change of an entry, a leaf or a seal is
  * detected.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { newId } from '../base/ids.ts'
 import { silentLog } from '../base/log.ts'
 import { exportAudit, readExport, readExportPart, startExport } from '../control/audit/export.ts'
@@ -22,9 +22,10 @@ import { Worker } from '../control/jobs/worker.ts'
 import type { Store } from '../control/platform.ts'
 import { queries } from '../control/query-table.ts'
 import { scopedStore } from '../control/scoped-store.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { bound, dyingAt } from './dying-store.ts'
 import { FakeClock } from './fake-clock.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 const account = 'acc_01k0000000000000000000test'
 const dayMs = 24 * 3_600_000
@@ -60,14 +61,12 @@ function makeStage(store: Store) {
       (await store.query(queries.auditBySeal, { where: { seal: 0 }, limit: 500 })).items.length,
   }
 }
-type Stage = ReturnType<typeof makeStage>
 
-export function describeAudit(name: string, make: MakeStore): void {
-  const check = (title: string, run: (stage: Stage) => Promise<void>) =>
-    test(title, () => withStore(make, (store) => run(makeStage(store))), 60_000)
+export function describeAudit(name: string, make: MakeStore, cases: Cases = 'all'): void {
+  const { race, rule } = casesOn(make, makeStage, cases)
 
   describe(`audit: ${name}`, () => {
-    check('many entries are sealed, each once, and the chain verifies', async (stage) => {
+    race('many entries are sealed, each once, and the chain verifies', async (stage) => {
       await stage.write(1_203)
       await stage.seal()
       expect(await stage.unsealed()).toBe(0)
@@ -76,7 +75,7 @@ export function describeAudit(name: string, make: MakeStore): void {
       expect((await stage.verify()).seals).toBe(3)
     })
 
-    check(
+    rule(
       'a sealer that dies at any write leaves nothing unsealed and nothing sealed twice',
       async (stage) => {
         let written = 0
@@ -95,7 +94,7 @@ export function describeAudit(name: string, make: MakeStore): void {
       },
     )
 
-    check('two sealers at once, one of which stalled, seal nothing twice', async (stage) => {
+    race('two sealers at once, one of which stalled, seal nothing twice', async (stage) => {
       await stage.write(30)
       const held = Promise.withResolvers<void>()
       const reached = Promise.withResolvers<void>()
@@ -121,7 +120,7 @@ export function describeAudit(name: string, make: MakeStore): void {
       expect(await stage.verify()).toMatchObject({ intact: 31, problems: [] })
     })
 
-    check('plans decide how long entries stay; deleted ones leave every seal valid', async (stage) => {
+    rule('plans decide how long entries stay; deleted ones leave every seal valid', async (stage) => {
       const fresh = { name: 'a', status: 'active', statusVersion: 1, overrides: {}, createdAt: 1 } as const
       await stage.store.create(accounts.ref(account), { ...fresh, plan: 'pro' })
       const ids = await stage.write(10)
@@ -136,7 +135,7 @@ export function describeAudit(name: string, make: MakeStore): void {
       expect(await stage.verify()).toMatchObject({ gone: 2, goneEarly: 0, problems: [] })
     })
 
-    check('an entry proves by itself that it was sealed', async (stage) => {
+    rule('an entry proves by itself that it was sealed', async (stage) => {
       const ids = await stage.write(11)
       const own = { store: scopedStore(stage.store, account) }
       await expect(proveEntry(stage, own, ids[0] ?? '')).rejects.toMatchObject({ key: 'audit.unsealed' })
@@ -153,7 +152,7 @@ export function describeAudit(name: string, make: MakeStore): void {
       await expect(proveEntry(stage, foreign, ids[0] ?? '')).rejects.toMatchObject({ key: 'api.not_found' })
     })
 
-    check('an export is whole, wherever its worker dies', async (stage) => {
+    rule('an export is whole, wherever its worker dies', async (stage) => {
       await stage.write(220)
       await stage.seal()
       const bus = { publish: async () => {} }
@@ -184,7 +183,7 @@ export function describeAudit(name: string, make: MakeStore): void {
       expect(report).toMatchObject({ entries: 220, intact: 220, problems: [] })
     })
 
-    check('every change of an entry, a leaf or a seal is detected', async (stage) => {
+    rule('every change of an entry, a leaf or a seal is detected', async (stage) => {
       const ids = await stage.write(5)
       await stage.seal()
       await stage.write(5)

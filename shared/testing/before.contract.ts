@@ -3,7 +3,7 @@
  * keys without an owner, `online`, months, unsealed audit entries, closed accounts. Each round of jobs may be the
  * first, the old release may write again between them, and nothing counts twice.
  */
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { newId } from '../base/ids.ts'
 import { silentLog } from '../base/log.ts'
 import { sealAudit } from '../control/audit/sealer.ts'
@@ -21,8 +21,9 @@ import type { Doc, Ref, Store } from '../control/platform.ts'
 import { queries } from '../control/query-table.ts'
 import { online, quotas } from '../control/quota-documents.ts'
 import { monthsOfBefore } from '../control/usage-documents.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { FakeClock } from './fake-clock.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -102,49 +103,47 @@ async function fill({ store, oldMonth, oldOnline }: Stage): Promise<void> {
   await oldOnline()
 }
 
-export function describeBefore(name: string, make: MakeStore): void {
-  test(
+export function describeBefore(name: string, make: MakeStore, cases: Cases = 'all'): void {
+  casesOn(make, (store) => store, cases).rule(
     `${name}: what a release up to 0.1 left is carried over, while it goes on writing, and counts once`,
-    () =>
-      withStore(make, async (store) => {
-        const stage = makeStage(store)
-        await fill(stage)
-        for (let n = 0; n < 3; n++) {
-          await stage.round()
-          // The old release counts again, and sees only its own relay's report.
-          await stage.oldMonth(500 + n * 10)
-          await stage.oldOnline()
-          stage.clock.advance(2 * hour)
-        }
-        // From here on it no longer runs.
-        for (let n = 0; n < 4; n++) {
-          await stage.round()
-          stage.clock.advance(day)
-        }
-        const { items } = await store.query(queries.membersOfAccount, { where: { account: ada }, limit: 20 })
-        const services = items.filter(({ data }) => data.name === ownerOfOldKeys)
-        expect(services.map(({ data }) => data.role).toSorted()).toEqual(['admin', 'developer'])
-        const found = await store.query(queries.allKeysOfAccount, { where: { account: ada }, limit: 20 })
-        const roleOf = new Map(services.map(({ data }) => [data.user, data.role]))
-        expect(found.items.map(({ data }) => roleOf.get(data.user))).toEqual([
-          'admin',
-          'developer',
-          'developer',
-        ])
-        expect((await store.get(quotas.ref(ada)))?.data).toMatchObject({ keys: 3, members: 4, online: 0 })
-        expect(await store.get(online.ref(ada))).toBeUndefined()
-        const periods = await store.query(queries.periodsOfAccount, { where: { account: ada }, limit: 9 })
-        expect(periods.items.map(({ data }) => [data.start, data.bytes])).toEqual([[month, 520]])
-        expect(await store.get(monthsOfBefore.ref(`${ada}:2026-01`))).toBeUndefined()
-        // The closed account and its owner are gone; its entries had to be sealed first.
-        expect((await store.get(accounts.ref(gone)))?.data).toMatchObject({ status: 'closed', name: '' })
-        expect(await store.get(users.ref('usr_gone'))).toBeUndefined()
-        expect(await store.get(users.ref('usr_dan'))).toBeDefined()
-        expect(await verifyAudit(store, { nowMs: stage.clock.now() })).toMatchObject({
-          gone: 1,
-          problems: [],
-        })
-      }),
-    120_000,
+    async (store) => {
+      const stage = makeStage(store)
+      await fill(stage)
+      for (let n = 0; n < 3; n++) {
+        await stage.round()
+        // The old release counts again, and sees only its own relay's report.
+        await stage.oldMonth(500 + n * 10)
+        await stage.oldOnline()
+        stage.clock.advance(2 * hour)
+      }
+      // From here on it no longer runs.
+      for (let n = 0; n < 4; n++) {
+        await stage.round()
+        stage.clock.advance(day)
+      }
+      const { items } = await store.query(queries.membersOfAccount, { where: { account: ada }, limit: 20 })
+      const services = items.filter(({ data }) => data.name === ownerOfOldKeys)
+      expect(services.map(({ data }) => data.role).toSorted()).toEqual(['admin', 'developer'])
+      const found = await store.query(queries.allKeysOfAccount, { where: { account: ada }, limit: 20 })
+      const roleOf = new Map(services.map(({ data }) => [data.user, data.role]))
+      expect(found.items.map(({ data }) => roleOf.get(data.user))).toEqual([
+        'admin',
+        'developer',
+        'developer',
+      ])
+      expect((await store.get(quotas.ref(ada)))?.data).toMatchObject({ keys: 3, members: 4, online: 0 })
+      expect(await store.get(online.ref(ada))).toBeUndefined()
+      const periods = await store.query(queries.periodsOfAccount, { where: { account: ada }, limit: 9 })
+      expect(periods.items.map(({ data }) => [data.start, data.bytes])).toEqual([[month, 520]])
+      expect(await store.get(monthsOfBefore.ref(`${ada}:2026-01`))).toBeUndefined()
+      // The closed account and its owner are gone; its entries had to be sealed first.
+      expect((await store.get(accounts.ref(gone)))?.data).toMatchObject({ status: 'closed', name: '' })
+      expect(await store.get(users.ref('usr_gone'))).toBeUndefined()
+      expect(await store.get(users.ref('usr_dan'))).toBeDefined()
+      expect(await verifyAudit(store, { nowMs: stage.clock.now() })).toMatchObject({
+        gone: 1,
+        problems: [],
+      })
+    },
   )
 }

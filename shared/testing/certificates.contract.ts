@@ -2,7 +2,7 @@
  * The promises of certificate orders, for any Store: one order a host however many workers there are, and after a crash
  * at any write the next worker goes on, with the same key.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { silentLog } from '../base/log.ts'
 import { Secret } from '../base/secret.ts'
 import { ensureCell } from '../control/cells.ts'
@@ -15,10 +15,11 @@ import { leaseMs } from '../control/jobs/jobs.ts'
 import { Worker } from '../control/jobs/worker.ts'
 import { noDns } from '../control/own-records.ts'
 import type { Store } from '../control/platform.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { dyingAt } from './dying-store.ts'
 import { FakeClock } from './fake-clock.ts'
 import { SmallIssuer } from './small-issuer.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 async function makeStage(store: Store, host = 'tunnels.example.com') {
   const jobId = `certificates.keep:${host}`
@@ -65,34 +66,30 @@ async function makeStage(store: Store, host = 'tunnels.example.com') {
   }
 }
 
-export function describeCertificates(name: string, make: MakeStore): void {
+export function describeCertificates(name: string, make: MakeStore, cases: Cases = 'all'): void {
+  const { race, rule } = casesOn(make, (store) => store, cases)
   describe(`certificates: ${name}`, () => {
-    test('several workers at once order a host once', () =>
-      withStore(make, async (store) => {
-        const { issuer, take, host, certificate } = await makeStage(store)
-        await Promise.all([1, 2, 3].map(() => take()))
-        expect(issuer.ordered).toBe(1)
-        expect(await certificate()).toMatchObject({ state: 'valid', hosts: [host] })
-      }))
+    race('several workers at once order a host once', async (store) => {
+      const { issuer, take, host, certificate } = await makeStage(store)
+      await Promise.all([1, 2, 3].map(() => take()))
+      expect(issuer.ordered).toBe(1)
+      expect(await certificate()).toMatchObject({ state: 'valid', hosts: [host] })
+    })
 
-    test('after a crash at any write the order goes on, and none is made a third time', () =>
-      withStore(make, async (store) => {
-        for (const when of ['before', 'after'] as const)
-          for (let n = 1, isWhole = false; !isWhole; n++) {
-            const { clock, issuer, take, certificate, job } = await makeStage(
-              store,
-              `${when}${n}.example.com`,
-            )
-            await take(dyingAt(store, n, when)).catch(() => undefined)
-            // After this many crashes the try has reached its last write.
-            isWhole = (await certificate())?.state === 'valid' && (await job())?.claim === ''
-            for (let tries = 0; tries < 4 && (await certificate())?.state !== 'valid'; tries++) {
-              clock.advance(2 * leaseMs)
-              await take()
-            }
-            expect(await certificate()).toMatchObject({ state: 'valid', failures: 0 })
-            expect(issuer.ordered).toBeLessThanOrEqual(2)
+    rule('after a crash at any write the order goes on, and none is made a third time', async (store) => {
+      for (const when of ['before', 'after'] as const)
+        for (let n = 1, isWhole = false; !isWhole; n++) {
+          const { clock, issuer, take, certificate, job } = await makeStage(store, `${when}${n}.example.com`)
+          await take(dyingAt(store, n, when)).catch(() => undefined)
+          // After this many crashes the try has reached its last write.
+          isWhole = (await certificate())?.state === 'valid' && (await job())?.claim === ''
+          for (let tries = 0; tries < 4 && (await certificate())?.state !== 'valid'; tries++) {
+            clock.advance(2 * leaseMs)
+            await take()
           }
-      }))
+          expect(await certificate()).toMatchObject({ state: 'valid', failures: 0 })
+          expect(issuer.ordered).toBeLessThanOrEqual(2)
+        }
+    })
   })
 }

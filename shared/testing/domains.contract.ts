@@ -2,7 +2,7 @@
  * The promises of own domains, for any Store: one account has a host, by a record in its zone; a foreign record, a
  * squatter or a silent server takes it from nobody; and a host leads only to a tunnel of that account.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { newId } from '../base/ids.ts'
 import { setAccountStatus } from '../control/accounts.ts'
 import type { Caller } from '../control/caller.ts'
@@ -23,9 +23,10 @@ import { quotas } from '../control/quota-documents.ts'
 import { syncRelay } from '../control/relays.ts'
 import { createTunnel, deleteTunnel } from '../control/tunnels.ts'
 import { outcome, signIn } from './callers.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { instanceOver, quietSync } from './claims.contract.ts'
 import { FakeClock } from './fake-clock.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 import { Zones } from './zones.ts'
 
 const minute = 60_000
@@ -112,14 +113,12 @@ export async function makeDomainStage(
     count: async ({ account }: Caller) => (await store.get(quotas.ref(account)))?.data.domains ?? 0,
   }
 }
-type Stage = Awaited<ReturnType<typeof makeDomainStage>>
 
-export function describeDomains(name: string, make: MakeStore): void {
-  const check = (title: string, run: (stage: Stage) => Promise<void>) =>
-    test(title, () => withStore(make, async (store) => run(await makeDomainStage(store))), 60_000)
+export function describeDomains(name: string, make: MakeStore, cases: Cases = 'all'): void {
+  const { race, rule } = casesOn(make, makeDomainStage, cases)
 
   describe(`own domains: ${name}`, () => {
-    check('a host is pending until its record is there, and then leads to its tunnel', async (stage) => {
+    rule('a host is pending until its record is there, and then leads to its tunnel', async (stage) => {
       const { ada, control } = stage
       const tunnel = await stage.tunnelOf(ada, 'web')
       await stage.add(ada, tunnel)
@@ -142,7 +141,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       expect(stage.zones.looks, 'once a day').toBeLessThan(7)
     })
 
-    check(
+    race(
       'of two accounts with a record each, one has the host, through whichever instance',
       async (stage) => {
         const { ada, eve } = stage
@@ -160,7 +159,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       },
     )
 
-    check('a squatter without a record blocks nobody, and is told nothing about others', async (stage) => {
+    rule('a squatter without a record blocks nobody, and is told nothing about others', async (stage) => {
       const { ada, eve } = stage
       await stage.add(eve)
       await stage.add(ada)
@@ -170,7 +169,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       expect(await stage.finds(eve)).toEqual(['domain.record_wrong'])
     })
 
-    check(
+    rule(
       'another’s host moves once its record is gone twice, an hour apart, and its owner is told',
       async (stage) => {
         const { ada, eve } = stage
@@ -202,7 +201,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       },
     )
 
-    check(
+    rule(
       'silent servers change nothing, however long; a missing record does, step by step',
       async (stage) => {
         const { ada } = stage
@@ -242,7 +241,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       },
     )
 
-    check('a claim without a record is deleted after a week, and leaves room for another', async (stage) => {
+    rule('a claim without a record is deleted after a week, and leaves room for another', async (stage) => {
       const { ada } = stage
       await stage.add(ada)
       await stage.pass(6 * day, 12 * hour)
@@ -252,7 +251,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       expect(await stage.store.get(jobs.ref(`domain.check:${domainId(ada.account, host)}`))).toBeUndefined()
     })
 
-    check(
+    rule(
       'a removed host leads nowhere at once, and its old record proves nothing for the next account',
       async (stage) => {
         const { ada, eve, control } = stage
@@ -273,7 +272,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       },
     )
 
-    check('it leads to the tunnel that it is given to, and to no deleted or foreign one', async (stage) => {
+    rule('it leads to the tunnel that it is given to, and to no deleted or foreign one', async (stage) => {
       const { ada, eve, control } = stage
       const [one, two, hers] = [
         await stage.tunnelOf(ada, 'one'),
@@ -297,7 +296,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       expect([await stage.leads(), await stage.holder()]).toEqual([undefined, ada.account])
     })
 
-    check('of 20 that race for the plan’s last one, one gets it', async (stage) => {
+    race('of 20 that race for the plan’s last one, one gets it', async (stage) => {
       const { ada } = stage
       const small = { ...ada, limits: { ...plans.unlimited, domains: 1 } }
       const all = Array.from({ length: 8 }, (_, n) =>
@@ -309,7 +308,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       expect(await stage.count(ada)).toBe(1)
     })
 
-    check(
+    rule(
       'CAA records that allow none of our issuers are reported, and the domain stays verified',
       async (stage) => {
         const { ada, control, zones, clock } = stage
@@ -328,7 +327,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       },
     )
 
-    check(
+    rule(
       'an issuer without a name cannot be allowed by CAA records, our own authority need not be',
       async (stage) => {
         const { ada, control, zones, clock } = stage
@@ -347,7 +346,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       },
     )
 
-    check('a closed account has no host any more', async (stage) => {
+    rule('a closed account has no host any more', async (stage) => {
       const { ada } = stage
       await stage.add(ada, await stage.tunnelOf(ada, 'web'))
       await stage.put(ada)
@@ -361,7 +360,7 @@ export function describeDomains(name: string, make: MakeStore): void {
       ])
     })
 
-    check(
+    rule(
       'names of the service, of registries and of tcp tunnels are refused, and asking is paced',
       async (stage) => {
         const { ada, control } = stage

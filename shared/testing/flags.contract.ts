@@ -2,16 +2,16 @@
  * Feature flags over any Store: what one instance of the control plane sets, the others know within 30 s, for one read
  * each; and a database that is away takes no feature from anybody.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { fail } from '../base/errors.ts'
 import { flags } from '../base/flags.ts'
 import type { Control } from '../control/control.ts'
 import { changeFlag } from '../control/flags.ts'
-import type { Store } from '../control/platform.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { instanceOver } from './claims.contract.ts'
 import { countingStore } from './counting-store.ts'
 import { FakeClock } from './fake-clock.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 const flag = 'visitor-http2'
 const account = 'acc_1'
@@ -20,26 +20,28 @@ async function isOn(control: Control, of = account): Promise<boolean> {
   return (await control.flags.of(of)).includes(flag)
 }
 
-export function describeFlags(name: string, make: MakeStore): void {
+export function describeFlags(name: string, make: MakeStore, cases: Cases = 'all'): void {
   describe(`flags on ${name}`, () => {
-    const check = (title: string, run: (store: Store, clock: FakeClock) => Promise<void>) =>
-      test(title, () => withStore(make, (store) => run(store, new FakeClock(1_000))))
+    const { race, rule } = casesOn(make, (store) => ({ store, clock: new FakeClock(1_000) }), cases)
 
-    check('a kill is known to its own instance at once, and to others within 30 s', async (store, clock) => {
-      const [here, there] = [instanceOver(store, clock), instanceOver(store, clock)]
-      expect([await isOn(here), await isOn(there)]).toEqual([true, true])
-      await changeFlag(here, flag, (_, before) => ({ ...before, in: [account], killed: true }))
-      expect([await isOn(here), await isOn(there)]).toEqual([false, true])
-      clock.advance(30_000)
-      expect(await isOn(there)).toBe(false)
-      await changeFlag(there, flag, (_, before) => ({ ...before, percent: 0, killed: false }))
-      clock.advance(30_000)
-      expect([await isOn(here), await isOn(here, 'acc_2')]).toEqual([true, false])
-    })
+    rule(
+      'a kill is known to its own instance at once, and to others within 30 s',
+      async ({ store, clock }) => {
+        const [here, there] = [instanceOver(store, clock), instanceOver(store, clock)]
+        expect([await isOn(here), await isOn(there)]).toEqual([true, true])
+        await changeFlag(here, flag, (_, before) => ({ ...before, in: [account], killed: true }))
+        expect([await isOn(here), await isOn(there)]).toEqual([false, true])
+        clock.advance(30_000)
+        expect(await isOn(there)).toBe(false)
+        await changeFlag(there, flag, (_, before) => ({ ...before, percent: 0, killed: false }))
+        clock.advance(30_000)
+        expect([await isOn(here), await isOn(here, 'acc_2')]).toEqual([true, false])
+      },
+    )
 
-    check(
+    rule(
       'asking costs one read in 30 s, for all accounts and however many ask at once',
-      async (store, clock) => {
+      async ({ store, clock }) => {
         const { store: counted, counts } = countingStore(store)
         const control = instanceOver(counted, clock)
         for (let second = 0; second < 60; second++) {
@@ -50,7 +52,7 @@ export function describeFlags(name: string, make: MakeStore): void {
       },
     )
 
-    check('two changes at once are both kept', async (store, clock) => {
+    race('two changes at once are both kept', async ({ store, clock }) => {
       const controls = [instanceOver(store, clock), instanceOver(store, clock)]
       await Promise.all(
         controls.map((control, n) =>
@@ -61,9 +63,9 @@ export function describeFlags(name: string, make: MakeStore): void {
       expect(states[flag]?.out.toSorted()).toEqual(['acc_0', 'acc_1'])
     })
 
-    check(
+    rule(
       'while the database is away, flags stay as they were known, else as the code says',
-      async (store, clock) => {
+      async ({ store, clock }) => {
         let isAway = false
         const flaky = new Proxy(store, {
           get: (target, key) => {

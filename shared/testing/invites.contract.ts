@@ -2,7 +2,7 @@
  * Invite codes over any Store: the last place goes to one of those who want it at the same time, and who is too late
  * has nothing.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { isFailure } from '../base/errors.ts'
 import { hashSecret } from '../base/ids.ts'
 import { ensureAccount } from '../control/accounts.ts'
@@ -14,9 +14,10 @@ import type { Store } from '../control/platform.ts'
 import { queries } from '../control/query-table.ts'
 import { enrolledRelayIdentity } from '../control/relay-enrolment.ts'
 import { waitingRef } from '../control/wait-list.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { instanceOver } from './claims.contract.ts'
 import { FakeClock } from './fake-clock.ts'
-import { expectFailure, type MakeStore, withStore } from './store.contract.ts'
+import { expectFailure, type MakeStore } from './store.contract.ts'
 
 const day = 24 * 3_600_000
 
@@ -37,14 +38,13 @@ const personOf = (name: string) => {
   return { subject: `test:${name}`, email, emailVerified: true, authTimeMs: 0 }
 }
 
-export function describeInvites(name: string, make: MakeStore): void {
+export function describeInvites(name: string, make: MakeStore, cases: Cases = 'all'): void {
   describe(`invites on ${name}`, () => {
-    const check = (title: string, run: (store: Store, clock: FakeClock) => Promise<void>) =>
-      test(title, () => withStore(make, (store) => run(store, new FakeClock(1_000))))
+    const { race, rule } = casesOn(make, (store) => ({ store, clock: new FakeClock(1_000) }), cases)
 
-    check(
+    race(
       'six people want two places at once: two get accounts, with the plan of the code',
-      async (store, clock) => {
+      async ({ store, clock }) => {
         const controls = [betaOver(store, clock), betaOver(store, clock)]
         const invite = await makeCode(betaOver(store, clock), 2)
         const outcomes = await Promise.all(
@@ -71,7 +71,7 @@ export function describeInvites(name: string, make: MakeStore): void {
       },
     )
 
-    check('a person who comes again gets their account, and takes one place', async (store, clock) => {
+    rule('a person who comes again gets their account, and takes one place', async ({ store, clock }) => {
       const control = betaOver(store, clock)
       const invite = await makeCode(control, 5)
       const [first, again] = [
@@ -84,9 +84,9 @@ export function describeInvites(name: string, make: MakeStore): void {
       expect(await store.get(users.ref(first.user))).toBeDefined()
     })
 
-    check(
+    race(
       'two operators invite the next three at once: each of the three gets one code',
-      async (store, clock) => {
+      async ({ store, clock }) => {
         const control = betaOver(store, clock)
         const ttl = new Date(clock.now() + 400 * day)
         const blank = { state: 'waiting', proof: '', invite: '', cameAs: '', ttl } as const
@@ -106,7 +106,7 @@ export function describeInvites(name: string, make: MakeStore): void {
       },
     )
 
-    check('without a valid code nobody comes in but by the operator', async (store, clock) => {
+    rule('without a valid code nobody comes in but by the operator', async ({ store, clock }) => {
       const control = betaOver(store, clock)
       const [late, revoked] = [await makeCode(control, 1), await makeCode(control, 1)]
       await store.update(invites.ref(hashSecret(revoked)), { revokedAt: 1 })

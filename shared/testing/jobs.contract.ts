@@ -2,7 +2,7 @@
  * What jobs promise over any Store: an effect that commits with its job's end happens once, whatever dies on the way,
  * and nobody waits behind another's flood. Time is moved by hand; workers take turns when the store itself waits.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { type Log, silentLog } from '../base/log.ts'
 import type { Control } from '../control/control.ts'
 import { jobs } from '../control/documents.ts'
@@ -12,9 +12,10 @@ import { collection } from '../control/names.ts'
 import { pieces } from '../control/piecewise.ts'
 import type { Store, Transaction, Write } from '../control/platform.ts'
 import { queries } from '../control/query-table.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { countingStore } from './counting-store.ts'
 import { FakeClock } from './fake-clock.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 type Effect = { readonly account: string; readonly n: number }
 const effects = collection<Effect>('contractEffects')
@@ -42,7 +43,6 @@ function makeStage(store: Store, log: Log = silentLog) {
     job: async (id: string) => (await store.get(jobs.ref(id)))?.data,
   }
 }
-type Stage = ReturnType<typeof makeStage>
 
 const kindOf = (run: JobKind['run'], more: Partial<JobKind> = {}): JobKind => ({
   name: 'work',
@@ -62,13 +62,12 @@ const wish = (subject: string, more: Partial<Wish> = {}): Wish => ({
 export function describeJobs(
   name: string,
   make: MakeStore,
-  { dueAtOnce }: { readonly dueAtOnce: number },
+  { dueAtOnce, cases = 'all' }: { readonly dueAtOnce: number; readonly cases?: Cases },
 ): void {
-  const check = (title: string, run: (stage: Stage) => Promise<void>) =>
-    test(title, () => withStore(make, (store) => run(makeStage(store))), 120_000)
+  const { race, rule } = casesOn(make, (store) => makeStage(store), cases)
 
   describe(`jobs: ${name}`, () => {
-    check('several workers at once have one effect for each job, and none is left', async (stage) => {
+    race('several workers at once have one effect for each job, and none is left', async (stage) => {
       const ids: string[] = []
       for (let n = 0; n < 40; n++) ids.push(await stage.ask(wish(`s${n}`, { account: `acc${n % 5}` })))
       const workers = [1, 2, 3].map(() => stage.worker(kindOf(adding)))
@@ -77,7 +76,7 @@ export function describeJobs(
       for (const id of ids) expect(await stage.job(id)).toBeUndefined()
     })
 
-    check('what is asked for while it runs is done at once, though it had let itself wait', async (stage) => {
+    rule('what is asked for while it runs is done at once, though it had let itself wait', async (stage) => {
       let runs = 0
       const worker = stage.worker(
         kindOf(async (job) => {
@@ -92,7 +91,7 @@ export function describeJobs(
       expect(runs).toBe(2)
     })
 
-    check(
+    rule(
       'requested again while it waits it is one job; requested while it runs it runs once more',
       async (stage) => {
         await stage.ask(wish('a'))
@@ -113,7 +112,7 @@ export function describeJobs(
       },
     )
 
-    check(
+    rule(
       'a worker that dies at any step loses its lease, and the next one goes on from what was kept',
       async (stage) => {
         const dying = (at: number) =>
@@ -141,7 +140,7 @@ export function describeJobs(
       },
     )
 
-    check('a worker that stalls past its lease is told, and can write nothing more', async (stage) => {
+    rule('a worker that stalls past its lease is told, and can write nothing more', async (stage) => {
       const id = await stage.ask(wish('slow'))
       const held = Promise.withResolvers<void>()
       const begun = Promise.withResolvers<void>()
@@ -164,7 +163,7 @@ export function describeJobs(
       expect([await stage.count('slow'), seen]).toEqual([1, [true, 'job.lost']])
     })
 
-    check(
+    rule(
       'a job that always fails is tried later and later, then it is dead, and asking again revives it',
       async (stage) => {
         const id = await stage.ask(wish('poison'))
@@ -193,7 +192,7 @@ export function describeJobs(
       },
     )
 
-    check('a job that runs for ever is due again after its pause, once for all workers', async (stage) => {
+    rule('a job that runs for ever is due again after its pause, once for all workers', async (stage) => {
       const kind = kindOf(adding, { everyMs: 60_000 })
       const workers = [stage.worker(kind), stage.worker(kind)]
       const round = () =>
@@ -211,7 +210,7 @@ export function describeJobs(
       expect(await stage.count('all')).toBe(2)
     })
 
-    check(`${dueAtOnce} that are due at once are each done once, at a few reads each`, async (stage) => {
+    race(`${dueAtOnce} that are due at once are each done once, at a few reads each`, async (stage) => {
       const writes = Array.from({ length: dueAtOnce }, (_, n): Write => {
         const asked = wish(`due${n}`, { account: `acc${n % 500}` })
         const data = freshJob(asked, stage.clock.now())
@@ -237,7 +236,7 @@ export function describeJobs(
       expect(counts.reads / dueAtOnce).toBeLessThan(8)
     })
 
-    check("one account's flood delays nobody else", async (stage) => {
+    rule("one account's flood delays nobody else", async (stage) => {
       for (let n = 0; n < 300; n++) await stage.ask(wish(`flood${n}`, { account: 'flood' }))
       const others = Array.from({ length: 20 }, (_, n) => `other${n}`)
       for (const other of others) await stage.ask(wish(other, { account: other }))

@@ -2,7 +2,7 @@
  * What names of tunnels promise over any Store: one holder however many race, a tunnel's list that agrees with the
  * name's document, and no new holder before the old one's tickets and relays are done with it.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { silentLog } from '../base/log.ts'
 import type { Caller } from '../control/caller.ts'
 import { ensureCell } from '../control/cells.ts'
@@ -15,8 +15,9 @@ import { addName, removeName } from '../control/tunnel-names.ts'
 import { namesMax } from '../protocol/endpoint.ts'
 import { limits } from '../protocol/limits.ts'
 import { outcome } from './callers.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { FakeClock } from './fake-clock.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 const host = 'shop.example.org'
 const hour = 3_600_000
@@ -90,14 +91,12 @@ function makeStage(store: Store) {
     doc: async (name = host) => (await store.get(names.ref(name)))?.data,
   }
 }
-type Stage = ReturnType<typeof makeStage>
 
-export function describeNames(name: string, make: MakeStore): void {
-  const check = (title: string, run: (stage: Stage) => Promise<void>) =>
-    test(title, () => withStore(make, (store) => run(makeStage(store))), 60_000)
+export function describeNames(name: string, make: MakeStore, cases: Cases = 'all'): void {
+  const { race, rule } = casesOn(make, makeStage, cases)
 
   describe(`names of tunnels: ${name}`, () => {
-    check('one of many who race for a name gets it, and its list and the document agree', async (stage) => {
+    race('one of many who race for a name gets it, and its list and the document agree', async (stage) => {
       const ids = Array.from({ length: 12 }, (_, n) => `t${n}`)
       for (const id of ids) await stage.tunnel(id, `acc_${id}`)
       const outcomes = await Promise.all(ids.map((id) => stage.add(`acc_${id}`, id)))
@@ -109,7 +108,7 @@ export function describeNames(name: string, make: MakeStore): void {
         expect(await stage.listOf(id)).toEqual(id === doc?.tunnel ? [{ host, version: doc.version }] : [])
     })
 
-    check('within an account and a cell it moves at once, and its version rises', async (stage) => {
+    rule('within an account and a cell it moves at once, and its version rises', async (stage) => {
       await stage.tunnel('one', 'acc')
       await stage.tunnel('two', 'acc')
       await stage.tunnel('far', 'acc', 'south')
@@ -124,7 +123,7 @@ export function describeNames(name: string, make: MakeStore): void {
       expect(await stage.add('acc', 'one')).toBe('done')
     })
 
-    check(
+    rule(
       'another account waits for the tickets, and for every relay of the cell that counts',
       async (stage) => {
         await stage.tunnel('one', 'ada')
@@ -146,7 +145,7 @@ export function describeNames(name: string, make: MakeStore): void {
       },
     )
 
-    check(
+    rule(
       'it waits for a silent relay for a day and five minutes, but not for one that has left',
       async (stage) => {
         await stage.tunnel('one', 'ada')
@@ -162,7 +161,7 @@ export function describeNames(name: string, make: MakeStore): void {
       },
     )
 
-    check('for a tunnel that moved it waits for the former cell too', async (stage) => {
+    rule('for a tunnel that moved it waits for the former cell too', async (stage) => {
       await stage.tunnel('one', 'ada', 'south', { formerCells: { north: stage.clock.now() } })
       await stage.tunnel('two', 'eve')
       await stage.relay('behind', 'north', { appliedAt: 0, seenAt: stage.clock.now() + 2 * hour })
@@ -174,7 +173,7 @@ export function describeNames(name: string, make: MakeStore): void {
       expect(await stage.add('eve', 'two')).toBe('done')
     })
 
-    check('a list is limited, and no host of the service can be a name', async (stage) => {
+    rule('a list is limited, and no host of the service can be a name', async (stage) => {
       await stage.openCell('north')
       await stage.tunnel('one', 'ada')
       await stage.tunnel('port', 'ada', 'north', { kind: 'tcp' })

@@ -2,7 +2,7 @@
  * The promises of kept names and ports, for any Store: one account gets each however many race, nobody keeps more than
  * the plan allows, and a released or moved one goes to nobody else before its rest is over.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { SyncRequest } from '../api/schemas/relays.ts'
 import type { ClaimResult, Lease } from '../api/schemas/tunnels.ts'
 import { keyOfCode } from '../base/errors.ts'
@@ -27,9 +27,10 @@ import { sweep } from '../control/sweeper.ts'
 import { createTunnel, deleteTunnel } from '../control/tunnels.ts'
 import { limits } from '../protocol/limits.ts'
 import { outcome, signIn } from './callers.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { instanceOver, quietSync } from './claims.contract.ts'
 import { FakeClock } from './fake-clock.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -79,7 +80,6 @@ async function makeStage(store: Store) {
     tunnel: async (id: string): Promise<TunnelDoc | undefined> => (await store.get(tunnels.ref(id)))?.data,
   }
 }
-type Stage = Awaited<ReturnType<typeof makeStage>>
 
 /** The result: the code's key, or the lease's address. */
 function told({ results: [first] }: ClaimResult): string {
@@ -96,14 +96,13 @@ function nameOfLease({ endpoint: { id } }: Lease): string {
   return id.startsWith('tcp') ? `${id.split(':').at(-1)}` : id.slice('host:'.length, -domain.length - 1)
 }
 
-export function describeReservations(name: string, make: MakeStore): void {
-  const check = (title: string, run: (stage: Stage) => Promise<void>) =>
-    test(title, () => withStore(make, async (store) => run(await makeStage(store))), 60_000)
+export function describeReservations(name: string, make: MakeStore, cases: Cases = 'all'): void {
+  const { race, rule } = casesOn(make, makeStage, cases)
   const web = { name: 'shop', kind: 'http' } as const
   const at = (port: number) => ({ name: 'db', kind: 'tcp', port }) as const
 
   describe(`kept names and ports: ${name}`, () => {
-    check('one of two accounts that race for a name keeps it, through any instance', async (stage) => {
+    race('one of two accounts that race for a name keeps it, through any instance', async (stage) => {
       const { control, other, ada, eve } = stage
       const both = await Promise.all([
         outcome(reserveName(control, ada, { name: 'shop' })),
@@ -118,7 +117,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(winner, web))).toBe('shop')
     })
 
-    check('when a claim and a reservation race for a name, one account gets it', async (stage) => {
+    race('when a claim and a reservation race for a name, one account gets it', async (stage) => {
       const { control, ada, eve } = stage
       const [reserved, claimed] = await Promise.all([
         outcome(reserveName(control, ada, { name: 'shop' })),
@@ -129,7 +128,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       ])
     })
 
-    check(
+    race(
       'of seven requests for the last port of the plan one succeeds, and the others are told limit and plan',
       async (stage) => {
         const { control, other, ada } = stage
@@ -147,7 +146,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       },
     )
 
-    check(
+    race(
       'two accounts that race for one port: one keeps it, and only that one is served there',
       async (stage) => {
         const { control, other, ada, eve } = stage
@@ -162,7 +161,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       },
     )
 
-    check('a kept port is never given at random, not even when no other is left', async (stage) => {
+    rule('a kept port is never given at random, not even when no other is left', async (stage) => {
       const { control, ada, eve } = stage
       await reservePort(control, ada, { port: 20_009 })
       const big = { ...eve, limits: plans.unlimited }
@@ -173,7 +172,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(ada, at(20_009)))).toBe('20009')
     })
 
-    check('a kept name outlives its tunnel, its lease, the sweeper and 60 days', async (stage) => {
+    rule('a kept name outlives its tunnel, its lease, the sweeper and 60 days', async (stage) => {
       const { control, ada, eve } = stage
       await reserveName(control, ada, { name: 'shop' })
       const { tunnel } = leaseOf(await stage.claim(ada, web))
@@ -189,7 +188,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(ada, web))).toBe('shop')
     })
 
-    check('a released name rests as long as it was kept, but not for its own account', async (stage) => {
+    rule('a released name rests as long as it was kept, but not for its own account', async (stage) => {
       const { control, ada, eve } = stage
       await reserveName(control, ada, { name: 'shop' })
       stage.clock.advance(3 * day)
@@ -213,7 +212,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(await outcome(reserveName(control, eve, { name: 'shop' }))).toBe('done')
     })
 
-    check('a tunnel goes on when its port is released', async (stage) => {
+    rule('a tunnel goes on when its port is released', async (stage) => {
       const { control, ada } = stage
       await reservePort(control, ada, { port: 20_003 })
       const { tunnel } = leaseOf(await stage.claim(ada, at(20_003)))
@@ -222,7 +221,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(ada, at(20_003)))).toBe('20003')
     })
 
-    check('a tunnel whose given name is released gets its own at its next start', async (stage) => {
+    rule('a tunnel whose given name is released gets its own at its next start', async (stage) => {
       const { control, ada } = stage
       await reserveName(control, ada, { name: 'shop' })
       const other = { name: 'shop-v2', kind: 'http' } as const
@@ -237,7 +236,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(await stage.quota(ada)).toMatchObject({ online: 1, reservedHosts: 0 })
     })
 
-    check(
+    rule(
       'a name goes from one tunnel to another at once, and the first does not take it back',
       async (stage) => {
         const { control, ada } = stage
@@ -262,7 +261,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       },
     )
 
-    check('giving a tunnel a second name frees the first for the others', async (stage) => {
+    rule('giving a tunnel a second name frees the first for the others', async (stage) => {
       const { control, ada } = stage
       for (const label of ['shop', 'more']) await reserveName(control, ada, { name: label })
       const other = { name: 'v2', kind: 'http' } as const
@@ -277,7 +276,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(await stage.quota(ada)).toMatchObject({ online: 2, reservedHosts: 2 })
     })
 
-    check('deleting a tunnel frees its given name for the others', async (stage) => {
+    rule('deleting a tunnel frees its given name for the others', async (stage) => {
       const { control, ada } = stage
       const own = controlOf(control, ada.account)
       await reserveName(control, ada, { name: 'shop' })
@@ -287,7 +286,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(told(await stage.claim(ada, web))).toBe('shop')
     })
 
-    check(
+    rule(
       'another account of the same person gets it when no ticket of the first can bind it',
       async (stage) => {
         const { control, ada, eve } = stage
@@ -318,7 +317,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       },
     )
 
-    check(
+    rule(
       'a name that nobody serves moves at once, but not beyond the other account’s plan',
       async (stage) => {
         const { control, ada } = stage
@@ -332,7 +331,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       },
     )
 
-    check('a lowered plan takes nothing away and adds nothing', async (stage) => {
+    rule('a lowered plan takes nothing away and adds nothing', async (stage) => {
       const { control, ada } = stage
       for (const label of ['shop', 'more', 'third']) await reserveName(control, ada, { name: label })
       const less = { ...ada, plan: 'free', limits: plans.free }
@@ -344,7 +343,7 @@ export function describeReservations(name: string, make: MakeStore): void {
       expect(await outcome(reserveName(control, less, { name: 'fourth' }))).toBe('done')
     })
 
-    check('a closed account keeps nothing, and its names become free', async (stage) => {
+    rule('a closed account keeps nothing, and its names become free', async (stage) => {
       const { control, ada, eve } = stage
       await reserveName(control, ada, { name: 'shop' })
       await setAccountStatus(controlOf(control, ada.account), ada.account, 'closed', ada)

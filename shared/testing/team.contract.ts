@@ -2,7 +2,7 @@
  * The promises of teams, for any Store: only the invited person comes in, once, while whoever invited them may; and
  * whoever leaves has nothing left. The attacks are a table.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { Role } from '../api/schemas/access.ts'
 import { isFailure } from '../base/errors.ts'
 import { ensureAccount, eraseAfterMs, readAccount, setAccountStatus } from '../control/accounts.ts'
@@ -36,9 +36,10 @@ import {
   revokeInvitation,
 } from '../control/team/invitations.ts'
 import { hasInvitation, invitationMs, isInvited } from '../control/team/open-invitations.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { instanceOver } from './claims.contract.ts'
 import { FakeClock } from './fake-clock.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 const minute = 60_000
 const bobs = 'bob@example.com'
@@ -371,13 +372,12 @@ async function tryAll(stage: Stage, late: Caller): Promise<Readonly<Record<strin
   return said
 }
 
-export function describeTeam(name: string, make: MakeStore): void {
-  const check = (title: string, run: (stage: Stage) => Promise<void>) =>
-    test(title, () => withStore(make, async (store) => run(await makeTeamStage(store))), 60_000)
+export function describeTeam(name: string, make: MakeStore, cases: Cases = 'all'): void {
+  const { race, rule } = casesOn(make, makeTeamStage, cases)
 
   describe(`teams: ${name}`, () => {
     for (const [what, run, refused] of attacks)
-      check(`attack: ${what}`, async (stage) => {
+      rule(`attack: ${what}`, async (stage) => {
         expect(await run(stage)).toBe(refused)
         expect((await stage.who()).filter((member) => member.startsWith('bob'))).toEqual(
           what === 'an invitation of a member' ? [`${bobs} viewer`] : [],
@@ -385,7 +385,7 @@ export function describeTeam(name: string, make: MakeStore): void {
       })
 
     for (const [how, loss, refused] of losses)
-      check(`a right is gone at once for all that would outlast it: ${how}`, async (stage) => {
+      rule(`a right is gone at once for all that would outlast it: ${how}`, async (stage) => {
         const { control, own, ada, bob, eve } = stage
         await addMember(own, { user: bob.member, role: 'owner', actor: 'test' })
         await addMember(own, { user: eve.member, role: 'developer', actor: 'test' })
@@ -402,7 +402,7 @@ export function describeTeam(name: string, make: MakeStore): void {
           ])
       })
 
-    check(
+    rule(
       'an invited person comes in with the role, and those who manage members hear of it',
       async (stage) => {
         const { control, ada, bob, personOf, mails } = stage
@@ -425,7 +425,7 @@ export function describeTeam(name: string, make: MakeStore): void {
       },
     )
 
-    check(
+    race(
       'of many acceptances at once one counts, by one person or by two with one address',
       async (stage) => {
         const { control, bob, personOf } = stage
@@ -442,7 +442,7 @@ export function describeTeam(name: string, make: MakeStore): void {
       },
     )
 
-    check('invitations are listed with their state, without the secret', async (stage) => {
+    rule('invitations are listed with their state, without the secret', async (stage) => {
       const { control, ada, own, eve } = stage
       await addMember(own, { user: eve.member, role: 'admin', actor: 'test' })
       const token = await stage.invite()
@@ -462,7 +462,7 @@ export function describeTeam(name: string, make: MakeStore): void {
       ])
     })
 
-    check('an open invitation lets its address, and nobody else, make an account', async (stage) => {
+    rule('an open invitation lets its address, and nobody else, make an account', async (stage) => {
       const { control, clock } = stage
       const token = await stage.invite()
       expect(await isInvited(control, 'BOB@example.com ')).toBe(true)
@@ -475,7 +475,7 @@ export function describeTeam(name: string, make: MakeStore): void {
       expect([await isInvited(control, bobs), await has(bobs, token)]).toEqual([false, false])
     })
 
-    check('a person who is removed hears of it; one who leaves knows', async (stage) => {
+    rule('a person who is removed hears of it; one who leaves knows', async (stage) => {
       const { bob, personOf, mails } = stage
       await stage.accept(await stage.invite(), personOf(bob))
       await stage.remove(bob)
@@ -487,7 +487,7 @@ export function describeTeam(name: string, make: MakeStore): void {
       expect([await stage.who(), await stage.count()]).toEqual([['ada@example.com owner'], 1])
     })
 
-    check('an account is handed over in one step, and never without an owner', async (stage) => {
+    rule('an account is handed over in one step, and never without an owner', async (stage) => {
       const { own, ada, bob, personOf, mails } = stage
       expect(await outcome(handOver(own, ada, bob.member)), 'a stranger').toBe('api.not_found')
       expect(await outcome(handOver(own, ada, ada.member)), 'oneself').toBe('auth.scope')
@@ -504,7 +504,7 @@ export function describeTeam(name: string, make: MakeStore): void {
       expect(await stage.who()).toEqual([`${bobs} owner`])
     })
 
-    check('two owners who leave at once: one stays', async (stage) => {
+    race('two owners who leave at once: one stays', async (stage) => {
       const { ada, bob, personOf } = stage
       await stage.accept(await stage.invite(bobs, 'owner'), personOf(bob))
       const bobIn = await stage.actingIn(bob)
@@ -513,7 +513,7 @@ export function describeTeam(name: string, make: MakeStore): void {
       expect(await stage.who()).toHaveLength(1)
     })
 
-    check('an erased account leaves no invitation', async (stage) => {
+    rule('an erased account leaves no invitation', async (stage) => {
       const { control, own, ada, clock } = stage
       await stage.invite()
       await setAccountStatus({ ...control, store: own.store }, ada.account, 'closed')

@@ -2,7 +2,7 @@
  * The promises of wildcards of own domains, for any Store: a proof at the parent or at the asterisk gives all names one
  * level below, a single host needs its own, and no relay gets a wildcard over a name whose TLS ends at an agent.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { certificateRequest, newCertificateKey } from '../base/csr.ts'
 import { newId } from '../base/ids.ts'
 import type { Caller } from '../control/caller.ts'
@@ -19,10 +19,11 @@ import { isServable } from '../control/domains/servable.ts'
 import { names } from '../control/name-documents.ts'
 import { noDns } from '../control/own-records.ts'
 import type { Store } from '../control/platform.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { makeDomainStage } from './domains.contract.ts'
 import { FakeClock } from './fake-clock.ts'
 import { SmallIssuer } from './small-issuer.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 const wildcard = '*.app.example.com'
 const child = 'a.app.example.com'
@@ -85,14 +86,12 @@ async function makeStage(store: Store) {
     },
   }
 }
-type Stage = Awaited<ReturnType<typeof makeStage>>
 
-export function describeWildcards(name: string, make: MakeStore): void {
-  const check = (title: string, run: (stage: Stage) => Promise<void>) =>
-    test(title, () => withStore(make, async (store) => run(await makeStage(store))), 60_000)
+export function describeWildcards(name: string, make: MakeStore, cases: Cases = 'all'): void {
+  const { rule } = casesOn(make, makeStage, cases)
 
   describe(`wildcards of own domains: ${name}`, () => {
-    check('a proven wildcard leads to its tunnel, and is gone when it is removed', async (stage) => {
+    rule('a proven wildcard leads to its tunnel, and is gone when it is removed', async (stage) => {
       const { ada, control, store } = stage
       const tunnel = await stage.own(ada, wildcard)
       expect((await readDomain(control, ada, wildcard)).data.state).toBe('verified')
@@ -104,7 +103,7 @@ export function describeWildcards(name: string, make: MakeStore): void {
       expect((await store.get(names.ref(wildcard)))?.data.state).toBe('resting')
     })
 
-    check(
+    rule(
       'a host below another account’s wildcard needs a record of its own, and then has it',
       async (stage) => {
         const { ada, eve, control, zones } = stage
@@ -119,7 +118,7 @@ export function describeWildcards(name: string, make: MakeStore): void {
       },
     )
 
-    check('its certificate waits for the record that delegates the proof, and says which', async (stage) => {
+    rule('its certificate waits for the record that delegates the proof, and says which', async (stage) => {
       const { ada, issuer } = stage
       await stage.own(ada, wildcard)
       const before = issuer.ordered
@@ -136,7 +135,7 @@ export function describeWildcards(name: string, make: MakeStore): void {
       expect(await stage.relayAsks(wildcard)).toEqual([wildcard])
     })
 
-    check('of a wildcard at the relay and end-to-end TLS below it, the later is refused', async (stage) => {
+    rule('of a wildcard at the relay and end-to-end TLS below it, the later is refused', async (stage) => {
       const { ada, eve, store, clock } = stage
       await stage.own(eve, child, 'tls')
       await stage.agentAsks(eve)

@@ -2,7 +2,7 @@
  * The books of usage over any Store when the control plane's clock runs far ahead for some days and is set right again:
  * what it closed stays as it was closed, what comes then is counted once, and no figure waits for twenty years.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { newId } from '../base/ids.ts'
 import { countUsage } from '../control/books/count.ts'
 import { countLate } from '../control/books/late.ts'
@@ -17,9 +17,10 @@ import { queries } from '../control/query-table.ts'
 import { readTransfer } from '../control/transfer.ts'
 import { storeUsage } from '../control/usage.ts'
 import { readUsage } from '../control/usage-sums.ts'
+import { type Cases, casesOn } from './cases.ts'
 import { instanceOver } from './claims.contract.ts'
 import { FakeClock } from './fake-clock.ts'
-import { type MakeStore, withStore } from './store.contract.ts'
+import type { MakeStore } from './store.contract.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -60,12 +61,11 @@ async function makeBooks(store: Store) {
   }
 }
 
-export function describeWrongClock(name: string, make: MakeStore): void {
-  const check = (title: string, run: (books: Awaited<ReturnType<typeof makeBooks>>) => Promise<void>) =>
-    test(title, () => withStore(make, async (store) => run(await makeBooks(store))), 120_000)
+export function describeWrongClock(name: string, make: MakeStore, cases: Cases = 'all'): void {
+  const { rule } = casesOn(make, makeBooks, cases)
 
   describe(`books and a wrong clock: ${name}`, () => {
-    check(
+    rule(
       'twenty years ahead for a week: what it closed stays, the rest of the month counts',
       async (books) => {
         const { clock, control } = books
@@ -105,7 +105,7 @@ export function describeWrongClock(name: string, make: MakeStore): void {
       },
     )
 
-    check(
+    rule(
       'ahead beyond the end of the month: its period is open again, with all that was counted',
       async (books) => {
         const { clock, control } = books
@@ -122,7 +122,7 @@ export function describeWrongClock(name: string, make: MakeStore): void {
       },
     )
 
-    check('behind by years and right again: nothing that was closed changes', async (books) => {
+    rule('behind by years and right again: nothing that was closed changes', async (books) => {
       const { clock } = books
       await books.report(1_000, clock.now())
       await books.goOn(30 * day, 6 * day)

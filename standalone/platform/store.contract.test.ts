@@ -6,6 +6,7 @@ import { queryTable } from '@porttunneler/shared/control/query-table'
 import { describeAgentCertificates } from '@porttunneler/shared/testing/agent-certificates.contract'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeBefore } from '@porttunneler/shared/testing/before.contract'
+import { ofSlowStores } from '@porttunneler/shared/testing/cases'
 import { describeCertificates } from '@porttunneler/shared/testing/certificates.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeDomains } from '@porttunneler/shared/testing/domains.contract'
@@ -38,14 +39,14 @@ describeStore('sqlite in a file', inFile)
 describeStoreRaces('sqlite in a file', inFile)
 describeScopedStore('sqlite in memory', inMemory)
 describeBefore('sqlite in memory', inMemory)
-describeJobs('sqlite in memory', inMemory, { dueAtOnce: 10_000 })
+describeJobs('sqlite in memory', inMemory, { dueAtOnce: ofSlowStores === 'all' ? 10_000 : 2_000 })
 describeAudit('sqlite in memory', inMemory)
 describeDomains('sqlite in memory', inMemory)
 describeWildcards('sqlite in memory', inMemory)
 describeNames('sqlite in memory', inMemory)
 describeReservations('sqlite in memory', inMemory)
 describeTeam('sqlite in memory', inMemory)
-describeClaims('sqlite in memory', inMemory)
+describeClaims('sqlite in memory', inMemory, { agents: 100 })
 describeClaims('sqlite in a file', inFile)
 describeUsage('sqlite in memory', inMemory)
 describeCertificates('sqlite in memory', inMemory)
