@@ -5,7 +5,18 @@
 import { posix } from 'node:path'
 import { isTest, type Source, type Violation, violation } from './sources.ts'
 
-const sharedLayers = ['base', 'protocol', 'http', 'mux', 'api', 'control', 'dns', 'mail', 'testing'] as const
+const sharedLayers = [
+  'base',
+  'protocol',
+  'http',
+  'mux',
+  'api',
+  'control',
+  'dns',
+  'mail',
+  'payments',
+  'testing',
+] as const
 type Layer =
   | (typeof sharedLayers)[number]
   | 'service'
@@ -22,7 +33,16 @@ type Layer =
 const contract = /^shared\/api\/(schemas\/|client|problem\b)/
 
 const dataPlane: readonly Layer[] = ['base', 'protocol', 'http', 'mux', 'api']
-const controlPlane: readonly Layer[] = ['base', 'protocol', 'api', 'control', 'dns', 'mail', 'service']
+const controlPlane: readonly Layer[] = [
+  'base',
+  'protocol',
+  'api',
+  'control',
+  'dns',
+  'mail',
+  'payments',
+  'service',
+]
 
 /** Every layer may import itself. Tests of a layer may also import `testing`. */
 const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
@@ -34,8 +54,9 @@ const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
   control: ['base', 'protocol', 'api'],
   dns: ['base', 'control'],
   mail: ['base', 'control'],
+  payments: ['base', 'control'],
   service: ['base', 'protocol', 'api', 'control'],
-  testing: ['base', 'protocol', 'http', 'mux', 'api', 'control', 'dns', 'mail', 'service'],
+  testing: ['base', 'protocol', 'http', 'mux', 'api', 'control', 'dns', 'mail', 'payments', 'service'],
   cli: dataPlane,
   'relay-vm': dataPlane,
   functions: controlPlane,
@@ -68,6 +89,7 @@ const sharedPackages = [
   'nodemailer',
   '@simplewebauthn/server',
   'otpauth',
+  'stripe',
   'vitest',
   'fast-check',
 ]
@@ -101,6 +123,7 @@ function checkPackage(path: string, layer: Layer, { specifier, isType }: Import)
   if (isSdk && !isPlatform(path) && !isEntryPoint(path))
     return `${specifier} belongs into a platform/ folder or an entry point`
   if (!path.startsWith('shared/')) return undefined
+  if (specifier === 'stripe' && !stripeOnlyIn.test(path)) return 'stripe belongs into shared/payments'
   if (!specifier.startsWith('node:')) {
     const name = specifier
       .split('/')
@@ -118,10 +141,13 @@ export function isEntryPoint(path: string): boolean {
   return /(^|\/)main\.tsx?$/.test(path) || /^functions\/[^/]+\.ts$/.test(path) || /^bench\//.test(path)
 }
 
-/** `shared/mail` speaks SMTP for both shells. */
+/** `shared/mail` speaks SMTP, and `shared/payments` to Stripe, for both shells. */
 function isPlatform(path: string): boolean {
-  return path.includes('/platform/') || path.startsWith('shared/mail/')
+  return path.includes('/platform/') || /^shared\/(?:mail|payments)\//.test(path)
 }
+
+/** Even a type would tie the domain to one payment service. */
+const stripeOnlyIn = /^shared\/(?:payments|testing\/stripe)\//
 
 /** Real parts instead of mocks: rules are tested on the store of one machine, and the client on the API itself. */
 function isRealPart(target: string): boolean {
