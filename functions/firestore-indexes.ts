@@ -81,6 +81,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['mailAddresses', 'off'],
   ['names', 'cells'],
   ['operatorNotes', 'text'],
+  ['operatorViews', 'reads'],
   ['passkeys', 'transports'],
   ['proxyNetworks', 'networks'],
   ['relays', 'agentAddress'],

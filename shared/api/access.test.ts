@@ -149,6 +149,11 @@ const ofOperators: readonly (readonly [route: string, json?: object])[] = [
   ['GET /v1/mails'],
   ['GET /v1/mails/{mail}'],
   ['GET /v1/operator/people?who=ada'],
+  ['GET /v1/operator/people/{person}'],
+  ['GET /v1/operator/accounts?who=lab'],
+  ['GET /v1/operator/view'],
+  ['POST /v1/operator/view', { account: newId('acc', 1), ...because }],
+  ['DELETE /v1/operator/view'],
   ['GET /v1/operator/accounts/{account}'],
   ['POST /v1/operator/accounts/{account}/suspend', because],
   ['POST /v1/operator/accounts/{account}/resume'],
@@ -249,6 +254,7 @@ const fresh: Readonly<Record<string, string>> = {
   'POST /v1/operator/people/{person}/enable': 'always',
   'POST /v1/operator/notes': 'always',
   'DELETE /v1/operator/notes/{note}': 'always',
+  'POST /v1/operator/view': 'always',
   'PATCH /v1/members/{member}': 'to make an owner',
   'POST /v1/members/{member}/ownership': 'always',
   'POST /v1/keys': 'for a key with the scope admin',
@@ -282,6 +288,7 @@ const ofAnySession = [
   'POST /v1/factors/recovery/follow',
   'POST /v1/factors/recovery/complete',
   'DELETE /v1/factors/recovery',
+  'DELETE /v1/operator/view',
 ]
 
 type World = Awaited<ReturnType<typeof makeWorld>>

@@ -29,6 +29,7 @@ import { leaseRoutes } from './routes/leases.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { memberRoutes } from './routes/members.ts'
 import { operatorRoutes } from './routes/operator.ts'
+import { operatorViewRoutes } from './routes/operator-views.ts'
 import { ownDataRoutes } from './routes/own-data.ts'
 import { relayRoutes } from './routes/relays.ts'
 import { nameRoutesOf, portRoutesOf } from './routes/reservations.ts'
@@ -85,6 +86,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     accountRoutes(deps),
     ownDataRoutes(deps),
     operatorRoutes(deps, cursors),
+    operatorViewRoutes(deps),
     auditRoutes(deps, cursors),
     keyRoutes(cursors),
     tunnelRoutes(cursors),

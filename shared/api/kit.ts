@@ -79,6 +79,8 @@ export type Declared = Omit<RouteConfig, 'security' | 'middleware'> & {
    * the handler asks. Keys are not asked.
    */
   readonly fresh?: true | string
+  /** An operator who views the account or person gets it too (viewing.ts). Only for reads that show no secret. */
+  readonly viewable?: true
   /** Default: 256 KiB, and 16 KiB where anybody may call. */
   readonly bodyBytesMax?: number
 }
@@ -120,7 +122,7 @@ export class RouteGroup {
       },
     })
     for (const { declared, handler } of this.#entries) {
-      const { access: _, rate: __, bodyBytesMax: ___, fresh: ____, ...config } = declared
+      const { access: _, rate: __, bodyBytesMax: ___, fresh: ____, viewable: _____, ...config } = declared
       const route = createRoute({ ...config, ...describeAccess(declared), middleware: [...guard(declared)] })
       app.openapi(route, (c) => handler(c as ApiContext, c.get('call') ?? {}) as never)
     }
@@ -129,8 +131,12 @@ export class RouteGroup {
 }
 
 /** The description's text about access: how to authenticate, the right that is needed, what the call counts as. */
-function describeAccess({ access, rate = 'usual', fresh }: Declared) {
-  const costs = { 'x-rate': rate, ...(fresh && { 'x-fresh': fresh === true ? 'always' : fresh }) }
+function describeAccess({ access, rate = 'usual', fresh, viewable }: Declared) {
+  const costs = {
+    'x-rate': rate,
+    ...(fresh && { 'x-fresh': fresh === true ? 'always' : fresh }),
+    ...(viewable && { 'x-viewable': true }),
+  }
   if ('public' in access) {
     const bearer = access.bearer ? [{ bearer: [] }] : []
     return {

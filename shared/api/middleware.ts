@@ -21,6 +21,7 @@ import {
   rateClasses,
 } from './kit.ts'
 import { type Allowance, RateLimiter } from './rate-limiter.ts'
+import { findViewCall, viewOf } from './viewing.ts'
 
 type Middleware = MiddlewareHandler<ApiEnv>
 
@@ -67,8 +68,12 @@ export function makeGuard(deps: ApiDeps): (declared: Declared) => readonly Middl
 function admit(deps: ApiDeps, callers: RateLimiter, declared: Declared): Middleware {
   const { access, rate = 'usual', fresh } = declared
   return async (c, next) => {
+    const view = viewOf(c, declared)
     if (!('public' in access)) {
-      const { call, subject } = await findCall(deps, c, access)
+      const { call, subject } =
+        view === undefined
+          ? await findCall(deps, c, access)
+          : await findViewCall(deps, c, { ...declared, view })
       if (subject !== undefined) tellAllowance(c, callers.take(subject, rateClasses[rate]))
       if (fresh === true) await requireFreshCall(deps, call)
       c.set('call', call)

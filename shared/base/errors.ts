@@ -23,6 +23,7 @@ import { socialCodes } from './codes/social.ts'
 import { standaloneCodes } from './codes/standalone.ts'
 import { teamCodes } from './codes/team.ts'
 import { upstreamCodes } from './codes/upstream.ts'
+import { viewCodes } from './codes/views.ts'
 import { visitorCodes } from './codes/visitor.ts'
 import { wireCodes } from './codes/wire.ts'
 
@@ -50,6 +51,7 @@ export const codes = {
   ...teamCodes,
   ...planCodes,
   ...peopleCodes,
+  ...viewCodes,
   ...leaseCodes,
   ...nameCodes,
   ...domainCodes,

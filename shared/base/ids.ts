@@ -21,6 +21,7 @@ export type IdPrefix =
   | 'inv'
   | 'fbk'
   | 'not'
+  | 'viw'
 export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
 
 /** A fresh id; ids made later sort later (to the millisecond of `nowMs`, which may have a fraction). */

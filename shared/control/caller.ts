@@ -36,7 +36,9 @@ export type Caller = {
   readonly tunnels?: ReadonlySet<string>
   /** The key or user that audit entries and idempotency records name. */
   readonly actor: string
-  /** Set only when a person signed in, not for a key. */
+  /** Set when it is an operator who looks at the account as its people see it (operator/views.ts). */
+  readonly view?: { readonly startedAt: number; readonly endsAt: number }
+  /** Set only when a person signed in, not for a key; in a view the person who is looked at. */
   readonly user?: Person
   /** The member whose rights these are: the person, or the maker of the key. */
   readonly member: string

@@ -294,7 +294,8 @@ export function personCaller(
   }
 }
 
-function describeAccount(account: string, doc: AccountDoc) {
+/** The part of a caller that its account gives. */
+export function describeAccount(account: string, doc: AccountDoc) {
   return {
     account,
     accountName: doc.name,

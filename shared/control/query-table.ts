@@ -36,6 +36,8 @@ export const queries = {
     equals: ['status'],
     order: 'createdAt',
   }),
+  /** For a search by the beginning of a name. */
+  accountsByName: declareQuery('accountsByName', documents.accounts, { equals: [], order: 'name' }),
   operatorsByState: declareQuery('operatorsByState', operators, {
     equals: ['state'],
     order: 'since',

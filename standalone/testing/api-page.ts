@@ -23,11 +23,13 @@ const operationSchema = z.looseObject({
   'x-by': z.string().optional(),
   'x-rate': z.string(),
   'x-fresh': z.string().optional(),
+  'x-viewable': z.boolean().optional(),
 })
 type Needs = {
   'x-access': string
   'x-by'?: string | undefined
   'x-fresh'?: string | undefined
+  'x-viewable'?: boolean | undefined
 }
 const documentSchema = z.object({ paths: z.record(z.string(), z.record(z.string(), operationSchema)) })
 
@@ -84,11 +86,13 @@ header \`PortTunneler-Account\` (\`?account=\` on GET does too). An account that
 one that does not exist. "in person" means that an API key is refused, whatever its scopes. A caller has 600 requests a
 minute; a "costly" one counts as ten. "fresh" means that the person signed in within the last 15 minutes, or confirmed
 that it is them by \`POST /v1/auth/confirm\`; otherwise the answer is [PT-1016](errors/PT-1016.md).
+"also in a view" means that an operator who views the account gets it, too
+([security](security.md#operators-who-look-at-an-account)).
 `
 
 function needsOf(operation: Needs): string {
   const fresh = operation['x-fresh']
-  const access = accessOf(operation)
+  const access = `${accessOf(operation)}${operation['x-viewable'] ? '; also in a view' : ''}`
   if (fresh === undefined) return access
   return fresh === 'always' ? `${access}, fresh` : `${access}; fresh ${fresh}`
 }

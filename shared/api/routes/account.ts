@@ -25,6 +25,7 @@ const routes = {
   me: route({
     method: 'get',
     path: '/v1/me',
+    viewable: true,
     operationId: 'readMe',
     summary: 'Who the bearer speaks for, and what they may do',
     tags,
@@ -34,6 +35,7 @@ const routes = {
   read: route({
     method: 'get',
     path: '/v1/account',
+    viewable: true,
     operationId: 'readAccount',
     summary: 'The account',
     tags,
@@ -80,6 +82,7 @@ const routes = {
   usage: route({
     method: 'get',
     path: '/v1/usage',
+    viewable: true,
     operationId: 'readUsage',
     summary: 'Bytes and connections by hour and by tunnel',
     description:
@@ -125,7 +128,8 @@ export function accountRoutes({ control }: ApiDeps): RouteGroup {
 }
 
 function describeCaller(caller: Caller): Me {
-  const { account, accountName, role, scopes, permissions, tunnels, plan, limits, user, member } = caller
+  const { account, accountName, role, scopes, permissions, tunnels, plan, limits, user, member, view } =
+    caller
   const { tunnelsOnline, reservedHosts, reservedPorts, domains, transferBytesMonth, connectionsPerMinute } =
     limits
   return {
@@ -137,6 +141,7 @@ function describeCaller(caller: Caller): Me {
     scopes: [...scopes],
     permissions: [...permissions],
     ...(tunnels && { tunnels: [...tunnels] }),
+    ...(view && { view }),
     plan,
     limits: {
       tunnelsOnline,

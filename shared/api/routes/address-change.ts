@@ -21,6 +21,7 @@ const routes = {
   read: route({
     method: 'get',
     path: '/v1/address-change',
+    viewable: true,
     operationId: 'readAddressChange',
     summary: 'The change of your address that is not complete yet',
     tags,

@@ -22,6 +22,7 @@ const routes = {
   list: route({
     method: 'get',
     path: '/v1/audit',
+    viewable: true,
     operationId: 'listAudit',
     summary: 'Who did what, newest first',
     description:

@@ -61,6 +61,7 @@ const routes = {
   read: route({
     method: 'get',
     path: '/v1/factors',
+    viewable: true,
     operationId: 'readFactors',
     summary: 'Passkeys, the authenticator app and how many recovery codes are left',
     tags,

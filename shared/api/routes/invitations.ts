@@ -27,6 +27,7 @@ const routes = {
   list: route({
     method: 'get',
     path: '/v1/invitations',
+    viewable: true,
     operationId: 'listInvitations',
     summary: 'Invitations that nobody has accepted yet, oldest first',
     tags,

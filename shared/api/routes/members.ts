@@ -34,6 +34,7 @@ const routes = {
   accounts: route({
     method: 'get',
     path: '/v1/accounts',
+    viewable: true,
     operationId: 'listAccounts',
     summary: 'The accounts that the signed-in person is a member of',
     description: 'With several, the header PortTunneler-Account says which one a request is for.',
@@ -57,6 +58,7 @@ const routes = {
   list: route({
     method: 'get',
     path: '/v1/members',
+    viewable: true,
     operationId: 'listMembers',
     summary: 'People and service members of the account, oldest first',
     tags,

@@ -10,8 +10,8 @@ import {
   removeNote,
   requireOperator,
   searchPeople,
-  showAccount,
 } from '../../control/operator/desk.ts'
+import { describeRow, searchAccounts, showAccount, showPerson } from '../../control/operator/pages.ts'
 import { setPersonStatus } from '../../control/operator/people.ts'
 import type { Cursors } from '../cursors.ts'
 import { requireNoRevision } from '../etags.ts'
@@ -37,11 +37,34 @@ const routes = {
     request: { query: schemas.peopleQuerySchema },
     responses: { 200: jsonAnswer(pageSchema(schemas.operatorPersonSchema), 'By address') },
   }),
+  person: route({
+    method: 'get',
+    path: '/v1/operator/people/{person}',
+    operationId: 'showPersonToOperator',
+    summary: 'A person with their accounts, and where they are signed in',
+    description: 'For operators, in person.',
+    tags,
+    access,
+    request: person,
+    responses: { 200: jsonAnswer(schemas.operatorPersonPageSchema, 'The person') },
+  }),
+  accounts: route({
+    method: 'get',
+    path: '/v1/operator/accounts',
+    operationId: 'searchAccounts',
+    summary: 'Accounts by the beginning of their name, or by id',
+    description: 'For operators, in person. Small and capital letters differ.',
+    tags,
+    access,
+    rate: 'costly',
+    request: { query: schemas.accountsQuerySchema },
+    responses: { 200: jsonAnswer(pageSchema(schemas.accountRowSchema), 'By name') },
+  }),
   account: route({
     method: 'get',
     path: '/v1/operator/accounts/{account}',
     operationId: 'showAccountToOperator',
-    summary: 'An account with its members',
+    summary: 'An account with its plan, members, tunnels and their agents',
     description: 'For operators, in person.',
     tags,
     access,
@@ -135,6 +158,19 @@ export function operatorRoutes({ control, principals }: ApiDeps, cursors: Cursor
       const page = await cursors.page({ account: signedIn.person.id, list: `people ${who}` }, query, {
         read: (options) => searchPeople(control, who, options),
         describe: (found) => describePeople(control, found),
+      })
+      return c.json(page, 200)
+    })
+    .add(routes.person, async (c, { signedIn }) => {
+      await requireOperator(control, signedIn.person)
+      return c.json(await showPerson(control, c.req.valid('param').person), 200)
+    })
+    .add(routes.accounts, async (c, { signedIn }) => {
+      await requireOperator(control, signedIn.person)
+      const { who, ...query } = c.req.valid('query')
+      const page = await cursors.page({ account: signedIn.person.id, list: `accounts ${who}` }, query, {
+        read: (options) => searchAccounts(control, who, options),
+        describe: (found) => found.map(describeRow),
       })
       return c.json(page, 200)
     })

@@ -15,6 +15,7 @@ const routes = {
   list: route({
     method: 'get',
     path: '/v1/sign-ins',
+    viewable: true,
     operationId: 'listSignIns',
     summary: 'Where the person is signed in, the last used first',
     tags,

@@ -1,6 +1,7 @@
 /** Tunnels, and watch tickets for their live figures. */
 import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
+import type { Caller } from '../../control/caller.ts'
 import {
   createTunnel,
   deleteTunnel,
@@ -16,6 +17,7 @@ import { once } from '../idempotency.ts'
 import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import { idSchema, pageQuerySchema, pageSchema } from '../schemas/common.ts'
 import {
+  type Tunnel,
   tunnelCreateSchema,
   tunnelSchema,
   tunnelUpdateSchema,
@@ -34,6 +36,7 @@ const routes = {
     access: { permission: 'tunnels.read' },
     method: 'get',
     path: '/v1/tunnels',
+    viewable: true,
     operationId: 'listTunnels',
     summary: 'The tunnels of the account, newest first',
     request: { query: pageQuerySchema },
@@ -55,6 +58,7 @@ const routes = {
     access: { permission: 'tunnels.read' },
     method: 'get',
     path: '/v1/tunnels/{tunnel}',
+    viewable: true,
     operationId: 'readTunnel',
     summary: 'One tunnel; its revision is the ETag',
     request: { params },
@@ -100,7 +104,7 @@ export function tunnelRoutes(cursors: Cursors): RouteGroup {
       const { account } = caller
       const page = await cursors.page({ account, list: 'tunnels' }, c.req.valid('query'), {
         read: (options) => listTunnels(control, caller, options),
-        describe: (found) => describeTunnels(control, found),
+        describe: async (found) => shownTo(caller, await describeTunnels(control, found)),
       })
       return c.json(page, 200)
     })
@@ -123,7 +127,7 @@ export function tunnelRoutes(cursors: Cursors): RouteGroup {
     })
     .add(routes.read, async (c, { caller, control }) => {
       const found = await readTunnel(control, caller, c.req.valid('param').tunnel)
-      const [tunnel] = await describeTunnels(control, [found])
+      const [tunnel] = shownTo(caller, await describeTunnels(control, [found]))
       if (!tunnel) throw fail('api.not_found')
       c.header('etag', etagOf(tunnel))
       return c.json(tunnel, 200)
@@ -149,4 +153,9 @@ export function tunnelRoutes(cursors: Cursors): RouteGroup {
     .add(routes.watch, async (c, { caller, control }) =>
       c.json(await issueWatch(control, caller, c.req.valid('json').tunnels), 200),
     )
+}
+
+/** What tunnels set in requests may be passwords of upstreams, which are nobody's business but their owners'. */
+function shownTo({ view }: Pick<Caller, 'view'>, tunnels: Tunnel[]): Tunnel[] {
+  return view ? tunnels.map(({ edits: _, ...tunnel }) => tunnel) : tunnels
 }

@@ -19,6 +19,10 @@ export const meSchema = z.object({
   scopes: z.array(z.enum(scopes)).describe('Of a key; a person has none'),
   permissions: z.array(z.enum(permissions)).default([]).describe('What this bearer may do now'),
   tunnels: z.array(z.string()).optional().describe('The only tunnels of a bound key, by name'),
+  view: z
+    .object({ startedAt: timeSchema, endsAt: timeSchema })
+    .optional()
+    .describe('An operator asks, who looks at the account as its people see it'),
   plan: z.string(),
   limits: z.object({
     tunnelsOnline: z.int(),

@@ -22,6 +22,7 @@ import { leavePeople } from '../leaving/person-job.ts'
 import { keepLimits } from '../limits.ts'
 import { notifyPeople } from '../mail/notices.ts'
 import { sendMails } from '../mail/sending.ts'
+import { endViews } from '../operator/views.ts'
 import { keepOwnRecords } from '../own-records.ts'
 import { giveOwners } from '../ownerless-keys.ts'
 import { keepProxyNetworks } from '../proxy-networks.ts'
@@ -63,6 +64,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     checkDomains(control),
     tellOwners(control),
     tellTeam(control),
+    endViews(control),
     remindOfRecovery(control),
     keepOwnRecords(control),
     keepProxyNetworks(control),

@@ -31,5 +31,7 @@ export type OperatorAction =
   | 'secrets.renewed'
   | 'note.added'
   | 'note.removed'
+  | 'view.began'
+  | 'view.ended'
   | 'operator.added'
   | 'operator.removed'

@@ -8,7 +8,6 @@ import type { Person } from '../caller.ts'
 import type { Control } from '../control.ts'
 import { accounts, type UserDoc, users } from '../documents.ts'
 import { normaliseEmail } from '../mail/addresses.ts'
-import { listMembers } from '../members.ts'
 import type { Page, QueryOptions, Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { type By, writeAct } from './act.ts'
@@ -51,16 +50,6 @@ export async function describePeople(control: Control, found: readonly Snapshot<
       accounts: (await membershipsOf(control, id)).map(({ data }) => data.account),
     })),
   )
-}
-
-/** @throws operator.missing */
-export async function showAccount(control: Control, id: string) {
-  const found = await control.store.get(accounts.ref(id))
-  if (!found) throw fail('operator.missing', `There is no account "${id}".`)
-  const { name, plan, status, createdAt, leaving } = found.data
-  const people = await listMembers(control, id)
-  const leaves = leaving && { leavingAt: leaving.dueAt }
-  return { id, name, plan, status, createdAt, ...leaves, members: [...people] }
 }
 
 /** Newest first. */

@@ -13,5 +13,21 @@ export type NoteDoc = {
   readonly at: number
 }
 
+/** Id: the operator. The view of an account that they have now; a new one takes its place. */
+export type ViewDoc = {
+  /** `viw_…`; requests name it, so that an old tab never shows another account. */
+  readonly view: string
+  /** The sign-in that began it, and alone may use it; '' for a token that names none. */
+  readonly signIn: string
+  readonly account: string
+  /** The member through whose eyes it looks; '' = an owner's, without being anybody. */
+  readonly person: string
+  readonly startedAt: number
+  readonly endsAt: number
+  /** How often each route was read, by the name of its operation. */
+  readonly reads: { readonly [operation: string]: number }
+}
+
 export const operators = globalCollection<OperatorDoc>('operators')
 export const notes = globalCollection<NoteDoc>('operatorNotes')
+export const views = globalCollection<ViewDoc>('operatorViews')

@@ -6,10 +6,12 @@ import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { queryAll } from '../cells.ts'
 import { users } from '../documents.ts'
+import { kick } from '../jobs/kick.ts'
 import { queries } from '../query-table.ts'
 import { declareAct, writeAct } from './act.ts'
 import { operators } from './operator-documents.ts'
 import { findPerson } from './people.ts'
+import { lookToEndViewOf } from './views.ts'
 
 const whoSchema = z.strictObject({ who: z.string().trim().min(1).max(254) })
 
@@ -38,11 +40,15 @@ export const operatorActs = {
   }),
   'operators.remove': declareAct(whoSchema, async ({ control }, { who }, by) => {
     const user = who.includes('@') ? (await findPerson(control, who)).ref.id : who
-    await control.store.transact(async (tx) => {
+    const nowMs = control.clock.now()
+    const jobs = await control.store.transact(async (tx) => {
       if (!(await tx.get(operators.ref(user)))) throw fail('operator.missing', `${who} is no operator.`)
+      const endView = await lookToEndViewOf(tx, user, nowMs)
       tx.delete(operators.ref(user))
-      writeAct(tx, by, { action: 'operator.removed', target: user }, control.clock.now())
+      writeAct(tx, by, { action: 'operator.removed', target: user }, nowMs)
+      return endView()
     })
+    await kick(control, jobs)
     return { user }
   }),
 }

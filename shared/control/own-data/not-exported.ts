@@ -46,6 +46,7 @@ export const notExported: { readonly [collection: string]: Reasons } = {
   deviceCodes: 'it lives for a few minutes, and what comes of it is in keys and audit',
   rates: 'it has counts under hashes, for a day at most',
   idempotency: 'it repeats answers, for a day at most',
+  operatorViews: 'it lives for half an hour; beginning, end and what was read are in audit',
   jobs: passing,
   commands: passing,
   invites: "it is the operator's; the code by which an account came is in audit",

@@ -12,7 +12,7 @@ import type { Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
 
 const leavingEvents = ['leaving', 'leaving-soon', 'left', 'kept'] as const
-const eventSchema = z.enum(['joined', 'removed', 'owner', 'suspended', 'factor', ...leavingEvents])
+const eventSchema = z.enum(['joined', 'removed', 'owner', 'suspended', 'viewed', 'factor', ...leavingEvents])
 type TeamEvent = z.infer<typeof eventSchema>
 const bodySchema = z.object({ event: eventSchema, user: z.string() })
 /** Later, the news would only confuse. */
@@ -43,7 +43,7 @@ async function tell(control: Control, job: RunningJob): Promise<void> {
   // Erased meanwhile.
   if (!account || who === undefined) return
   const to = event === 'removed' ? [who] : await readersOf(control, job.account, event)
-  const page = event === 'factor' ? 'security' : 'members'
+  const page = event === 'factor' ? 'security' : event === 'viewed' ? 'account' : 'members'
   const letters = isLeaving(event)
     ? to.map(leavingLetter(control, account.data, event))
     : to.map(teamLetter(event, { account: account.data.name, who, link: `${settings.consoleUrl}/${page}` }))
@@ -58,7 +58,8 @@ function teamLetter(
   event: Exclude<TeamEvent, (typeof leavingEvents)[number]>,
   data: { readonly account: string; readonly who: string; readonly link: string },
 ): (to: string) => Addressed {
-  const template = event === 'suspended' ? 'account-suspended' : (`member-${event}` as const)
+  const isOfAccount = event === 'suspended' || event === 'viewed'
+  const template = isOfAccount ? (`account-${event}` as const) : (`member-${event}` as const)
   return (to) => ({ to, template, data })
 }
 
