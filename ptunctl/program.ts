@@ -233,6 +233,9 @@ function addPlans(verb: Verb): void {
   verb('plans.apply', 'apply', 'put a catalogue in force; accounts keep what they have')
     .argument('<file>', 'YAML; docs/plans.md explains it')
     .option('--dry-run', 'only say what would change')
+  verb('plans.migrate', 'migrate', 'say which accounts keep an earlier version, and what moving them changes')
+    .option('--plan <plan>', 'only those of this plan')
+    .option('--apply', 'move them')
 }
 
 function addFlags(verb: Verb): void {

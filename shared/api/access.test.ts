@@ -295,7 +295,7 @@ type World = Awaited<ReturnType<typeof makeWorld>>
 
 /** An account with a member of every role, keys of every kind, a tunnel, and things to change and end. */
 async function makeWorld() {
-  const t = await makeTestApi({ rates: { perCaller: 100_000, perAddress: 100_000 } })
+  const t = await makeTestApi({ rates: { perCaller: 100_000, perAddress: 100_000 } }, { plan: 'unlimited' })
   const { owner, control } = t
   const own = controlOf(control, owner.account)
   const join = async (role: Role) => {

@@ -10,7 +10,7 @@ const password = 'correct horse battery'
 describe.each(['closed', 'beta'] as const)('guests: registration %s', (registration: Registration) => {
   let t: TestApi
   beforeEach(async () => {
-    t = await makeTestApi()
+    t = await makeTestApi({}, { plan: 'unlimited' })
     Object.assign(t.control.settings, { registration })
   })
   afterEach(() => t.close())

@@ -14,7 +14,7 @@ import { invite } from '../control/team/invitations.ts'
 
 let t: TestApi
 beforeEach(async () => {
-  t = await makeTestApi()
+  t = await makeTestApi({}, { plan: 'unlimited' })
 })
 afterEach(() => t.close())
 

@@ -13,6 +13,7 @@ import { withCounts } from './counting.ts'
 import { accounts, type MemberDoc, members, type UserDoc, users } from './documents.ts'
 import { kick } from './jobs/kick.ts'
 import { addressRef, hasBounced } from './mail/addresses.ts'
+import { requireSeat } from './money/seats.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
 import { lookToTake, type Quota, readQuota, writeQuota } from './quota.ts'
@@ -163,7 +164,7 @@ export async function removeMember(
 /**
  * Makes a person a member.
  * @param prepare reads in the transaction; its `write` runs in the same one and returns jobs to kick
- * @returns those jobs. @throws member.exists, member.limit
+ * @returns those jobs. @throws member.exists, member.limit, plan.seats
  */
 export async function joinAccount(
   control: AccountControl,
@@ -176,6 +177,7 @@ export async function joinAccount(
     const { member, write } = await prepare(tx)
     const ref = members.ref(`${member.account}:${member.user}`)
     if (await tx.get(ref)) throw fail('member.exists')
+    await requireSeat(tx, member.account, 0)
     writeQuota(tx, quota, { members: 1 })
     tx.create(ref, member)
     asked = write()
@@ -183,7 +185,7 @@ export async function joinAccount(
   return asked
 }
 
-/** Adds a person who is already known. @throws store.exists for a member, member.limit */
+/** Adds a person who is already known, as an operator does, whom seats do not bind. @throws store.exists for a member, member.limit */
 export async function addMember(
   control: AccountControl,
   { user, role, actor }: { readonly user: string; readonly role: Role; readonly actor: string },

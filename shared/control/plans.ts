@@ -17,14 +17,21 @@ export type PlanLimits = Me['limits'] & {
   readonly keys: number
   /** How long the audit log is kept. */
   readonly auditDays: number
+  /** People who may be members; services do not count. Where seats are sold, those that are paid for. */
+  readonly seats: number
 }
 
 const gigabyte = 1_000_000_000
 /** Means "no limit" where a number is needed: safe in JSON and in sums. */
 export const boundless = 1_000_000 * gigabyte
 
-export function planLimitsOf({ limits, includedGB }: Pick<Plan, 'limits' | 'includedGB'>): PlanLimits {
-  return { ...limits, transferBytesMonth: includedGB === 'unlimited' ? boundless : includedGB * gigabyte }
+export function planLimitsOf({
+  limits,
+  includedGB,
+  seats,
+}: Pick<Plan, 'limits' | 'includedGB' | 'seats'>): PlanLimits {
+  const transferBytesMonth = includedGB === 'unlimited' ? boundless : includedGB * gigabyte
+  return { ...limits, transferBytesMonth, seats: seats?.included ?? boundless }
 }
 
 const { free, pro, team, unlimited } = builtInCatalogue.plans
@@ -42,14 +49,17 @@ const ofEarlier = new Map<string, PlanLimits>(
   Object.entries({ ...plans, team: { ...plans.team, transferBytesMonth: 500 * gigabyte } }),
 )
 
-/** The account's limits: what it was granted, with its own overrides. An unknown plan counts as free. */
+/**
+ * The account's limits: what it was granted, with its own overrides. An unknown plan counts as free. Whoever got a plan
+ * before plans counted members may have as many as before.
+ */
 export function limitsOf({
   plan,
   granted,
   overrides,
 }: Pick<AccountDoc, 'plan' | 'granted' | 'overrides'>): PlanLimits {
   const named = ofEarlier.get(plan) ?? plans.free
-  return { ...named, ...granted?.limits, ...overrides }
+  return { ...named, seats: boundless, ...granted?.limits, ...overrides }
 }
 
 /** An account may have as many visitors at once as this many tunnels; each tunnel has its own limit besides. */

@@ -63,7 +63,7 @@ async function makeTeamStage(store: Store) {
       emailVerified: true,
       authTimeMs: clock.now(),
     }
-    const { user, members: of } = await ensureAccount(control, claims, { plan: 'pro' })
+    const { user, members: of } = await ensureAccount(control, claims, { plan: 'unlimited' })
     const [member] = of
     if (!member) throw new Error('no member')
     const { data } = await readAccount(control, member.account)
@@ -431,7 +431,7 @@ export function describeTeam(name: string, make: MakeStore, cases: Cases = 'all'
         const { control, bob, personOf } = stage
         const token = await stage.invite()
         const claims = { subject: 'other:bob', email: bobs, emailVerified: true, authTimeMs: 0 }
-        const { user } = await ensureAccount(control, claims, { plan: 'pro' })
+        const { user } = await ensureAccount(control, claims, { plan: 'unlimited' })
         const people = [personOf(bob), { ...personOf(bob), id: user }]
         const said = await Promise.all(
           Array.from({ length: 6 }, (_, n) => outcome(stage.accept(token, people[n % 2] ?? personOf(bob)))),

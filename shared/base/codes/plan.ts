@@ -33,4 +33,26 @@ export const planCodes = {
     cause: 'The catalogue in force has no plan of this name.',
     cure: 'Use a name that ptunctl plans show lists, also in the setting for new accounts.',
   },
+  'plan.feature': {
+    code: 'PT-2704',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Not part of the plan',
+    cause:
+      'The plan of the account does not have what was asked for. What the account already has stays as it is.',
+    cure: 'Choose a plan that has it.',
+  },
+  'plan.seats': {
+    code: 'PT-2705',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'Too many members for the plan',
+    cause:
+      'The account has as many people, together with those who are invited, as its plan has seats for. Service members need no seat.',
+    cure: 'Remove members who no longer need access, take back invitations, or get more seats.',
+  },
 } as const satisfies Record<string, ErrorEntry>

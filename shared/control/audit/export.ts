@@ -21,6 +21,7 @@ import type { Caller } from '../caller.ts'
 import type { AccountControl, Control } from '../control.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
+import { requireFeature } from '../money/features.ts'
 import type { Snapshot, Store } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import type { EntryWithPath } from './reading.ts'
@@ -40,7 +41,7 @@ export type ExportLine = Omit<EntryWithPath, 'path' | 'seal'> &
   Partial<Pick<EntryWithPath, 'path' | 'seal'> & { readonly hash: string }>
 export type ExportEnd = ExportSpan & { readonly account: string; readonly entries: number }
 
-/** @throws audit.exporting while the previous one is being written */
+/** @throws plan.feature; audit.exporting while the previous one is being written */
 export async function startExport(
   { store, bus, clock, log }: AccountControl,
   caller: Caller,
@@ -59,6 +60,7 @@ export async function startExport(
     ttl: new Date(nowMs + keepMs),
   }
   const job = await store.transact(async (tx) => {
+    await requireFeature(tx, account, 'auditExport')
     const before = await tx.get(auditExports.ref(account))
     if (before?.data.readyAt === 0 && before.data.ttl.getTime() > nowMs) throw fail('audit.exporting')
     const ask = await look(tx, { kind, subject: account, account }, nowMs)

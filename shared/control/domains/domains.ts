@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { fail } from '../../base/errors.ts'
 import { readOwnDomain } from '../../base/host-names.ts'
+import { isWildcard } from '../../base/wildcards.ts'
 import { byCaller, writeAudit } from '../audit.ts'
 import type { Caller } from '../caller.ts'
 import { queryAll } from '../cells.ts'
@@ -15,6 +16,7 @@ import { withCounts } from '../counting.ts'
 import { tunnels } from '../documents.ts'
 import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
+import { requireFeature } from '../money/features.ts'
 import { beyond } from '../money/lifting.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
@@ -38,7 +40,7 @@ type By = Pick<Caller, 'account' | 'actor' | 'from' | 'userAgent'>
 /**
  * Claims that a host is the account's own. A repetition changes nothing.
  * @param host in any spelling; `*.` in front of it claims all names one level below
- * @throws name.*, domain.ours, domain.no_tunnel, quota.domains, quota.pace, auth.scope, cell.none
+ * @throws name.*, domain.ours, domain.no_tunnel, plan.feature, quota.domains, quota.pace, auth.scope, cell.none
  */
 export async function addDomain(
   control: Control,
@@ -67,6 +69,7 @@ export async function addDomain(
         alsoWrite?.(tx, found)
         return { made: found, jobs: [] }
       }
+      if (isWildcard(host)) await requireFeature(tx, account, 'wildcards')
       requireRoom(caller, quota.data.domains ?? 0)
       const paced = pace(quota.data.paceAt, { online: caller.limits.tunnelsOnline, nowMs })
       if ('error' in paced) throw paced.error

@@ -10,13 +10,14 @@ import { type Caller, requirePerson } from '../caller.ts'
 import type { AccountControl } from '../control.ts'
 import { type AccountDoc, accounts } from '../documents.ts'
 import { kick } from '../jobs/kick.ts'
+import { requireFeature } from '../money/features.ts'
 import { requireStill } from '../still.ts'
 import { lookToTellTeam } from '../team/letters.ts'
 import type { FactorPolicy } from './factor-documents.ts'
 
 const keysGraceMs = 14 * 24 * 3_600_000
 
-/** @throws auth.scope; factor.none when the caller has no factor and would be the first to be locked out */
+/** @throws auth.scope, plan.feature; factor.none when the caller has no factor and would be the first to be locked out */
 export async function setFactorPolicy(
   { store, clock, bus, log }: AccountControl,
   caller: Caller,
@@ -28,6 +29,7 @@ export async function setFactorPolicy(
   const nowMs = clock.now()
   const [after, jobs] = await store.transact(async (tx) => {
     await requireStill(tx, caller, { needs: 'account.update', nowMs })
+    if (isRequired) await requireFeature(tx, account, 'teamPolicies')
     const before = await tx.get(accounts.ref(account))
     if (!before) throw fail('api.not_found')
     if (asksForFactor(before.data.factorPolicy) === isRequired) return [before.data, []]

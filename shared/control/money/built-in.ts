@@ -24,6 +24,7 @@ const file = {
         auditDays: 7,
       },
       includedGB: 5,
+      seats: { included: 1, max: 1 },
     },
     pro: {
       title: 'Pro',
@@ -41,6 +42,7 @@ const file = {
       includedGB: 50,
       features: ['wildcards'],
       prices: { month: { usd: '9.00' }, year: { usd: '90.00' } },
+      seats: { included: 1, max: 1 },
       trial: { days: 14, includedGB: 2 },
       overage: { capMax: { usd: '50.00' } },
     },

@@ -14,7 +14,7 @@ export const planNameSchema = z
 export const intervals = ['month', 'year'] as const
 
 /** What some plans have and others have not. */
-const features = ['wildcards', 'teamPolicies', 'auditExport'] as const
+export const features = ['wildcards', 'teamPolicies', 'auditExport'] as const
 
 /** The audit log's proof relies on it (audit/verify.ts). */
 export const auditDaysMin = 7
@@ -85,4 +85,5 @@ export const catalogueSchema = z.strictObject({
 export type CatalogueFile = z.input<typeof catalogueSchema>
 export type Catalogue = z.output<typeof catalogueSchema>
 export type Plan = z.output<typeof planSchema>
+export type Feature = (typeof features)[number]
 export type Interval = (typeof intervals)[number]

@@ -38,6 +38,24 @@ const limitsIn = async (account: string) => {
   return found && { plan: found.data.plan, online: limitsOf(found.data).tunnelsOnline }
 }
 
+test('plans: a migration says what changes, then moves those who keep an earlier version', async () => {
+  const { account } = await t.caller('ada@example.com')
+  await apply(catalogue(2))
+  const migrate = (input: object) =>
+    runAct(
+      { control: t.control, enrolment: t.relayIdentity },
+      { act: 'plans.migrate', input, operator: 'grace' },
+    )
+  const group = { plan: 'free', from: 1, accounts: 1, changes: ['tunnelsOnline 3 -> 1'] }
+  const told = { to: 2, groups: [group], kept: 0, moved: 0, more: false }
+  expect(await migrate({})).toEqual(told)
+  expect(await limitsIn(account), 'a dry run changes nothing').toEqual({ plan: 'free', online: 3 })
+  expect(await migrate({ apply: true, plan: 'pro' })).toMatchObject({ groups: [], moved: 0 })
+  expect(await migrate({ apply: true })).toEqual({ ...told, moved: 1 })
+  expect(await limitsIn(account)).toEqual({ plan: 'free', online: 1 })
+  expect(await migrate({ apply: true }), 'once').toMatchObject({ groups: [], moved: 0 })
+})
+
 test('plans: accounts keep what they were granted, and later ones get what is in force', async () => {
   const before = await t.caller('ada@example.com')
   expect(await apply(catalogue(2))).toEqual({

@@ -6,7 +6,7 @@
 import { fail } from '../../base/errors.ts'
 import type { AccountDoc } from '../documents.ts'
 import { boundless, type PlanLimits, planLimitsOf } from '../plans.ts'
-import type { Catalogue, Plan } from './catalogue-schema.ts'
+import type { Catalogue, Feature, Plan } from './catalogue-schema.ts'
 import { isSold } from './prices.ts'
 
 type Granted = Required<Pick<AccountDoc, 'plan' | 'granted'>>
@@ -26,16 +26,29 @@ export function planIn({ plans, version }: Catalogue, name: string): Plan {
   throw fail('plan.unknown', `The catalogue ${version} has no plan "${name}". It has ${names}.`)
 }
 
+type Larger = { readonly title: string; readonly isSold: boolean }
+
 /** The first plan, in the catalogue's order, that people can choose and that has room for `needs` of a limit. */
 export function planWithRoom(
   { plans }: Catalogue,
   limit: keyof PlanLimits,
   needs: number,
-): { readonly title: string; readonly room: number; readonly isSold: boolean } | undefined {
+): (Larger & { readonly room: number }) | undefined {
   for (const plan of Object.values(plans)) {
-    const room = planLimitsOf(plan)[limit]
+    const room = roomIn(plan, limit)
     if (plan.offered && room >= needs && room < boundless)
       return { title: plan.title, room, isSold: isSold(plan) }
   }
   return undefined
+}
+
+/** All seats that can be had, also those that cost more. */
+function roomIn(plan: Plan, limit: keyof PlanLimits): number {
+  return limit === 'seats' && plan.seats ? plan.seats.max : planLimitsOf(plan)[limit]
+}
+
+/** The first plan that people can choose and that has the feature. */
+export function planWithFeature({ plans }: Catalogue, feature: Feature): Larger | undefined {
+  const plan = Object.values(plans).find(({ offered, features }) => offered && features.includes(feature))
+  return plan && { title: plan.title, isSold: isSold(plan) }
 }

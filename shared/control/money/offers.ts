@@ -1,6 +1,6 @@
 /** The plans that people can choose, as everybody may see them. */
 import type { Plans } from '../../api/schemas/plans.ts'
-import { planLimitsOf } from '../plans.ts'
+import { type PlanLimits, planLimitsOf } from '../plans.ts'
 import type { Catalogue } from './catalogue-schema.ts'
 
 export function offersOf({ version, taxBehavior, transfer, plans }: Catalogue): Plans {
@@ -12,7 +12,7 @@ export function offersOf({ version, taxBehavior, transfer, plans }: Catalogue): 
     items: offered.map(([name, plan]) => ({
       name,
       title: plan.title,
-      limits: planLimitsOf(plan),
+      limits: withoutSeats(planLimitsOf(plan)),
       features: [...plan.features],
       prices: plan.prices,
       ...(plan.seats && { seats: plan.seats }),
@@ -20,4 +20,9 @@ export function offersOf({ version, taxBehavior, transfer, plans }: Catalogue): 
       sellsTransfer: plan.overage !== undefined,
     })),
   }
+}
+
+/** They stand beside the limits, with their prices. */
+function withoutSeats({ seats: _, ...limits }: PlanLimits) {
+  return limits
 }

@@ -2,8 +2,15 @@
 import { z } from 'zod'
 import { formatAmount } from '../money/amounts.ts'
 import { readCatalogue } from '../money/catalogue.ts'
-import { type Catalogue, type Interval, intervals, type Plan } from '../money/catalogue-schema.ts'
+import {
+  type Catalogue,
+  type Interval,
+  intervals,
+  type Plan,
+  planNameSchema,
+} from '../money/catalogue-schema.ts'
 import { applyCatalogue } from '../money/catalogues.ts'
+import { migratePlans } from '../money/migrating.ts'
 import { currenciesOf, priceOf } from '../money/prices.ts'
 import { declareAct, writeAct } from './act.ts'
 
@@ -27,6 +34,17 @@ export const planActs = {
           })
       return { version, applied: !dryRun, changes: changesOf(before, catalogue) }
     },
+  ),
+  /** Without `apply`, it only says what would happen. */
+  'plans.migrate': declareAct(
+    z.strictObject({ plan: planNameSchema.optional(), apply: z.boolean().default(false) }),
+    ({ control }, { plan, apply }, by) =>
+      migratePlans(control, {
+        plan,
+        isDry: !apply,
+        write: (tx, { account, ...details }, nowMs) =>
+          writeAct(tx, by, { account, action: 'account.plan', target: account, details }, nowMs),
+      }),
   ),
 }
 

@@ -17,6 +17,7 @@ import { belongAgain } from '../leaving/alone.ts'
 import { addressRef, hasBounced, normaliseEmail } from '../mail/addresses.ts'
 import { mailWish } from '../mail/sending.ts'
 import { joinAccount, rightToAssign } from '../members.ts'
+import { requireSeat } from '../money/seats.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { countEvent } from '../rates.ts'
@@ -32,7 +33,7 @@ const sameAddressMax = 20
 
 /**
  * Inviting an address again mails a new link, and the earlier one is void.
- * @throws auth.scope, member.exists, invitation.limit, mail.limit; mail.refused for an address that nobody has
+ * @throws auth.scope, member.exists, invitation.limit, plan.seats, mail.limit; mail.refused for an address that nobody has
  */
 export async function invite(
   control: Control,
@@ -74,6 +75,7 @@ export async function invite(
     const { items } = await tx.query(queries.invitationsOfAccount, options)
     const others = items.filter((item) => item.ref.id !== ref.id && isOpen(item.data, nowMs))
     if (others.length >= openMax) throw fail('invitation.limit')
+    await requireSeat(tx, account, others.length)
     const ask = await look(tx, wish, nowMs)
     tx.set(ref, made)
     const details = { role: given.role }
@@ -129,7 +131,7 @@ export async function readInvitation(control: Control, person: Person, token: st
 
 /**
  * Makes the person a member, once: of two who accept at the same moment one comes too late.
- * @throws invitation.over, invitation.other, auth.unverified, member.exists, member.limit, account.suspended,
+ * @throws invitation.over, invitation.other, auth.unverified, member.exists, member.limit, plan.seats, account.suspended,
  * account.closed
  */
 export async function acceptInvitation(
