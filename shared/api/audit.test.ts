@@ -11,7 +11,7 @@ import { makeClient } from './client.ts'
 
 let t: TestApi
 beforeEach(async () => {
-  t = await makeTestApi()
+  t = await makeTestApi({}, { plan: 'unlimited' })
 })
 afterEach(() => t.close())
 

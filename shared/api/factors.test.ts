@@ -12,7 +12,7 @@ import { SoftwarePasskey } from '../testing/software-passkey.ts'
 let t: Awaited<ReturnType<typeof makeTestApi>>
 let passkey: SoftwarePasskey
 beforeEach(async () => {
-  t = await makeTestApi({ rates: { perCaller: 100_000, perAddress: 100_000 } })
+  t = await makeTestApi({ rates: { perCaller: 100_000, perAddress: 100_000 } }, { plan: 'unlimited' })
   passkey = new SoftwarePasskey(siteOf(t.control.settings))
 })
 afterEach(() => t.close())

@@ -13,7 +13,7 @@ const next = 'countess@example.com'
 describe('change of address', () => {
   let t: Awaited<ReturnType<typeof makeTestApi>>
   beforeEach(async () => {
-    t = await makeTestApi()
+    t = await makeTestApi({}, { plan: 'unlimited' })
     await prove(t.ada)
   })
   afterEach(() => t.close())

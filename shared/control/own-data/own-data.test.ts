@@ -44,7 +44,7 @@ test('every collection is exported, for people and for accounts, or says why not
 describe('exports', () => {
   let t: TestApi
   beforeEach(async () => {
-    t = await makeTestApi()
+    t = await makeTestApi({}, { plan: 'unlimited' })
   })
   afterEach(() => t.close())
 
