@@ -185,7 +185,7 @@ export async function joinAccount(
   return asked
 }
 
-/** Adds a person who is already known, as an operator does, whom seats do not bind. @throws store.exists for a member, member.limit */
+/** Adds a person who is known, as operators do, whom seats do not bind. @throws store.exists, member.limit */
 export async function addMember(
   control: AccountControl,
   { user, role, actor }: { readonly user: string; readonly role: Role; readonly actor: string },

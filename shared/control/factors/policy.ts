@@ -17,7 +17,7 @@ import type { FactorPolicy } from './factor-documents.ts'
 
 const keysGraceMs = 14 * 24 * 3_600_000
 
-/** @throws auth.scope, plan.feature; factor.none when the caller has no factor and would be the first to be locked out */
+/** @throws auth.scope, plan.feature; factor.none when the caller has no factor and would be locked out first */
 export async function setFactorPolicy(
   { store, clock, bus, log }: AccountControl,
   caller: Caller,

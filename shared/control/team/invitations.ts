@@ -33,7 +33,7 @@ const sameAddressMax = 20
 
 /**
  * Inviting an address again mails a new link, and the earlier one is void.
- * @throws auth.scope, member.exists, invitation.limit, plan.seats, mail.limit; mail.refused for an address that nobody has
+ * @throws auth.scope, member.exists, invitation.limit, plan.seats, mail.limit; mail.refused when nobody has it
  */
 export async function invite(
   control: Control,
@@ -131,8 +131,8 @@ export async function readInvitation(control: Control, person: Person, token: st
 
 /**
  * Makes the person a member, once: of two who accept at the same moment one comes too late.
- * @throws invitation.over, invitation.other, auth.unverified, member.exists, member.limit, plan.seats, account.suspended,
- * account.closed
+ * @throws invitation.over, invitation.other, auth.unverified, member.exists, member.limit, plan.seats,
+ * account.suspended, account.closed
  */
 export async function acceptInvitation(
   control: Control,
