@@ -11,6 +11,7 @@ import { TunnelsPage } from './pages/tunnels.tsx'
 import { Announcer } from './parts/announcer.tsx'
 import { LazyPage } from './parts/lazy-page.tsx'
 import { nextAfterSignIn, signInAddress } from './parts/next.ts'
+import { Skeleton } from './parts/page.tsx'
 import { ProblemNotice } from './parts/problem-notice.tsx'
 import { NarrowShell, Shell } from './parts/shell.tsx'
 
@@ -35,6 +36,9 @@ const plans = async () => (await import('./pages/plans.tsx')).PlansPage
 const publicPlans = async () => (await import('./pages/plans.tsx')).PublicPlansPage
 const confirmAddress = async () => (await import('./pages/address-links.tsx')).ConfirmAddressPage
 const stopAddress = async () => (await import('./pages/address-links.tsx')).StopAddressPage
+const operator = async () => (await import('./pages/operator.tsx')).OperatorPage
+const operatorPerson = async () => (await import('./pages/operator-person.tsx')).OperatorPersonPage
+const operatorAccount = async () => (await import('./pages/operator-account.tsx')).OperatorAccountPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 /** What a person may lack for everything else, as `/v1/me` says. */
@@ -111,6 +115,9 @@ function SignedIn() {
             <Route path="/mails">
               <LazyPage load={mails} />
             </Route>
+            <Route path="/operator/*?">
+              <OperatorPages />
+            </Route>
             <Route path="/security">
               <LazyPage load={security} />
             </Route>
@@ -125,6 +132,29 @@ function SignedIn() {
             </Route>
           </Switch>
         </Shell>
+      </Route>
+    </Switch>
+  )
+}
+
+/** To everybody else they do not exist, and nor does their code. */
+function OperatorPages() {
+  const me = useMe()
+  if (me.isPending) return <Skeleton what="the page" />
+  if (!me.data?.operator) return <NotFoundPage />
+  return (
+    <Switch>
+      <Route path="/operator">
+        <LazyPage load={operator} />
+      </Route>
+      <Route path="/operator/people/:id">
+        <LazyPage load={operatorPerson} />
+      </Route>
+      <Route path="/operator/accounts/:id">
+        <LazyPage load={operatorAccount} />
+      </Route>
+      <Route>
+        <NotFoundPage />
       </Route>
     </Switch>
   )

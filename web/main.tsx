@@ -8,6 +8,7 @@ import { Confirming, confirmedRequests } from './api/confirming.ts'
 import { makeRefresh } from './api/firebase-refresh.ts'
 import { LiveFeed } from './api/live.ts'
 import { openStreamWith } from './api/live-stream.ts'
+import { OperatorView } from './api/operator-view.ts'
 import { makeQueryClient } from './api/queries.ts'
 import { makeRequests } from './api/requests.ts'
 import { ServicesContext } from './api/services.tsx'
@@ -23,8 +24,13 @@ const choice = new AccountChoice(
   keptStorage(() => sessionStorage),
   storage,
 )
+const view = new OperatorView(
+  keptStorage(() => sessionStorage),
+  clock,
+  () => location.assign('/operator?view=over'),
+)
 const confirming = new Confirming()
-const requests = makeRequests(() => session, fetch, choice)
+const requests = makeRequests(() => session, fetch, choice, view)
 const calls = makeCalls(confirmedRequests(requests, confirming))
 const session = new Session({
   storage,
@@ -46,6 +52,7 @@ session.subscribe(() => {
   if (session.isSignedIn) return
   confirming.settle(false)
   choice.forget()
+  view.forget()
   live.forget()
   queries.clear()
 })
@@ -64,7 +71,7 @@ const root = document.getElementById('app')
 if (root) {
   render(
     <ServicesContext.Provider
-      value={{ calls, session, confirming, live, clock, accountId, switchAccount, leaveAccount }}
+      value={{ calls, session, confirming, live, view, clock, accountId, switchAccount, leaveAccount }}
     >
       <QueryClientProvider client={queries}>
         <App />

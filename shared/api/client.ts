@@ -6,6 +6,7 @@
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { factorCalls } from './client-factors.ts'
+import { operatorCalls } from './client-operator.ts'
 import { ownDataCalls } from './client-own-data.ts'
 import { reservationCalls } from './client-reservations.ts'
 import { serviceSignInCalls } from './client-services.ts'
@@ -40,6 +41,7 @@ export function makeClient(options: ClientOptions) {
     ...ownDataCalls(options),
     ...teamCalls(options),
     ...factorCalls(options),
+    ...operatorCalls(options),
     ...auditCalls(options),
     ...signInCalls(options),
     ...serviceSignInCalls(options),

@@ -6,6 +6,7 @@
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Role } from '@porttunneler/shared/api/schemas/access'
 import { factorCalls } from './factor-calls.ts'
+import { operatorCalls } from './operator-calls.ts'
 import type { Requests } from './requests.ts'
 
 type AnswerOf<Name extends keyof Client> = Awaited<ReturnType<Client[Name]>>
@@ -28,6 +29,7 @@ export function makeCalls(request: Requests) {
     ...domainCalls(request),
     ...keptCalls(request),
     ...factorCalls(request),
+    ...operatorCalls(request),
   }
 }
 
@@ -47,8 +49,9 @@ function signInCalls(request: Requests) {
     /** Ends the session that the refresh token belongs to. */
     logout: (body: { refreshToken: string }) => open<void>('/v1/auth/logout', body),
     /** Ends the sign-in that the access token belongs to, where the refresh token is not ours: at Firebase. */
-    logoutHere: () => request<void>('POST', '/v1/auth/logout', { body: {} }),
-    logoutEverywhere: () => request<void>('POST', '/v1/auth/logout', { body: { everywhere: true } }),
+    logoutHere: () => request<void>('POST', '/v1/auth/logout', { body: {}, isOwn: true }),
+    logoutEverywhere: () =>
+      request<void>('POST', '/v1/auth/logout', { body: { everywhere: true }, isOwn: true }),
     changePassword: (body: BodyOf<'changePassword'>) =>
       request<AnswerOf<'changePassword'>>('POST', '/v1/auth/password', { body }),
     confirm: (body: BodyOf<'confirm'>) => request<void>('POST', '/v1/auth/confirm', { body }),

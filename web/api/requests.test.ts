@@ -4,6 +4,7 @@ import { AccountChoice } from './account-choice.ts'
 import { readAllPages } from './all-pages.ts'
 import { makeCalls } from './calls.ts'
 import { ApiFailure } from './failure.ts'
+import { OperatorView } from './operator-view.ts'
 import { makeRequests } from './requests.ts'
 import type { Session } from './session.ts'
 
@@ -159,6 +160,29 @@ describe('one of several accounts', () => {
 type Pair = [() => Promise<unknown>, () => Promise<unknown>]
 
 /** The calls about second factors, by both. */
+function operatorPairs(calls: ReturnType<typeof makeCalls>, client: ReturnType<typeof makeClient>): Pair[] {
+  const reason = { reason: 'abuse of it' }
+  const note = { about: 'acc_1', text: 'x' }
+  const wish = { account: 'acc_1', person: 'usr_1', ...reason }
+  const page = { limit: 20, cursor: 'c+/' }
+  return [
+    [() => calls.searchPeople('a b', 'c+/'), () => client.searchPeople('a b', page)],
+    [() => calls.searchAccounts('a b', 'c+/'), () => client.searchAccounts('a b', page)],
+    [() => calls.personForOperator('usr/1'), () => client.personForOperator('usr/1')],
+    [() => calls.accountForOperator('acc/1'), () => client.accountForOperator('acc/1')],
+    [() => calls.suspendAccount('acc/1', reason), () => client.suspendAccount('acc/1', reason)],
+    [() => calls.resumeAccount('acc/1'), () => client.resumeAccount('acc/1')],
+    [() => calls.disablePerson('usr/1', reason), () => client.disablePerson('usr/1', reason)],
+    [() => calls.enablePerson('usr/1'), () => client.enablePerson('usr/1')],
+    [() => calls.notes('acc/1'), () => client.notes('acc/1')],
+    [() => calls.addNote(note), () => client.addNote(note)],
+    [() => calls.removeNote('not/1'), () => client.removeNote('not/1')],
+    [() => calls.beginView(wish), () => client.beginView(wish)],
+    [() => calls.viewNow(), () => client.viewNow()],
+    [() => calls.endView(), () => client.endView()],
+  ]
+}
+
 function factorPairs(calls: ReturnType<typeof makeCalls>, client: ReturnType<typeof makeClient>): Pair[] {
   const response = { clientDataJSON: 'AA', authenticatorData: 'AA', signature: 'AA' }
   const assertion = { id: 'AA', response }
@@ -306,6 +330,7 @@ describe('calls', () => {
       ],
       [() => calls.releasePort('eu:1'), () => client.releasePort('eu:1')],
       ...factorPairs(calls, client),
+      ...operatorPairs(calls, client),
     ]
     for (const [ask, askToo] of pairs) {
       await ask()
@@ -322,6 +347,66 @@ describe('calls', () => {
     const { sent, fetch } = makeFetch()
     await makeCalls(makeRequests(makeSession(), fetch, nobodyChose())).login(login)
     expect(sent[0]?.headers.get('authorization')).toBeNull()
+  })
+})
+
+describe('a view of an account', () => {
+  const begun = { id: 'viw_1', account: 'acc_1', accountName: 'Lab', startedAt: 1_000, endsAt: 61_000 }
+  const problem = { title: 'The view has ended', status: 403, code: 'PT-1141', type: '/errors/PT-1141' }
+  /** Noon by the browser, whatever the server says. */
+  const clock = { now: () => 43_200_000 }
+
+  test('is named in every call but those of oneself and of nobody, and then no account is', async () => {
+    const { sent, fetch } = makeFetch()
+    const choice = nobodyChose()
+    choice.choose('acc_own')
+    const view = new OperatorView(emptyStorage(), clock, () => undefined)
+    const calls = makeCalls(makeRequests(makeSession(), fetch, choice, view))
+    await calls.me()
+    view.begin(begun)
+    await calls.me()
+    await calls.endView()
+    await calls.logoutHere()
+    await calls.logoutEverywhere()
+    await calls.login({ email: 'dev@example.com', password: 'a good long one' })
+    const named = sent.map(({ headers }) => [
+      headers.get('porttunneler-view'),
+      headers.get('porttunneler-account'),
+    ])
+    const own = [null, 'acc_own']
+    expect(named).toEqual([own, ['viw_1', null], own, own, own, [null, null]])
+  })
+
+  test('that has ended is forgotten once, however many calls say so, and leads to the own pages', async () => {
+    const { fetch } = makeFetch(() => json(problem, 403))
+    let left = 0
+    const view = new OperatorView(emptyStorage(), clock, () => left++)
+    const calls = makeCalls(makeRequests(makeSession(), fetch, nobodyChose(), view))
+    view.begin(begun)
+    for (const ask of [calls.me, calls.account])
+      await expect(ask()).rejects.toMatchObject({ problem: { code: 'PT-1141' } })
+    expect([view.now, left]).toEqual([undefined, 1])
+  })
+
+  test("lasts by this browser's clock as long as the server says, and survives a reload of the tab", () => {
+    const tab = emptyStorage()
+    new OperatorView(tab, clock, () => undefined).begin({
+      ...begun,
+      person: 'usr_1',
+      email: 'ada@example.com',
+    })
+    const { now } = new OperatorView(tab, clock, () => undefined)
+    expect(now).toEqual({
+      id: 'viw_1',
+      account: 'acc_1',
+      accountName: 'Lab',
+      email: 'ada@example.com',
+      untilMs: clock.now() + 60_000,
+    })
+    for (const text of ['', 'null', '{}', '{"id":1}', 'x']) {
+      tab.setItem('porttunneler.view', text)
+      expect([text, new OperatorView(tab, clock, () => undefined).now]).toEqual([text, undefined])
+    }
   })
 })
 

@@ -1,6 +1,7 @@
 /** Speaks HTTP with the API: bearer, problem documents, a deadline, and one more try after a stale token. */
 import type { AccountChoice } from './account-choice.ts'
 import { failureOf, unreachable } from './failure.ts'
+import type { OperatorView } from './operator-view.ts'
 import type { Session } from './session.ts'
 
 /** A call that got no answer for this long has failed. */
@@ -17,6 +18,8 @@ export type CallOptions = {
   readonly signal?: AbortSignal | undefined
   /** Sent without a bearer: signing in, registering. */
   readonly isOpen?: boolean
+  /** Never through a view of an account: ending the view, and signing out. */
+  readonly isOwn?: boolean
   /** The answer is a file that may take minutes: it is handed on as it comes, as a Blob. */
   readonly isFile?: boolean
 }
@@ -24,18 +27,29 @@ export type CallOptions = {
 /** Resolves to the answer's body (undefined when empty); rejects with an ApiFailure. */
 export type Requests = <T>(method: Method, path: string, options?: CallOptions) => Promise<T>
 
-/** `session` is asked for at each call: the session itself needs requests to refresh. */
+/** `view.over` */
+const viewOverCode = 'PT-1141'
+
+/**
+ * @param session is asked for at each call: the session itself needs requests to refresh
+ * @param view the account that an operator looks at, which every call names then
+ */
 export function makeRequests(
   session: () => Session,
   fetch: typeof globalThis.fetch,
   choice: AccountChoice,
+  view?: Pick<OperatorView, 'now' | 'over'>,
 ): Requests {
   const attemptForAccount = namingAccount(attemptAsUser, choice)
   return async <T>(method: Method, path: string, options: CallOptions = {}) => {
     const answer = options.isOpen
       ? await attempt(method, path, options)
       : await attemptForAccount(method, path, options)
-    if (!answer.ok) throw await failureOf(answer)
+    if (!answer.ok) {
+      const failure = await failureOf(answer)
+      if (failure.problem.code === viewOverCode) view?.over()
+      throw failure
+    }
     if (options.isFile) return (await answer.blob()) as T
     const text = await answer.text()
     // The types come from the schemas that this very server answers by.
@@ -54,9 +68,10 @@ export function makeRequests(
   async function attempt(
     method: Method,
     path: string,
-    { body, ifMatch, signal, isFile }: CallOptions,
+    { body, ifMatch, signal, isFile, isOwn }: CallOptions,
     token?: string,
   ): Promise<Response> {
+    const viewed = token === undefined || isOwn ? undefined : view?.now
     const deadline = AbortSignal.timeout(isFile ? fileDeadlineMs : deadlineMs)
     try {
       return await fetch(path, {
@@ -66,7 +81,10 @@ export function makeRequests(
           ...(body !== undefined && { 'content-type': 'application/json' }),
           ...(ifMatch !== undefined && { 'if-match': ifMatch }),
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          ...(token !== undefined && choice.id !== undefined && { 'porttunneler-account': choice.id }),
+          ...(viewed && { 'porttunneler-view': viewed.id }),
+          ...(token !== undefined &&
+            !viewed &&
+            choice.id !== undefined && { 'porttunneler-account': choice.id }),
         },
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal ? AbortSignal.any([signal, deadline]) : deadline,

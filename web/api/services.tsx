@@ -9,6 +9,7 @@ import type { Figures } from '../charts/rates.ts'
 import type { Calls } from './calls.ts'
 import type { Confirming } from './confirming.ts'
 import type { LiveFeed, LiveStatus } from './live.ts'
+import type { OperatorView } from './operator-view.ts'
 import type { Session } from './session.ts'
 
 export type Services = {
@@ -17,6 +18,8 @@ export type Services = {
   /** Where calls wait that want a fresh sign-in. */
   readonly confirming: Confirming
   readonly live: LiveFeed
+  /** The account that an operator looks at in this tab. */
+  readonly view: OperatorView
   readonly clock: Clock
   /** The account that this tab works on; undefined while there was nothing to choose. */
   readonly accountId: () => string | undefined

@@ -42,8 +42,8 @@ export function AccountMenu() {
           Members
         </Link>
         {me.data?.operator && (
-          <Link href="/mails" class={item} onClick={close}>
-            Mails of this server
+          <Link href="/operator" class={item} onClick={close}>
+            Operator
           </Link>
         )}
         <Link href="/security" class={item} onClick={close}>

@@ -7,6 +7,7 @@ import { AccountMenu } from './account-menu.tsx'
 import { Icon } from './icon.tsx'
 import { useOnline } from './media.ts'
 import { ThemeChoice } from './theme.tsx'
+import { ViewBanner } from './view-banner.tsx'
 
 /** A tab nobody looks at keeps no streams open for longer than this. */
 const hiddenMs = 30_000
@@ -17,6 +18,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   return (
     <div class="flex min-h-dvh flex-col">
       <SkipLink />
+      <ViewBanner />
       <header class="border-b border-line bg-surface">
         <div class={`${column} flex flex-wrap items-center justify-between gap-x-6 sm:h-14 sm:flex-nowrap`}>
           <Link
@@ -61,6 +63,7 @@ export function NarrowShell({ children }: { children: ComponentChildren }) {
   return (
     <div class="flex min-h-dvh flex-col">
       <SkipLink />
+      <ViewBanner />
       <OfflineBanner />
       <main
         id="main"
@@ -158,8 +161,10 @@ function Footer() {
 }
 
 function useLiveWhileVisible(): void {
-  const { live, clock } = useServices()
+  const { live, view, clock } = useServices()
   useEffect(() => {
+    // A view shows no live figures, and asking for them would be refused again and again.
+    if (view.now) return
     let timer: { clear(): void } | undefined
     const onVisibility = () => {
       timer?.clear()
@@ -173,5 +178,5 @@ function useLiveWhileVisible(): void {
       timer?.clear()
       live.pause()
     }
-  }, [live, clock])
+  }, [live, view, clock])
 }

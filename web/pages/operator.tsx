@@ -1,0 +1,185 @@
+/** Where operators begin: one field that finds people and accounts. The address keeps what was searched for. */
+import { useEffect, useState } from 'preact/hooks'
+import { Link, useLocation, useSearch } from 'wouter-preact'
+import { useAccountSearch, useOperatorAct, usePeopleSearch, useViewNow } from '../api/operator-queries.ts'
+import { failureIn } from '../api/queries.ts'
+import { useServices } from '../api/services.tsx'
+import { Button, ButtonLink } from '../parts/button.tsx'
+import { TextField } from '../parts/field.tsx'
+import { Card, Page, Skeleton } from '../parts/page.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { AccountBadge, PersonBadge } from './operator-badges.tsx'
+
+export function OperatorPage() {
+  const search = new URLSearchParams(useSearch())
+  const who = (search.get('who') ?? '').trim()
+  return (
+    <Page
+      title="Operator"
+      lead="People and accounts of this service."
+      actions={<ButtonLink href="/mails">Mails of this server</ButtonLink>}
+    >
+      <div class="space-y-5">
+        {search.get('view') === 'over' && (
+          <p role="status" class="rounded-xl border border-line bg-surface p-4">
+            The view has ended. You are back on your own pages.
+          </p>
+        )}
+        <ViewElsewhere />
+        <SearchForm key={who} who={who} />
+        {who === '' ? <p class="text-muted">Search to see somebody here.</p> : <Found who={who} />}
+      </div>
+    </Page>
+  )
+}
+
+function SearchForm({ who }: { who: string }) {
+  const [, navigate] = useLocation()
+  const [text, setText] = useState(who)
+  return (
+    <search>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          if (text.trim() !== '') navigate(`/operator?${new URLSearchParams({ who: text.trim() })}`)
+        }}
+      >
+        <TextField
+          label="Search"
+          hint="The beginning of an email address or of an account's name, or an id (usr_…, acc_…)."
+          type="search"
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck={false}
+          required
+          maxLength={254}
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+        <div class="mt-3">
+          <Button type="submit" look="accent">
+            Search
+          </Button>
+        </div>
+      </form>
+    </search>
+  )
+}
+
+function Found({ who }: { who: string }) {
+  // An id is of one kind; asking for the other finds nothing.
+  return (
+    <div class="grid gap-5 lg:grid-cols-2">
+      {!who.startsWith('acc_') && <FoundPeople who={who} />}
+      {!who.startsWith('usr_') && <FoundAccounts who={who} />}
+    </div>
+  )
+}
+
+const row =
+  'flex min-h-12 flex-wrap items-center justify-between gap-x-3 gap-y-1 py-2 text-text no-underline hover:text-accent'
+
+function FoundPeople({ who }: { who: string }) {
+  const query = usePeopleSearch(who)
+  const items = query.data?.pages.flatMap((page) => page.items) ?? []
+  return (
+    <Card title="People">
+      <Results query={query} count={items.length} what="people">
+        {items.map(({ id, email, status, leavingAt, accounts }) => (
+          <li key={id}>
+            <Link href={`/operator/people/${id}`} class={row}>
+              <span class="min-w-0 font-medium break-all">{email}</span>
+              <span class="flex flex-wrap items-center gap-2 text-sm text-muted">
+                {accounts.length === 1 ? '1 account' : `${accounts.length} accounts`}
+                <PersonBadge status={status} leavingAt={leavingAt} />
+              </span>
+            </Link>
+          </li>
+        ))}
+      </Results>
+    </Card>
+  )
+}
+
+function FoundAccounts({ who }: { who: string }) {
+  const query = useAccountSearch(who)
+  const items = query.data?.pages.flatMap((page) => page.items) ?? []
+  return (
+    <Card title="Accounts">
+      <Results query={query} count={items.length} what="accounts">
+        {items.map(({ id, name, plan, status }) => (
+          <li key={id}>
+            <Link href={`/operator/accounts/${id}`} class={row}>
+              <span class="min-w-0 font-medium break-words">{name}</span>
+              <span class="flex flex-wrap items-center gap-2 text-sm text-muted">
+                {plan}
+                <AccountBadge status={status} />
+              </span>
+            </Link>
+          </li>
+        ))}
+      </Results>
+    </Card>
+  )
+}
+
+function Results({
+  query,
+  count,
+  what,
+  children,
+}: {
+  query: ReturnType<typeof usePeopleSearch> | ReturnType<typeof useAccountSearch>
+  count: number
+  what: string
+  children: preact.ComponentChildren
+}) {
+  const failure = failureIn(query)
+  return (
+    <>
+      {failure && <ProblemNotice failure={failure} onRetry={() => void query.refetch()} />}
+      {query.isPending && <Skeleton what={`the ${what}`} rows={2} />}
+      {query.isSuccess && count === 0 && <p class="text-muted">No {what} found.</p>}
+      {count > 0 && (
+        <ul aria-label={`Found ${what}`} class="divide-y divide-line">
+          {children}
+        </ul>
+      )}
+      {query.hasNextPage && (
+        <div class="mt-3">
+          <Button onClick={() => void query.fetchNextPage()} isBusy={query.isFetchingNextPage}>
+            Show more
+          </Button>
+        </div>
+      )}
+    </>
+  )
+}
+
+/** A view that goes on in another tab, or in one that was closed. */
+function ViewElsewhere() {
+  const { calls, clock } = useServices()
+  const query = useViewNow()
+  const end = useOperatorAct(() => calls.endView())
+  const [, setTick] = useState(0)
+  const view = query.data?.view
+  useEffect(() => {
+    const timer = clock.every(30_000, () => setTick((tick) => tick + 1))
+    return () => timer.clear()
+  }, [clock])
+  if (!view) return null
+  const failure = failureIn(end)
+  const minutes = Math.max(1, Math.ceil((view.endsAt - clock.now()) / 60_000))
+  return (
+    <div class="space-y-3 rounded-xl border border-danger/40 bg-danger-soft p-4">
+      <p>
+        You are viewing <strong class="break-words">{view.accountName}</strong>
+        {view.email !== undefined && ` as ${view.email}`} in another tab, for {minutes} more min.
+      </p>
+      {failure && <ProblemNotice failure={failure} />}
+      <Button onClick={() => end.mutate(undefined)} isBusy={end.isPending}>
+        End that view
+      </Button>
+    </div>
+  )
+}
