@@ -8,7 +8,7 @@ import { startCloudService } from './harness/cloud.ts'
 import { allSuites, describeMainJob, type SuiteName } from './main-job.ts'
 import { describeTwoRelays } from './suites/two-relays.ts'
 
-const chosen: readonly SuiteName[] = ['http', 'names', 'hostileApi', 'survival']
+const chosen: readonly SuiteName[] = ['names', 'hostileApi', 'survival']
 
 withEmulators((hosts) =>
   describeMainJob('the cloud', () => startCloudService(hosts), {

@@ -1,6 +1,7 @@
 /** Another machine asks for the address of an agent that died silently. */
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { longTest } from './breadth.ts'
 import { type Agent, agentHome, startAgent } from './harness/agent.ts'
 import { eventually, within } from './harness/events.ts'
 import { callApi, type Service } from './harness/service.ts'
@@ -24,35 +25,39 @@ afterAll(async () => {
   for (const home of homes) rmSync(home, { recursive: true, force: true })
 })
 
-test('a port goes to another tunnel of the account in a minute or two, and until then ptun shows when it asks again', {
-  timeout: 2 * patienceMs,
-}, async () => {
-  const first = await startAgent(service, { old: { kind: 'tcp', upstream: echo.port } }, { home: homes[0] })
-  const url = await first.online('old')
-  first.program.send('SIGKILL')
-  await within(first.program.exited, 'the first agent is dead')
-  const port = Number(new URL(url).port)
-  const next = await startAgent(
-    service,
-    { new: { kind: 'tcp', upstream: echo.port, port } },
-    { home: homes[1] },
-  )
-  agents = [next]
-  const refused = await next.waitFor('tunnel.refused')
-  expect(refused).toMatchObject({ problem: { code: 'PT-2308' } })
-  expect(refused.retryInMs).toBeGreaterThan(0)
-  const online = await next.waitFor('tunnel.online', { deadlineMs: patienceMs })
-  expect(online).toMatchObject({ tunnel: 'new', url })
-  const codes = next.events.items.flatMap(({ event, problem }) =>
-    event === 'tunnel.refused' ? [(problem as { code: string }).code] : [],
-  )
-  expect(new Set(codes)).toEqual(new Set(['PT-2308']))
-  const visitor = await dial({ host: '127.0.0.1', port })
-  const back = readBytes(visitor, 5)
-  visitor.write('hello')
-  expect(String(await within(back, 'the echo'))).toBe('hello')
-  visitor.destroy()
-})
+longTest(
+  'a port goes to another tunnel of the account in a minute or two, and until then ptun shows when it asks again',
+  {
+    timeout: 2 * patienceMs,
+  },
+  async () => {
+    const first = await startAgent(service, { old: { kind: 'tcp', upstream: echo.port } }, { home: homes[0] })
+    const url = await first.online('old')
+    first.program.send('SIGKILL')
+    await within(first.program.exited, 'the first agent is dead')
+    const port = Number(new URL(url).port)
+    const next = await startAgent(
+      service,
+      { new: { kind: 'tcp', upstream: echo.port, port } },
+      { home: homes[1] },
+    )
+    agents = [next]
+    const refused = await next.waitFor('tunnel.refused')
+    expect(refused).toMatchObject({ problem: { code: 'PT-2308' } })
+    expect(refused.retryInMs).toBeGreaterThan(0)
+    const online = await next.waitFor('tunnel.online', { deadlineMs: patienceMs })
+    expect(online).toMatchObject({ tunnel: 'new', url })
+    const codes = next.events.items.flatMap(({ event, problem }) =>
+      event === 'tunnel.refused' ? [(problem as { code: string }).code] : [],
+    )
+    expect(new Set(codes)).toEqual(new Set(['PT-2308']))
+    const visitor = await dial({ host: '127.0.0.1', port })
+    const back = readBytes(visitor, 5)
+    visitor.write('hello')
+    expect(String(await within(back, 'the echo'))).toBe('hello')
+    visitor.destroy()
+  },
+)
 
 test('a key that is revoked takes its tunnels offline within seconds, and tells its agent why', async () => {
   const idsOf = async () =>

@@ -2,6 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isWhole, promisedMs } from './breadth.ts'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { eventually, within } from './harness/events.ts'
 import { type FaultProxy, startFaultProxy } from './harness/fault-proxy.ts'
@@ -19,6 +20,8 @@ import {
 import { receiveHashed, sendHashed } from './harness/transfer.ts'
 import { type HttpUpstream, startEcho, startHttp } from './harness/upstreams.ts'
 import { grpcSuite } from './suites/grpc.ts'
+
+const transferBytes = (isWhole ? 16 : 4) * 1024 ** 2
 
 describe('network between agent and relay', () => {
   let folder: string
@@ -78,8 +81,8 @@ describe('network between agent and relay', () => {
   test('a cut connection: the agent is back within two seconds', async () => {
     const from = agent.events.items.length
     proxy.cut()
-    await agent.waitFor('relay.lost', { from, deadlineMs: 1_000 })
-    await agent.waitFor('relay.connected', { from, deadlineMs: 2_000 })
+    await agent.waitFor('relay.lost', { from, deadlineMs: promisedMs(1_000) })
+    await agent.waitFor('relay.connected', { from, deadlineMs: promisedMs(2_000) })
     expect(await agent.online('web', from)).toBe(url)
     await eventually('visitors get in', answers)
   })
@@ -89,15 +92,15 @@ describe('network between agent and relay', () => {
     const visitor = await dial(visitorAddress(service, await agent.online('wire')))
     const end = endOf(visitor)
     proxy.blackHole()
-    await agent.waitFor('relay.lost', { from, deadlineMs: 11_000 })
+    await agent.waitFor('relay.lost', { from, deadlineMs: promisedMs(11_000) })
     await eventually(
       'the relay knows',
       async () => (await visit(service, url)).status === 503 || undefined,
-      11_000,
+      promisedMs(11_000),
     )
     expect(await within(end, 'the end of the visitor that was open')).toBe('reset')
     proxy.heal()
-    await agent.waitFor('relay.connected', { from, deadlineMs: 30_000 })
+    await agent.waitFor('relay.connected', { from, deadlineMs: promisedMs(30_000) })
     await eventually('visitors get in', answers)
   })
 
@@ -106,8 +109,8 @@ describe('network between agent and relay', () => {
     proxy.delay(50)
     const socket = await dial(visitorAddress(service, await agent.online('wire')))
     const received = receiveHashed(socket)
-    const sha256 = await sendHashed(socket, { bytes: 16 * 1024 ** 2, seed: 5 })
-    expect(await within(received, 'the transfer', 40_000)).toEqual({ sha256, bytes: 16 * 1024 ** 2 })
+    const sha256 = await sendHashed(socket, { bytes: transferBytes, seed: 5 })
+    expect(await within(received, 'the transfer', 40_000)).toEqual({ sha256, bytes: transferBytes })
     expect(agent.events.items.slice(from).filter(({ event }) => event === 'relay.lost')).toEqual([])
     proxy.delay(0)
   })
@@ -117,6 +120,7 @@ describe('network between agent and relay', () => {
     host: `calls.${new URL(url).hostname.replace(/^[^.]+\./, '')}`,
     port: tlsPort,
     cut: () => proxy.cut(),
-    back: () => agent.waitFor('relay.connected', { from: agent.events.items.length, deadlineMs: 5_000 }),
+    back: () =>
+      agent.waitFor('relay.connected', { from: agent.events.items.length, deadlineMs: promisedMs(5_000) }),
   }))
 })

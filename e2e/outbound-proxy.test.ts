@@ -9,6 +9,7 @@ import { createServer, type Server } from 'node:tls'
 import { selfSignedIdentity, type TlsIdentity } from '@porttunneler/relay-vm/certificate'
 import { type ConnectProxy, startConnectProxy } from '@porttunneler/shared/testing/connect-proxy'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { breadthOf } from './breadth.ts'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
 import { eventually } from './harness/events.ts'
 import { visit } from './harness/http.ts'
@@ -235,30 +236,33 @@ describeWith(['microsocks'], 'an agent behind a SOCKS proxy', () => {
   })
   afterAll(() => local?.stop())
 
-  test.each(['socks5', 'socks5h'])('%s, named in ptun.yaml, with a user', async (scheme) => {
-    const [port = 0] = await freePorts(1)
-    const args = ['-i', '127.0.0.1', '-p', String(port), '-u', user.name, '-P', user.password]
-    const socks = await startProgram(programPath('microsocks'), args)
-    await eventually('microsocks listens', () => listens(port))
-    const proxy = `${scheme}://${signIn}127.0.0.1:${port}`
-    const name = `by-${scheme}`
-    const agent = await startAgent(local, { [name]: { kind: 'http', upstream: web.port } }, { proxy })
-    const url = await agent.online(name)
-    await eventually(
-      'a visitor gets in',
-      async () => (await visit(local, `${url}/hello`)).status === 200 || undefined,
-    )
-    expect((await agent.waitFor('agent.started')).proxy).toBe(`${scheme}://127.0.0.1:${port}`)
-    expect(textOf(socks, 'stderr')).toMatch(/connected to (localhost|127\.0\.0\.1|::1):/)
-    const from = agent.events.items.length
-    await socks.stop('SIGKILL')
-    await eventually('the loss says whose it is', async () =>
-      agent.events.items
-        .slice(from)
-        .find(({ event, problem }) => event === 'relay.lost' && codeOf(problem) === 'PT-6033'),
-    )
-    await agent.stop()
-  })
+  test.each(breadthOf(['socks5', 'socks5h'], ['socks5h']))(
+    '%s, named in ptun.yaml, with a user',
+    async (scheme) => {
+      const [port = 0] = await freePorts(1)
+      const args = ['-i', '127.0.0.1', '-p', String(port), '-u', user.name, '-P', user.password]
+      const socks = await startProgram(programPath('microsocks'), args)
+      await eventually('microsocks listens', () => listens(port))
+      const proxy = `${scheme}://${signIn}127.0.0.1:${port}`
+      const name = `by-${scheme}`
+      const agent = await startAgent(local, { [name]: { kind: 'http', upstream: web.port } }, { proxy })
+      const url = await agent.online(name)
+      await eventually(
+        'a visitor gets in',
+        async () => (await visit(local, `${url}/hello`)).status === 200 || undefined,
+      )
+      expect((await agent.waitFor('agent.started')).proxy).toBe(`${scheme}://127.0.0.1:${port}`)
+      expect(textOf(socks, 'stderr')).toMatch(/connected to (localhost|127\.0\.0\.1|::1):/)
+      const from = agent.events.items.length
+      await socks.stop('SIGKILL')
+      await eventually('the loss says whose it is', async () =>
+        agent.events.items
+          .slice(from)
+          .find(({ event, problem }) => event === 'relay.lost' && codeOf(problem) === 'PT-6033'),
+      )
+      await agent.stop()
+    },
+  )
 })
 
 /** TLS in front of a port of this machine. */

@@ -6,7 +6,8 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isWhole, longTest } from './breadth.ts'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { clockPreload } from './harness/clock-preload.ts'
 import { eventually } from './harness/events.ts'
@@ -120,37 +121,43 @@ describeWith(['prlimit'], 'refusals of a server with an unknown user', () => {
     expect(mainPid()).toBe(main)
   })
 
-  test('refusals: memory server: a newer version that cannot be started leaves the running one', async () => {
-    const main = mainPid()
-    const restore = takeProcesses(server.program.pid)
-    const from = server.program.lines.items.length
-    server.program.send('SIGUSR2')
-    await server.program.lines.waitFor(({ text }) => /(could not be|did not) start/.test(text), {
-      what: 'that it did not start',
-      from,
-    })
-    restore()
-    expect([mainPid(), await answers(), await served()]).toEqual([main, true, true])
-    // The next one takes over: nothing is left of the first try.
-    server.program.send('SIGUSR2')
-    await eventually('another server runs', () => (mainPid() !== main ? true : undefined), 60_000)
-    await served()
-  })
-
-  test('refusals: clock server: set by a year, forward and back, relays come back and visitors are served', async () => {
-    // With a larger error OpenSSL, which asks the system, would find the relay's next certificate out of time.
-    for (const years of [1, 0, -1, 0]) {
-      writeFileSync(offset, String(years * year))
-      const relay = relayOf(mainPid()) ?? Number.NaN
-      process.kill(relay, 'SIGKILL')
-      await eventually('another relay', () => (relayOf(mainPid()) ?? relay) !== relay || undefined, 60_000)
+  longTest(
+    'refusals: memory server: a newer version that cannot be started leaves the running one',
+    async () => {
+      const main = mainPid()
+      const restore = takeProcesses(server.program.pid)
+      const from = server.program.lines.items.length
+      server.program.send('SIGUSR2')
+      await server.program.lines.waitFor(({ text }) => /(could not be|did not) start/.test(text), {
+        what: 'that it did not start',
+        from,
+      })
+      restore()
+      expect([mainPid(), await answers(), await served()]).toEqual([main, true, true])
+      // The next one takes over: nothing is left of the first try.
+      server.program.send('SIGUSR2')
+      await eventually('another server runs', () => (mainPid() !== main ? true : undefined), 60_000)
       await served()
-      expect(await answers()).toBe(true)
-    }
-  })
+    },
+  )
+
+  longTest(
+    'refusals: clock server: set by a year, forward and back, relays come back and visitors are served',
+    async () => {
+      // With a larger error OpenSSL, which asks the system, would find the relay's next certificate out of time.
+      for (const years of [1, 0, -1, 0]) {
+        writeFileSync(offset, String(years * year))
+        const relay = relayOf(mainPid()) ?? Number.NaN
+        process.kill(relay, 'SIGKILL')
+        await eventually('another relay', () => (relayOf(mainPid()) ?? relay) !== relay || undefined, 60_000)
+        await served()
+        expect(await answers()).toBe(true)
+      }
+    },
+  )
 })
 
-describeWith([], 'refusals of a relay with a small heap', () => {
+describe.runIf(isWhole)('refusals of a relay with a small heap', () => {
   const folder = temporaryFolder('small-heap')
   let server: Standalone
   let echo: Listening

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
+import { longTest } from './breadth.ts'
 import { type Agent, agentHome, ptun, startAgent } from './harness/agent.ts'
 import { clockPreload } from './harness/clock-preload.ts'
 import { eventually } from './harness/events.ts'
@@ -41,9 +42,14 @@ const heldBy: Readonly<Record<string, string>> = {
 }
 const tried = new Set<string>()
 /** A test of some cells of the table. */
-const trial = (cells: readonly string[], name: string, body: () => Promise<void>) => {
+const trial = (
+  cells: readonly string[],
+  name: string,
+  body: () => Promise<void>,
+  run: typeof longTest = test,
+) => {
   for (const cell of cells) tried.add(cell)
-  test(`refusals: ${cells.join(', ')}: ${name}`, body)
+  run(`refusals: ${cells.join(', ')}: ${name}`, body)
 }
 
 /** A user id that no passwd file has. */
@@ -157,6 +163,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
         rmSync(small, { recursive: true, force: true })
       }
     },
+    longTest,
   )
 
   trial(
@@ -180,19 +187,24 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     },
   )
 
-  trial(['output agent'], 'neither a full output nor one without a reader ends an agent', async () => {
-    const home = agentHome()
-    const first = await startAgent(service, { deaf: { kind: 'tcp', upstream: echo.port } }, { home })
-    const at = addressOf(await first.online('deaf'))
-    await first.stop()
-    const command = `exec node "${ptun}" start --config "${join(home, 'ptun.yaml')}" --json`
-    for (const output of ['> /dev/full', '> >(head -1)', '>&-']) {
-      const deaf = await startProgram('bash', ['-c', `${command} ${output}`], { env: environmentOf(home) })
-      await served(at)
-      await isAlive(deaf)
-      expect((await deaf.stop()).signal).toBeNull()
-    }
-  })
+  trial(
+    ['output agent'],
+    'neither a full output nor one without a reader ends an agent',
+    async () => {
+      const home = agentHome()
+      const first = await startAgent(service, { deaf: { kind: 'tcp', upstream: echo.port } }, { home })
+      const at = addressOf(await first.online('deaf'))
+      await first.stop()
+      const command = `exec node "${ptun}" start --config "${join(home, 'ptun.yaml')}" --json`
+      for (const output of ['> /dev/full', '> >(head -1)', '>&-']) {
+        const deaf = await startProgram('bash', ['-c', `${command} ${output}`], { env: environmentOf(home) })
+        await served(at)
+        await isAlive(deaf)
+        expect((await deaf.stop()).signal).toBeNull()
+      }
+    },
+    longTest,
+  )
 
   trial(['output server'], 'a server whose output is full serves', async () => {
     const data = join(folder, 'deaf')
@@ -231,6 +243,7 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
       open.destroy()
       expect((await small.stop()).code).toBe(0)
     },
+    longTest,
   )
 
   trial(['home agent', 'state agent'], 'an agent that can save nothing says so, and serves', async () => {
@@ -259,24 +272,29 @@ describeWith(['prlimit', 'mounts'], 'refusals', () => {
     rmSync(readOnly, { recursive: true, force: true })
   })
 
-  trial(['clock agent'], 'a clock set back by a year delays nothing', async () => {
-    const home = agentHome()
-    const offset = join(home, 'offset')
-    const preload = join(home, 'clock.mjs')
-    writeFileSync(offset, '0')
-    writeFileSync(preload, clockPreload(offset))
-    const env = { NODE_OPTIONS: `--import file://${preload}` }
-    const odd = await startAgent(service, { odd: { kind: 'tcp', upstream: echo.port } }, { home, env })
-    const at = addressOf(await odd.online('odd'))
-    for (const years of [-1, 20, -20]) {
-      writeFileSync(offset, String(years * 365 * 86_400_000))
-      const from = odd.events.items.length
-      process.kill(relayPid(), 'SIGKILL')
-      await odd.online('odd', from)
-      await served(at)
-    }
-    expect((await odd.stop()).code).toBe(0)
-  })
+  trial(
+    ['clock agent'],
+    'a clock set back by a year delays nothing',
+    async () => {
+      const home = agentHome()
+      const offset = join(home, 'offset')
+      const preload = join(home, 'clock.mjs')
+      writeFileSync(offset, '0')
+      writeFileSync(preload, clockPreload(offset))
+      const env = { NODE_OPTIONS: `--import file://${preload}` }
+      const odd = await startAgent(service, { odd: { kind: 'tcp', upstream: echo.port } }, { home, env })
+      const at = addressOf(await odd.online('odd'))
+      for (const years of [-1, 20, -20]) {
+        writeFileSync(offset, String(years * 365 * 86_400_000))
+        const from = odd.events.items.length
+        process.kill(relayPid(), 'SIGKILL')
+        await odd.online('odd', from)
+        await served(at)
+      }
+      expect((await odd.stop()).code).toBe(0)
+    },
+    longTest,
+  )
 
   const environmentOf = (home: string) => ({
     HOME: home,

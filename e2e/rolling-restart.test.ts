@@ -53,7 +53,7 @@ describe('rolling restart', () => {
   })
 
   test('no request is lost, and a stream goes on through it', async () => {
-    const load = startLoad(new URL('/hello', url).href, 16)
+    const load = startLoad(new URL('/hello', url).href, 16, { pauseMs: 10, isKept: true })
     await load.reached(500)
     const before = idsOf(server)
     expect(before).toHaveLength(2)

@@ -4,20 +4,22 @@
  * files at a time, the longest first (e2e/longest-first.ts), so that no long one is left over at the end: programs
  * that mostly wait for one another, suites of platforms, models and fuzzers, and the cloud stack. Its output follows
  * when the first is done.
+ *
+ * `npm run test:long` is the same with every suite on every platform, every pool and every path (breadth.ts). Nothing
+ * runs beside its first run, so what it says about times counts.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { EmulatorsMissing, startEmulators } from '../functions/testing/emulators.ts'
+import { isWhole } from './breadth.ts'
 import { buildWhatIsStale } from './cloud-local/builds.ts'
 import { setup } from './global-setup.ts'
 
 const root = join(import.meta.dirname, '..')
 /** Files whose figures would suffer, or make others suffer, if they ran beside one another. */
-const alone = ['chaos', 'hostile', 'network', 'restart', 'standalone', 'upgrade'].map(
-  (name) => `e2e/${name}.test.ts`,
-)
+const alone = ['chaos', 'hostile', 'network', 'standalone', 'upgrade'].map((name) => `e2e/${name}.test.ts`)
 const others = globSync('e2e/**/*.test.ts', { cwd: root }).filter(
   (file) => !alone.includes(file) && !/node_modules|e2e\/repo\//.test(file),
 )
@@ -77,6 +79,10 @@ const [emulators] = await Promise.all([emulatorsOfAll(), setup()])
 // Two tests at a time would both build the functions.
 await buildWhatIsStale(() => undefined)
 const env = emulators && { PT_FIRESTORE_EMULATOR: emulators.firestore, PT_PUBSUB_EMULATOR: emulators.pubsub }
+const startAlone = () =>
+  ended(run({ projects: ['e2e'], files: alone, workers: 1, output: 'inherit', env: { ...env } }))
+const exits: number[] = []
+if (isWhole) exits.push(await startAlone())
 const beside = run({
   projects: ['contract', 'e2e', ...stack.projects],
   files: [...suites, ...others, ...stack.files],
@@ -86,10 +92,8 @@ const beside = run({
 })
 const words = [beside.stdout, beside.stderr].map((stream) => stream && buffer(stream))
 const besideEnded = ended(beside)
-const exits = [
-  await ended(run({ projects: ['e2e'], files: alone, workers: 1, output: 'inherit', env: { ...env } })),
-  await besideEnded,
-]
+if (!isWhole) exits.push(await startAlone())
+exits.push(await besideEnded)
 for (const text of await Promise.all(words)) process.stdout.write(text ?? '')
 await emulators?.stop()
 process.exitCode = Math.max(...exits)

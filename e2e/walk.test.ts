@@ -1,6 +1,6 @@
 /**
- * The walk to a name worth showing (suites/walk.ts) on both platforms. With `npm run walk` visitors come for a minute
- * during the renewal.
+ * The walk to a name worth showing (suites/walk.ts): on one machine, and with `npm run walk` also on the cloud
+ * platform, with visitors for a minute during the renewal. The contract suites on Firestore hold what differs there.
  */
 import { withEmulators } from '../functions/testing/with-emulators.ts'
 import { isWhole } from './breadth.ts'
@@ -13,6 +13,7 @@ const visitors = isWhole ? 12_000 : 200
 
 describeWith(['pebble', 'pebbleNames', 'curl'], 'the walk', () => {
   describeWalk('standalone', { start: startStandaloneService, visitors })
+  if (!isWhole) return
   withEmulators((hosts) => {
     describeWalk('the cloud', { start: (settings) => startCloudService(hosts, settings), visitors })
   })

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { isWhole } from '../breadth.ts'
 import { programPath } from '../requirements.ts'
 import { patienceMs } from './events.ts'
 import { root } from './programs.ts'
@@ -21,6 +22,7 @@ export type Tab = {
   readonly page: Page
   /** Errors of scripts and of the content policy since the last call. */
   takeErrors(): readonly string[]
+  /** With `npm run test:long`: drawing a page takes as long as a test of it. */
   screenshot(name: string): Promise<void>
   close(): Promise<void>
 }
@@ -46,6 +48,7 @@ export async function openTab(browser: Browser, look: Looks = 'light'): Promise<
     page,
     takeErrors: () => errors.splice(0),
     screenshot: async (name) => {
+      if (!isWhole) return
       mkdirSync(screenshots, { recursive: true })
       await page.screenshot({ path: join(screenshots, `${name}-${look}.png`), fullPage: true })
     },

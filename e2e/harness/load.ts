@@ -24,12 +24,16 @@ export function fetchWhole(url: string): Promise<string> {
 export type Load = ReturnType<typeof startLoad>
 
 /**
- * Visitors with kept connections, or with a new one after each pause, that ask again when answered. No request is tried
- * twice.
+ * Visitors that ask again when answered, after a pause, so that they leave some of the machine to what they ask. No
+ * request is tried twice.
+ * @param options `isKept`: over connections that stay open; default: when there is no pause
  */
-export function startLoad(url: string, visitors: number, { pauseMs = 0 } = {}) {
-  const keepAlive = pauseMs === 0
-  const pool = new ConnectionPool({ keepAlive, maxSockets: visitors })
+export function startLoad(
+  url: string,
+  visitors: number,
+  { pauseMs = 0, isKept = pauseMs === 0 }: { pauseMs?: number; isKept?: boolean } = {},
+) {
+  const pool = new ConnectionPool({ keepAlive: isKept, maxSockets: visitors })
   const failures: string[] = []
   let sent = 0
   let isStopped = false

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { breadthOf } from '../breadth.ts'
 
 const root = join(import.meta.dirname, '../..')
 const { scripts } = z
@@ -19,7 +20,9 @@ async function run(file: string, option: string) {
   }
 }
 
-test.each(['chaos', 'soak', 'bench', 'bench:idle-agents', 'fuzz', 'attack', 'signalling'])(
+const commands = ['chaos', 'soak', 'bench', 'bench:idle-agents', 'fuzz', 'attack', 'signalling']
+
+test.each(breadthOf(commands, ['chaos', 'attack']))(
   'npm run %s -- --help says what it does, how long it takes and each option; an unknown one ends it with the same',
   async (name) => {
     const file = scripts[name]?.replace(/^node /, '') ?? ''
