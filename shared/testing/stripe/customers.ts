@@ -128,11 +128,11 @@ export const customerRoutes: readonly Route[] = [
 ]
 
 /** @param param the parameter that named it @throws Refusal also for one that was deleted */
-function findCustomer(world: World, id: string, param = 'id'): Stripe.Customer {
+export function findCustomer(world: World, id: string, param = 'id'): Stripe.Customer {
   return world.find('customers', id, 'customer', param)
 }
 
-function createCustomer(world: World, asked: z.output<typeof createParams>): Stripe.Customer {
+export function createCustomer(world: World, asked: z.output<typeof createParams>): Stripe.Customer {
   const customer: Stripe.Customer = {
     id: world.id('cus'),
     object: 'customer',
@@ -202,7 +202,7 @@ function checkDefault(world: World, customer: Stripe.Customer, card: string | un
     throw invalid(`The customer does not have a payment method with the ID ${card}.`, { param })
 }
 
-type BalanceMove = {
+export type BalanceMove = {
   /** Above 0: the customer owes more; below: has credit. */
   readonly amount: number
   readonly type: Stripe.CustomerBalanceTransaction['type']
@@ -212,7 +212,7 @@ type BalanceMove = {
   readonly metadata?: Stripe.Metadata
 }
 
-function moveBalance(
+export function moveBalance(
   world: World,
   customer: Stripe.Customer,
   { amount, type, invoice = null, creditNote = null, description = null, metadata = {} }: BalanceMove,
@@ -241,7 +241,7 @@ function moveBalance(
   return world.keep('balances', moved)
 }
 
-function addTaxId(
+export function addTaxId(
   world: World,
   customer: Stripe.Customer,
   { type, value }: { type: string; value: string },
@@ -266,14 +266,14 @@ function addTaxId(
   return taxId
 }
 
-function taxIdsOf(world: World, customer: string): Stripe.TaxId[] {
+export function taxIdsOf(world: World, customer: string): Stripe.TaxId[] {
   return world.all('taxIds').filter((taxId) => taxId.customer === customer)
 }
 
 const deleted = new WeakMap<World, Map<string, Stripe.DeletedCustomer>>()
 
 /** Those that are gone can still be read: as an id that says so. */
-function deletedCustomers(world: World): Map<string, Stripe.DeletedCustomer> {
+export function deletedCustomers(world: World): Map<string, Stripe.DeletedCustomer> {
   const found = deleted.get(world) ?? new Map<string, Stripe.DeletedCustomer>()
   deleted.set(world, found)
   return found

@@ -47,6 +47,12 @@ export function queueSnapshots(world: World, event: Stripe.Event): void {
   }
 }
 
+export function queueThin(world: World, event: ThinEvent): void {
+  for (const { id, enabled_events: enabled, status } of world.all('destinations'))
+    if (status === 'enabled' && (enabled.includes('*') || enabled.includes(event.type)))
+      queue(world, id, event)
+}
+
 function queue(world: World, target: string, event: Delivery['event']): void {
   const since = Math.floor(world.clock.now() / 1_000)
   world.deliveries.push({ target, event, since, nextAt: since, tries: 0 })

@@ -212,7 +212,7 @@ function claimKey(
 const kept = new WeakMap<World, Map<string, Stripe.Price.Tier[]>>()
 
 /** Tiers are part of a price only when somebody expands them. */
-function tiersOf(world: World): Map<string, Stripe.Price.Tier[]> {
+export function tiersOf(world: World): Map<string, Stripe.Price.Tier[]> {
   const found = kept.get(world) ?? new Map<string, Stripe.Price.Tier[]>()
   kept.set(world, found)
   return found

@@ -6,14 +6,25 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../base/clock.ts'
 import { answerCall } from './answer.ts'
+import { checkoutRoutes, includeInSessions } from './checkout.ts'
 import { customerRoutes, includeInCustomers } from './customers.ts'
 import { type DeliverOptions, deliver, queueSnapshots, type Send, type Sent } from './deliveries.ts'
+import { disputeRoutes } from './disputes.ts'
 import { Faults } from './faults.ts'
+import { includeInInvoices, invoiceRoutes } from './invoice-routes.ts'
 import { KeptAnswers } from './kept-answers.ts'
+import { meterRoutes } from './meters.ts'
+import { paymentMethodRoutes } from './payment-methods.ts'
+import { pageFor } from './people-pages.ts'
+import { portalRoutes } from './portal.ts'
 import { includeInPrices, priceRoutes } from './prices.ts'
 import { productRoutes } from './products.ts'
+import { includeInCharges, refundRoutes } from './refunds.ts'
 import type { Route } from './routes.ts'
+import { scheduleRoutes } from './schedules.ts'
 import { defaultSettings, type Settings } from './settings.ts'
+import { customerEndRoutes } from './subscription-end.ts'
+import { subscriptionRoutes } from './subscription-routes.ts'
 import { testClockRoutes } from './test-clocks.ts'
 import { catchUp } from './time.ts'
 import { webhookRoutes } from './webhook-routes.ts'
@@ -34,11 +45,22 @@ export type StartOptions = {
 
 const routes: readonly Route[] = [
   ...customerRoutes,
+  ...customerEndRoutes,
+  ...paymentMethodRoutes,
+  ...subscriptionRoutes,
+  ...scheduleRoutes,
+  ...invoiceRoutes,
+  ...checkoutRoutes,
+  ...portalRoutes,
+  ...meterRoutes,
+  ...refundRoutes,
+  ...disputeRoutes,
   ...productRoutes,
   ...priceRoutes,
   ...testClockRoutes,
   ...webhookRoutes,
 ]
+const includes = [includeInCharges, includeInCustomers, includeInInvoices, includeInPrices, includeInSessions]
 const bodyBytesMax = 1024 * 1024
 
 /** End it with `close`, or by `await using`. */
@@ -48,8 +70,7 @@ export async function startStripe({ clock, settings, seed = 'stripe', send = pos
   const kept = new KeptAnswers()
   const key = world.id('sk_test', 32)
   world.onEvent((event) => queueSnapshots(world, event))
-  includeInCustomers(world)
-  includeInPrices(world)
+  for (const include of includes) include(world)
 
   const server = createServer((request, response) => {
     void serve(request, response).catch(() => response.destroy())
@@ -57,6 +78,14 @@ export async function startStripe({ clock, settings, seed = 'stripe', send = pos
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request)
     const call = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body }
+    const shown = pageFor(world, { method: call.method, path: call.url, body })
+    if (shown) {
+      const html = 'html' in shown ? shown.html : ''
+      const where = 'location' in shown ? { location: shown.location } : {}
+      response.writeHead(shown.status, { 'content-type': 'text/html; charset=utf-8', ...where })
+      response.end(html)
+      return
+    }
     const answer = await answerCall({ world, faults, kept, key, routes }, call)
     if (!answer) {
       response.destroy()

@@ -68,8 +68,16 @@ export class World {
   readonly clock: Clock
   /** By payment method. */
   readonly cards = new Map<string, Card>()
-  /** By customer: lines for the next invoice. */
+  /** Cards which a person has confirmed at their bank. */
+  readonly confirmed = new Set<string>()
+  /** Invoice -> its payment intent. */
+  readonly intents = new Map<string, string>()
+  /** By subscription: lines for its next invoice. */
   readonly pending = new Map<string, PendingLine[]>()
+  /** By subscription: a change that takes effect when its invoice is paid. */
+  readonly pendingUpdates = new Map<string, { readonly invoice: string; readonly apply: () => void }>()
+  /** Subscriptions whose owners were told that the trial ends. */
+  readonly toldOfTrial = new Set<string>()
   readonly usage: Usage = emptyUsage()
   readonly deliveries: Delivery[] = []
   /** The secret of an endpoint or destination, which no object shows again. */
@@ -78,6 +86,8 @@ export class World {
   origin = ''
   /** The request that is being handled. */
   request: Stripe.Event.Request = { id: null, idempotency_key: null }
+  /** Up to which second everything has happened, by test clock; null = the server's own. */
+  readonly reached = new Map<string | null, number>()
   readonly #seed: string
   readonly #listeners: Listener[] = []
   readonly #includes = new Map<string, (fields: Record<string, unknown>) => unknown>()
@@ -201,7 +211,7 @@ export class World {
 type Row<K extends keyof Tables> =
   Tables[K] extends Map<string, infer T extends { readonly id: string }> ? T : never
 
-function idOf(reference: string | { readonly id: string }): string {
+export function idOf(reference: string | { readonly id: string }): string {
   return typeof reference === 'string' ? reference : reference.id
 }
 
