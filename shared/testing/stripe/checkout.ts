@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { findCustomer } from './customers.ts'
 import { amountOf, isMetered, nameOf } from './invoice-object.ts'
 import { isWithin, page, whole } from './pages.ts'
-import { createdRange, flag, int, metadata, none, paging, params, text, url } from './params.ts'
+import { createdRange, currency, flag, int, metadata, none, paging, params, text, url } from './params.ts'
 import { invalid, notBuilt } from './refusal.ts'
 import { type Route, route } from './routes.ts'
 import { expire } from './session-time.ts'
@@ -15,6 +15,7 @@ const createParams = params<Stripe.Checkout.SessionCreateParams>()({
   mode: z.enum(['payment', 'setup', 'subscription']),
   success_url: url,
   cancel_url: url.optional(),
+  currency: currency.optional(),
   customer: text.optional(),
   customer_email: z.email().optional(),
   client_reference_id: text.max(200).optional(),
@@ -158,6 +159,8 @@ function orderedItems(world: World, asked: Asked, customer: Stripe.Customer | un
       throw invalid('Quantity is required. Add `quantity` to `line_items`.', {
         param: `line_items[${index}][quantity]`,
       })
+    if (asked.currency !== undefined && asked.currency !== price.currency)
+      throw invalid(`The price has no amount in ${asked.currency}.`, { param: 'currency' })
     if (asked.automatic_tax?.enabled && price.tax_behavior === 'unspecified')
       throw invalid('The price needs a tax_behavior for automatic tax', { param })
     return { price, quantity }
@@ -173,6 +176,39 @@ function orderedItems(world: World, asked: Asked, customer: Stripe.Customer | un
 
 type Made = { readonly expires: number; readonly items: Order['items'] }
 
+/** Fields of Checkout that we ask nothing of. */
+const unusedOfSession = {
+  adaptive_pricing: null,
+  after_expiration: null,
+  allow_promotion_codes: null,
+  allowed_payment_method_types: null,
+  client_secret: null,
+  collected_information: null,
+  consent: null,
+  consent_collection: null,
+  currency_conversion: null,
+  customer_account: null,
+  customer_details: null,
+  integration_identifier: null,
+  invoice: null,
+  invoice_creation: null,
+  managed_payments: null,
+  origin_context: null,
+  payment_intent: null,
+  payment_link: null,
+  payment_method_configuration_details: null,
+  payment_method_options: null,
+  permissions: null,
+  recovered_from: null,
+  saved_payment_method_options: null,
+  setup_intent: null,
+  shipping_address_collection: null,
+  shipping_cost: null,
+  submit_type: null,
+  subscription: null,
+  wallet_options: null,
+} as const satisfies Partial<Stripe.Checkout.Session>
+
 function sessionOf(world: World, asked: Asked, { expires, items }: Made): Stripe.Checkout.Session {
   const id = world.id('cs_test', 58)
   const isTaxed = asked.automatic_tax?.enabled ?? false
@@ -181,12 +217,9 @@ function sessionOf(world: World, asked: Asked, { expires, items }: Made): Stripe
     asked.subscription_data?.trial_end !== undefined
   const amount = isTrial ? 0 : sumOf(world, items)
   return {
+    ...unusedOfSession,
     id,
     object: 'checkout.session',
-    adaptive_pricing: null,
-    after_expiration: null,
-    allow_promotion_codes: null,
-    allowed_payment_method_types: null,
     amount_subtotal: amount,
     amount_total: amount,
     automatic_tax: {
@@ -198,13 +231,8 @@ function sessionOf(world: World, asked: Asked, { expires, items }: Made): Stripe
     billing_address_collection: asked.billing_address_collection ?? null,
     cancel_url: asked.cancel_url ?? null,
     client_reference_id: asked.client_reference_id ?? null,
-    client_secret: null,
-    collected_information: null,
-    consent: null,
-    consent_collection: null,
     created: Math.floor(world.clock.now() / 1_000),
     currency: items[0]?.price.currency ?? null,
-    currency_conversion: null,
     custom_fields: [],
     custom_text: {
       after_submit: null,
@@ -213,44 +241,24 @@ function sessionOf(world: World, asked: Asked, { expires, items }: Made): Stripe
       terms_of_service_acceptance: null,
     },
     customer: asked.customer ?? null,
-    customer_account: null,
     customer_creation: asked.customer === undefined ? 'always' : null,
-    customer_details: null,
     customer_email: asked.customer_email ?? null,
     discounts: [],
     expires_at: expires,
-    integration_identifier: null,
-    invoice: null,
-    invoice_creation: null,
     livemode: false,
     locale: asked.locale ?? null,
-    managed_payments: null,
     metadata: mergedMetadata(null, asked.metadata),
     mode: 'subscription',
-    origin_context: null,
-    payment_intent: null,
-    payment_link: null,
     payment_method_collection: asked.payment_method_collection ?? 'always',
-    payment_method_configuration_details: null,
-    payment_method_options: null,
     payment_method_types: ['card'],
     payment_status: 'unpaid',
-    permissions: null,
-    recovered_from: null,
-    saved_payment_method_options: null,
-    setup_intent: null,
-    shipping_address_collection: null,
-    shipping_cost: null,
     shipping_options: [],
     status: 'open',
-    submit_type: null,
-    subscription: null,
     success_url: asked.success_url,
     tax_id_collection: { enabled: asked.tax_id_collection?.enabled ?? false, required: 'never' },
     total_details: { amount_discount: 0, amount_shipping: 0, amount_tax: 0 },
     ui_mode: 'hosted_page',
     url: `${world.origin}/c/pay/${id}`,
-    wallet_options: null,
   }
 }
 

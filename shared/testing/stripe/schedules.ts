@@ -1,11 +1,10 @@
 /** Schedules of subscriptions: what they become later. */
 import type { Stripe } from 'stripe'
 import { z } from 'zod'
-import { intervalOf } from './invoice-object.ts'
 import { page } from './pages.ts'
 import { anyMetadata, flag, int, metadata, none, paging, params, text } from './params.ts'
-import { after } from './periods.ts'
-import { invalid, notBuilt } from './refusal.ts'
+import { after, type Interval } from './periods.ts'
+import { invalid } from './refusal.ts'
 import { type Route, route } from './routes.ts'
 import { release } from './schedule-time.ts'
 import { checkItems, periodOf } from './subscription-object.ts'
@@ -133,24 +132,7 @@ function create(world: World, asked: z.output<typeof createParams>): Stripe.Subs
       current_phase: { start_date: start, end_date: end },
       customer: idOf(subscription.customer),
       customer_account: null,
-      default_settings: {
-        application_fee_percent: null,
-        billing_cycle_anchor: 'automatic',
-        billing_thresholds: null,
-        collection_method: 'charge_automatically',
-        default_payment_method: null,
-        description: null,
-        invoice_settings: {
-          account_tax_ids: null,
-          custom_fields: null,
-          days_until_due: null,
-          description: null,
-          footer: null,
-          issuer: { type: 'self' },
-        },
-        on_behalf_of: null,
-        transfer_data: null,
-      },
+      default_settings: defaultsOf(),
       end_behavior: 'release',
       livemode: false,
       metadata: mergedMetadata(null, asked.metadata),
@@ -179,6 +161,28 @@ function create(world: World, asked: z.output<typeof createParams>): Stripe.Subs
   })
 }
 
+/** What phases have that say nothing else. */
+function defaultsOf(): Stripe.SubscriptionSchedule.DefaultSettings {
+  return {
+    application_fee_percent: null,
+    billing_cycle_anchor: 'automatic',
+    billing_thresholds: null,
+    collection_method: 'charge_automatically',
+    default_payment_method: null,
+    description: null,
+    invoice_settings: {
+      account_tax_ids: null,
+      custom_fields: null,
+      days_until_due: null,
+      description: null,
+      footer: null,
+      issuer: { type: 'self' },
+    },
+    on_behalf_of: null,
+    transfer_data: null,
+  }
+}
+
 type Phases = {
   readonly schedule: Stripe.SubscriptionSchedule
   readonly subscription: Stripe.Subscription
@@ -201,7 +205,11 @@ function phasesOf(
       throw invalid('Phases must follow each other', { param: 'phases' })
     if (!before && current && start !== current.start_date)
       throw invalid('You cannot change the start of the phase that runs', { param: 'phases' })
-    const end = endOf(subscription, one, start)
+    const interval = world.find('prices', one.items[0]?.price ?? '', 'price', 'phases').recurring?.interval
+    const end = endOf(one, start, {
+      interval: (interval ?? 'month') as Interval,
+      isLast: index === asked.length - 1,
+    })
     if (end <= start || (index === 0 && end <= world.now()))
       throw invalid('The phase ends before it begins', { param: 'phases' })
     const priced = one.items.map(({ price, quantity }) => ({
@@ -218,10 +226,14 @@ function phasesOf(
   return phases
 }
 
-function endOf(subscription: Stripe.Subscription, { end_date: end, duration }: Phase, start: number): number {
+type Last = { readonly interval: Interval; readonly isLast: boolean }
+
+/** The last phase may be without an end: it is a period of its prices then. */
+function endOf({ end_date: end, duration }: Phase, start: number, { interval, isLast }: Last): number {
   if (end !== undefined && duration) throw invalid('Only one of end_date and duration', { param: 'phases' })
   if (duration) return after(start, duration.interval, duration.interval_count ?? 1)
-  if (end === undefined) throw notBuilt(`phases without an end (of ${intervalOf(subscription)}s)`)
+  if (end === undefined && isLast) return after(start, interval, 1)
+  if (end === undefined) throw invalid('A phase that is not the last needs an end', { param: 'phases' })
   return end
 }
 

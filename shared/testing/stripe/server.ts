@@ -22,6 +22,7 @@ import { productRoutes } from './products.ts'
 import { includeInCharges, refundRoutes } from './refunds.ts'
 import type { Route } from './routes.ts'
 import { scheduleRoutes } from './schedules.ts'
+import { searchRoutes } from './search.ts'
 import { defaultSettings, type Settings } from './settings.ts'
 import { customerEndRoutes } from './subscription-end.ts'
 import { subscriptionRoutes } from './subscription-routes.ts'
@@ -44,6 +45,7 @@ export type StartOptions = {
 }
 
 const routes: readonly Route[] = [
+  ...searchRoutes,
   ...customerRoutes,
   ...customerEndRoutes,
   ...paymentMethodRoutes,

@@ -59,6 +59,29 @@ export function checkItems(world: World, customer: Stripe.Customer, items: reado
     )
 }
 
+/** Fields that nobody here uses, or that come later. */
+const unusedOfSubscription = {
+  application: null,
+  application_fee_percent: null,
+  billing_cycle_anchor_config: null,
+  billing_thresholds: null,
+  cancel_at: null,
+  customer_account: null,
+  days_until_due: null,
+  default_source: null,
+  ended_at: null,
+  latest_invoice: null,
+  managed_payments: null,
+  next_pending_invoice_item_invoice: null,
+  on_behalf_of: null,
+  pause_collection: null,
+  pending_invoice_item_interval: null,
+  pending_setup_intent: null,
+  pending_update: null,
+  schedule: null,
+  transfer_data: null,
+} as const satisfies Partial<Stripe.Subscription>
+
 export function subscriptionOf(world: World, asked: AskedSubscription): Stripe.Subscription {
   const { customer, trialEnd, automaticTax } = asked
   if (automaticTax)
@@ -70,21 +93,17 @@ export function subscriptionOf(world: World, asked: AskedSubscription): Stripe.S
   const now = world.now()
   const [first] = asked.items
   return {
+    ...unusedOfSubscription,
     id,
     object: 'subscription',
-    application: null,
-    application_fee_percent: null,
     automatic_tax: {
       disabled_reason: null,
       enabled: automaticTax,
       liability: automaticTax ? { type: 'self' } : null,
     },
     billing_cycle_anchor: trialEnd ?? now,
-    billing_cycle_anchor_config: null,
     billing_mode: { flexible: { proration_discounts: 'included' }, type: 'flexible', updated_at: now },
     billing_schedules: [],
-    billing_thresholds: null,
-    cancel_at: null,
     cancel_at_period_end: asked.cancelAtPeriodEnd,
     canceled_at: asked.cancelAtPeriodEnd ? now : null,
     cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: null },
@@ -92,14 +111,10 @@ export function subscriptionOf(world: World, asked: AskedSubscription): Stripe.S
     created: now,
     currency: first?.price.currency ?? 'usd',
     customer: customer.id,
-    customer_account: null,
-    days_until_due: null,
     default_payment_method: asked.method,
-    default_source: null,
     default_tax_rates: [],
     description: asked.description,
     discounts: [],
-    ended_at: null,
     invoice_settings: {
       account_tax_ids: null,
       custom_fields: null,
@@ -108,26 +123,16 @@ export function subscriptionOf(world: World, asked: AskedSubscription): Stripe.S
       issuer: { type: 'self' },
     },
     items: whole([], `/v1/subscription_items?subscription=${id}`),
-    latest_invoice: null,
     livemode: false,
-    managed_payments: null,
     metadata: asked.metadata,
-    next_pending_invoice_item_invoice: null,
-    on_behalf_of: null,
-    pause_collection: null,
     payment_settings: {
       payment_method_options: null,
       payment_method_types: null,
       save_default_payment_method: 'off',
     },
-    pending_invoice_item_interval: null,
-    pending_setup_intent: null,
-    pending_update: null,
-    schedule: null,
     start_date: now,
     status: trialEnd === undefined ? 'active' : 'trialing',
     test_clock: customer.test_clock ?? null,
-    transfer_data: null,
     trial_end: trialEnd ?? null,
     trial_settings: {
       end_behavior: { billing_cycle_anchor: null, missing_payment_method: asked.missingMethod },

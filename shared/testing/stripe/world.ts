@@ -177,7 +177,7 @@ export class World {
   }
 
   emit(type: Stripe.Event['type'], object: Emitted, previous?: Previous): void {
-    const event = {
+    const base: Stripe.EventBase = {
       id: this.id('evt', 24),
       object: 'event',
       api_version: apiVersion,
@@ -187,7 +187,8 @@ export class World {
       pending_webhooks: 0,
       request: { ...this.request },
       type,
-    } as unknown as Stripe.Event
+    }
+    const event = base as Stripe.Event
     this.keep('events', event)
     for (const listener of this.#listeners) listener(event)
   }
