@@ -3,7 +3,7 @@ import { emailOf, kmsKeyPath, relayAccount, vmsOf } from './names.ts'
 
 /** The environment of every function, beside its secrets: what functions/settings.ts reads. */
 export function functionVariables(environment: Environment): { readonly [name: string]: string } {
-  const { cells, project, consoleHost, trustedProxies, registration, signInIssuers } = environment
+  const { cells, project, consoleHost, trustedProxies, registration, signInIssuers, terms } = environment
   const issuers = signInIssuers.map(({ id, name }) => ({ id: `oidc.${id}`, name }))
   const groups = cells.flatMap((cell) =>
     vmsOf(cell).map(({ zone, name }) => ({
@@ -26,6 +26,7 @@ export function functionVariables(environment: Environment): { readonly [name: s
     // The functions with the secret send mails.
     PORTTUNNELER_MAIL_FROM: environment.mailFrom,
     FIREBASE_API_KEY: environment.firebaseApiKey,
+    ...(terms.length > 0 && { PORTTUNNELER_TERMS: JSON.stringify(terms) }),
     ...(issuers.length > 0 && { FIREBASE_ISSUERS: JSON.stringify(issuers) }),
     // Else each start of an SDK would first look whether it is on Google's machines.
     METADATA_SERVER_DETECTION: 'assume-present',

@@ -103,6 +103,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['users', 'leaving'],
   ['users', 'former'],
   ['users', 'providers'],
+  ['users', 'terms'],
   // Long texts, and numbers that only rise.
   ['audit', 'body'],
   ['audit', 'leaf'],

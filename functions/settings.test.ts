@@ -62,6 +62,8 @@ test.each([
   [{ PORTTUNNELER_URL: undefined }, 'PORTTUNNELER_URL'],
   [{ FIREBASE_ISSUERS: '[{"id":"google.com","name":"x"}]' }, 'FIREBASE_ISSUERS'],
   [{ FIREBASE_ISSUERS: 'work' }, 'FIREBASE_ISSUERS'],
+  [{ PORTTUNNELER_TERMS: 'https://example.com/terms' }, 'PORTTUNNELER_TERMS'],
+  [{ PORTTUNNELER_TERMS: '[{"kind":"terms","version":"1"}]' }, 'PORTTUNNELER_TERMS'],
   [{ PORTTUNNELER_URL: 'http://tunnels.example.com' }, 'PORTTUNNELER_URL'],
   [{ PORTTUNNELER_KMS_KEY: 'signing' }, 'PORTTUNNELER_KMS_KEY'],
   [{ PORTTUNNELER_PLAN: 'Gold plan' }, 'PORTTUNNELER_PLAN'],

@@ -14,6 +14,7 @@ import {
 import type { Settings as ControlSettings } from '@porttunneler/shared/control/control'
 import { planNameSchema } from '@porttunneler/shared/control/money/catalogue-schema'
 import { registrationSchema } from '@porttunneler/shared/control/registration'
+import { termsSchema } from '@porttunneler/shared/control/terms/settings'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import { mailFromSchema, type SmtpSettings, smtpSchema } from '@porttunneler/shared/mail/settings'
 import { networkListSchema } from '@porttunneler/shared/protocol/endpoint'
@@ -51,6 +52,7 @@ const variables = z.object({
     .default(defaultDatabase),
   PORTTUNNELER_PLAN: planNameSchema.default('free'),
   PORTTUNNELER_REGISTRATION: registrationSchema.default('open'),
+  PORTTUNNELER_TERMS: termsSchema,
   PORTTUNNELER_RELAY_GROUPS: z.string().default('[]').transform(readJson).pipe(z.array(relayGroup).max(100)),
   PORTTUNNELER_TRUSTED_PROXIES: networkListSchema.default([]),
   PORTTUNNELER_RESOLVERS: resolversSchema,
@@ -140,6 +142,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       docsUrl: issuer,
       version: manifest.version,
       registration: rest.PORTTUNNELER_REGISTRATION,
+      terms: rest.PORTTUNNELER_TERMS,
       defaultPlan: rest.PORTTUNNELER_PLAN,
       firebase: {
         apiKey: rest.FIREBASE_API_KEY,

@@ -16,6 +16,7 @@ import { cellDomainMax } from '@porttunneler/shared/base/labels'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { planNameSchema } from '@porttunneler/shared/control/money/catalogue-schema'
 import { registrationSchema } from '@porttunneler/shared/control/registration'
+import { termsSchema } from '@porttunneler/shared/control/terms/settings'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import { mailFromSchema, smtpSchema } from '@porttunneler/shared/mail/settings'
 import { trustedProxyListSchema } from '@porttunneler/shared/protocol/endpoint'
@@ -114,6 +115,8 @@ const shapeSchema = z.strictObject({
   signIn: signInSchema.prefault({}),
   /** Whether strangers may make accounts. Default: only while only this machine can reach the server. */
   registration: registrationSchema.optional(),
+  /** Documents that people accept before they change anything. Default: none, so nobody is asked. */
+  terms: termsSchema,
   /** Plan of every account but the first. Default: unlimited while only this machine reaches the server, else free. */
   plan: planNameSchema.optional(),
   /** Relay processes that share the visitors' ports: two restart without a gap, `auto` is one a core but the first. */
@@ -204,6 +207,7 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_EMAIL: ['email'],
   PORTTUNNELER_ACME_EMAIL: ['acme', 'email'],
   PORTTUNNELER_REGISTRATION: ['registration'],
+  PORTTUNNELER_TERMS: ['terms'],
   PORTTUNNELER_CONSOLE_PORT: ['ports', 'console'],
   PORTTUNNELER_HTTP_PORT: ['ports', 'http'],
   PORTTUNNELER_TLS_PORT: ['ports', 'tls'],

@@ -1,5 +1,6 @@
 /** The rules of shared/control on the platform of one machine: SQLite, local bus and sign-in, a key file, mail. */
 
+import type { TermsDocument } from '@porttunneler/shared/api/schemas/terms'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import { acmeIssuers, type IssuerSettings } from '@porttunneler/shared/control/certificates/issuers'
@@ -34,6 +35,8 @@ export type DomainOptions = {
   /** Who may make an account, and with which plan. */
   readonly registration: Registration
   readonly plan: string
+  /** Documents that people accept. Default: none. */
+  readonly terms?: readonly TermsDocument[] | undefined
   readonly version: string
   /** Services to sign in with. Default: none. */
   readonly providers?: readonly ProviderSettings[] | undefined
@@ -70,6 +73,7 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     signInUrl: `${settings.consoleUrl}/sign-in`,
     providers: options.providers ?? [],
     returnUrl: (provider) => `${settings.consoleUrl}/sign-in/with/${provider}`,
+    hasTerms: (settings.terms ?? []).length > 0,
     kick: (ids) => kick({ bus, log }, ids),
   })
   const relayIdentity = enrolledRelayIdentity({ store, clock })
@@ -112,8 +116,9 @@ function certificatesOf(
   }
 }
 
-function settingsOf({ consoleUrl, version, plan, registration, providers = [] }: DomainOptions): Settings {
+function settingsOf(options: DomainOptions): Settings {
+  const { consoleUrl, version, plan, registration, providers = [], terms = [] } = options
   const addresses = { issuer: consoleUrl, consoleUrl, docsUrl: consoleUrl }
   const services = providers.map(({ id, name }) => ({ id, name }))
-  return { ...addresses, version, registration, defaultPlan: plan, services }
+  return { ...addresses, version, registration, defaultPlan: plan, services, terms }
 }

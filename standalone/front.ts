@@ -107,6 +107,7 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
   return openControlPlane({
     folder,
     registration: config.registration ?? (isLoopback(config) ? 'open' : 'closed'),
+    terms: config.terms,
     plan: config.plan ?? (isLoopback(config) ? 'unlimited' : 'free'),
     version: manifest.version,
     smtp: config.mail,

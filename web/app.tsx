@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter-preact'
 import { failureIn, useMe } from './api/queries.ts'
 import { useServices, useSignedIn } from './api/services.tsx'
+import { goesOnWithoutTerms, useTermsWait } from './api/terms-queries.ts'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { RegisterPage, SignInPage } from './pages/sign-in.tsx'
 import { TunnelPage } from './pages/tunnel.tsx'
@@ -39,6 +40,7 @@ const stopAddress = async () => (await import('./pages/address-links.tsx')).Stop
 const operator = async () => (await import('./pages/operator.tsx')).OperatorPage
 const operatorPerson = async () => (await import('./pages/operator-person.tsx')).OperatorPersonPage
 const operatorAccount = async () => (await import('./pages/operator-account.tsx')).OperatorAccountPage
+const terms = async () => (await import('./pages/terms.tsx')).TermsPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 /** What a person may lack for everything else, as `/v1/me` says. */
@@ -74,12 +76,14 @@ function SignedIn() {
   const search = useSearch()
   const [path] = useLocation()
   const code = failureIn(useMe())?.problem.code
+  const hasTerms = useTermsWait()
   if (path === '/recover') return narrow(<LazyPage load={recover} />)
   if (code === codes.secondStep) return narrow(<LazyPage load={secondStep} />)
   if (code === codes.personLeaves || code === codes.accountLeaves) return narrow(<LazyPage load={leaving} />)
   if (code === codes.noAccount && path !== '/wait-list' && path !== '/join')
     return narrow(<LazyPage load={invitation} />)
   if (code === codes.factorRequired && path !== '/join') return <FactorRequired />
+  if (path === '/terms' || (hasTerms && !goesOnWithoutTerms(path))) return narrow(<LazyPage load={terms} />)
   const toNext = () => <Redirect to={nextAfterSignIn(search)} replace />
   return (
     <Switch>

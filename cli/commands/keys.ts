@@ -13,14 +13,17 @@ export async function listKeys(context: Context): Promise<number> {
   const keys = await allKeys(client)
   for (const key of keys) tell(context, { event: 'key', ...key })
   const paint = paintOf(context)
-  const head = ['ID', 'NAME', 'MAY', 'ENDS IN', 'CREATED', 'LAST USED'].map((title) => paint('dim', title))
+  const head = ['ID', 'NAME', 'MAY', 'SECRET', 'CREATED', 'LAST USED', 'VALID UNTIL'].map((title) =>
+    paint('dim', title),
+  )
   const rows = keys.map((key) => [
     key.id,
     printable(key.name),
     key.scopes.join(', '),
-    key.hint,
+    `…${key.hint}`,
     formatDate(key.createdAt),
     key.lastUsedDay ?? 'never',
+    key.expiresAt === undefined ? 'no end' : formatDate(key.expiresAt),
   ])
   if (keys.length === 0) say(context, 'No keys yet. Make one: ptun keys create <name>')
   else say(context, ...formatTable([head, ...rows]))

@@ -27,6 +27,8 @@ let context: Context
 let clock: FakeClock
 /** The life of the key that the server returns; an older server returns none. */
 let keySeconds: number | undefined
+/** From when on the person needs terms that they have not accepted. */
+let termsDue: number | undefined
 let written: string[]
 
 beforeEach(async () => {
@@ -35,6 +37,7 @@ beforeEach(async () => {
   revoked = []
   granted = 0
   keySeconds = undefined
+  termsDue = undefined
   written = []
   clock = new FakeClock()
   server = createServer((request, response) => {
@@ -66,7 +69,8 @@ afterEach(async () => {
 function answerOf(call: string, bearer = ''): { status: number; body?: unknown } | undefined {
   if (call === 'POST /v1/device/authorize') return { status: 200, body: authorization }
   if (call === 'POST /v1/device/token') return pollAnswer()
-  if (call === 'GET /v1/me') return { status: 200, body: me }
+  if (call === 'GET /v1/me')
+    return { status: 200, body: { ...me, ...(termsDue !== undefined && { termsDue }) } }
   if (call.startsWith('DELETE /v1/keys/')) {
     revoked.push(`${call.slice(16)} by ${bearer.slice(7)}`)
     return { status: 204 }
@@ -126,6 +130,18 @@ async function passing<T>(running: Promise<T>): Promise<T> {
   }
   return done
 }
+
+test.each([
+  [0, 'Nothing can be changed before you have accepted the terms of this service: http'],
+  [Date.parse('2126-12-16'), 'Accept the terms of this service by 2126-12-'],
+  [undefined, ''],
+])('login: says that terms wait, and until when: %s', async (due, said) => {
+  termsDue = due
+  expect(await signIn()).toBe(0)
+  const text = written.join('')
+  if (said) expect(text).toContain(said)
+  else expect(text).not.toContain('terms')
+})
 
 describe('keys create', () => {
   test('says until when the key works, and where keys without an end are made', async () => {

@@ -8,6 +8,7 @@ import { Secret } from '@porttunneler/shared/base/secret'
 import { type Context, clientFor, say, serverOf, tell } from '../context.ts'
 import { type StoredCredential, storeCredential, storedFor } from '../credentials.ts'
 import { formatDate } from '../output/format.ts'
+import { termsText } from '../output/terms-text.ts'
 import { obtainKey } from './device-flow.ts'
 
 export type LoginOptions = {
@@ -40,6 +41,8 @@ export async function login(context: Context, { browser, admin = false }: LoginO
   say(context, `Signed in to ${server} as ${me.email ?? me.accountName}.`)
   const limits = limitsOf(context, token)
   if (limits) say(context, limits)
+  const terms = termsText(me, server, context.clock.now())
+  if (terms) say(context, terms)
   if (admin && !token.scope.split(' ').includes('admin'))
     say(context, 'Managing keys and the account was not ticked at the approval, so this key may not.')
   if (context.env.PTUN_KEY) say(context, 'PTUN_KEY is set and comes before what was stored now.')

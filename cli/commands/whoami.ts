@@ -4,6 +4,7 @@ import type { Me } from '@porttunneler/shared/api/schemas/accounts'
 import { type Context, connectApi, say, tell } from '../context.ts'
 import { credentialsPath, storedFor } from '../credentials.ts'
 import { formatTable } from '../output/format.ts'
+import { termsText } from '../output/terms-text.ts'
 
 /** @throws login.*, server.*, and the API's errors */
 export async function whoami(context: Context): Promise<number> {
@@ -12,6 +13,7 @@ export async function whoami(context: Context): Promise<number> {
   const source = credential.from === 'file' ? credentialsPath(context.env) : 'PTUN_KEY'
   const others = (await storedFor(context.env, server)).filter(({ account }) => account !== me.account)
   const nameOf = ({ accountName, account }: (typeof others)[number]) => `${accountName} (${account})`
+  const terms = termsText(me, server, context.clock.now())
   const rows = [
     ['Account', `${me.accountName} (${me.account})`],
     ...(me.email ? [['User', me.email]] : []),
@@ -19,6 +21,7 @@ export async function whoami(context: Context): Promise<number> {
     ['May', me.scopes.join(', ')],
     ['Plan', `${me.plan}: ${me.limits.tunnelsOnline} tunnels online, keeps ${keeps(me.limits)}`],
     ['Server', server],
+    ...(terms ? [['Terms', terms]] : []),
     ['Key from', source],
     ...(others.length > 0 ? [['Also', others.map(nameOf).join(', ')]] : []),
   ]

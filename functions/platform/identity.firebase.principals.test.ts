@@ -40,6 +40,17 @@ describe('people who sign in by Firebase', () => {
     expect(first.user).toMatchObject({ email: ada, emailVerified: true })
   })
 
+  test('where there are terms a new person is to be asked for them', async () => {
+    await t.signIn(ada, proven)
+    const terms = [{ kind: 'terms', version: '1', url: 'https://example.com/terms', by: t.clock.now() + 1e9 }]
+    Object.assign(t.control.settings, { terms })
+    const { user } = await t.signIn('eve@example.com', proven)
+    expect((await t.control.store.get(users.ref(user?.id ?? '')))?.data.terms).toEqual([])
+    expect(await t.control.terms.dueAt(user?.id ?? '')).toBe(0)
+    const before = await t.signIn(ada, proven)
+    expect(await t.control.terms.dueAt(before.member)).toBe(terms[0]?.by)
+  })
+
   test('before the address is proven there is no account that its owner could be given', async () => {
     await expectFailure(t.signIn(ada), 'auth.unverified')
     expect(await t.control.store.get(identities.ref(`firebase:${t.firebase.uidOf(ada)}`))).toBeUndefined()

@@ -112,10 +112,17 @@ const ofPeople = [
   ['GET /v1/sign-ins', 200],
   ['DELETE /v1/sign-ins', 200],
   ['GET /v1/address-change', 200],
+  ['GET /v1/person/terms', 200],
+  ['GET /v1/person/mails', 200],
   ['DELETE /v1/address-change', 204],
 ] as const
 /** The same, with a body. */
-const withBody = ['POST /v1/address-change', 'POST /v1/address-change/confirm']
+const withBody = [
+  'POST /v1/address-change',
+  'POST /v1/address-change/confirm',
+  'POST /v1/person/terms',
+  'PATCH /v1/person/mails/{purpose}',
+]
 /** The same; nothing has this id. */
 const ofOne = ['DELETE /v1/sign-ins/{signIn}']
 /** Second factors, of people who have none: a person gets this status, a key never gets so far. */
@@ -279,6 +286,8 @@ const ofAnySession = [
   'DELETE /v1/sign-ins/{signIn}',
   'DELETE /v1/address-change',
   'POST /v1/address-change/confirm',
+  'POST /v1/person/terms',
+  'PATCH /v1/person/mails/{purpose}',
   'POST /v1/account/keep',
   'POST /v1/person/keep',
   'PATCH /v1/factors/passkeys/{passkey}',
@@ -351,6 +360,7 @@ async function makeWorld() {
       '{mail}': '2026-01-01T00-00-00.000Z-01234567',
       '{userCode}': 'BCDF-GHJK',
       '{signIn}': '0'.repeat(64),
+      '{purpose}': 'team',
     },
     viewer,
     tokens: {

@@ -35,6 +35,7 @@ import { relayRoutes } from './routes/relays.ts'
 import { nameRoutesOf, portRoutesOf } from './routes/reservations.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { signInListRoutes } from './routes/sign-ins.ts'
+import { termsRoutes } from './routes/terms.ts'
 import { tunnelRoutes } from './routes/tunnels.ts'
 import { waitListRoutes } from './routes/wait-list.ts'
 
@@ -85,6 +86,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     mailRoutes(deps),
     accountRoutes(deps),
     ownDataRoutes(deps),
+    termsRoutes(deps),
     operatorRoutes(deps, cursors),
     operatorViewRoutes(deps),
     auditRoutes(deps, cursors),

@@ -111,3 +111,30 @@ test('mails: an old sign-in lists mails, but reads none', async () => {
   expect(await listKeptMails(control, person)).toEqual([])
   await expectFailure(readKeptMail(control, person, id), 'auth.stale')
 })
+
+test('mails: their reader turns them on again, and what an account depends on stays on', async () => {
+  const wish = async (purpose: string, off: boolean) =>
+    t.call('PATCH', `/v1/person/mails/${purpose}`, { token: t.ada, json: { off } })
+  const refused = async (answer: Promise<Response>) =>
+    ((await (await answer).json()) as { code: string }).code
+  expect(await refused(wish('team', true)), 'somebody else may have the address').toBe('PT-1010')
+  await t.control.store.update(users.ref(t.owner.member), { emailVerified: true })
+  t.clock.advance(31_000)
+  await t.call('POST', await path())
+  const read = async () => (await t.call('GET', '/v1/person/mails', { token: t.ada })).json()
+  const domains = (off: boolean) => ({
+    refused: false,
+    items: expect.arrayContaining([
+      expect.objectContaining({ purpose: 'domains', off, essential: false }),
+      expect.objectContaining({ purpose: 'essential', off: false, essential: true }),
+    ]),
+  })
+  expect(await read()).toEqual(domains(true))
+  for (let n = 0; n < 2; n++) expect(await (await wish('domains', false)).json()).toEqual(domains(false))
+  expect(await t.control.store.get(addressRef(email)), 'nothing is left to remember').toBeUndefined()
+  const where = { account: t.owner.account, action: 'person.mails' }
+  const { items } = await t.control.store.query(queries.auditByAction, { where, limit: 10 })
+  expect(items).toHaveLength(1)
+  expect(await refused(wish('essential', true))).toBe('PT-1152')
+  expect(await refused(wish('nothing', true))).toBe('PT-0002')
+})

@@ -21,6 +21,7 @@ import {
   rateClasses,
 } from './kit.ts'
 import { type Allowance, RateLimiter } from './rate-limiter.ts'
+import { requireTerms, waitsForTerms } from './terms-guard.ts'
 import { findViewCall, viewOf } from './viewing.ts'
 
 type Middleware = MiddlewareHandler<ApiEnv>
@@ -67,6 +68,7 @@ export function makeGuard(deps: ApiDeps): (declared: Declared) => readonly Middl
 
 function admit(deps: ApiDeps, callers: RateLimiter, declared: Declared): Middleware {
   const { access, rate = 'usual', fresh } = declared
+  const needsTerms = waitsForTerms(declared)
   return async (c, next) => {
     const view = viewOf(c, declared)
     if (!('public' in access)) {
@@ -75,6 +77,7 @@ function admit(deps: ApiDeps, callers: RateLimiter, declared: Declared): Middlew
           ? await findCall(deps, c, access)
           : await findViewCall(deps, c, { ...declared, view })
       if (subject !== undefined) tellAllowance(c, callers.take(subject, rateClasses[rate]))
+      if (needsTerms) await requireTerms(deps, call)
       if (fresh === true) await requireFreshCall(deps, call)
       c.set('call', call)
     } else if (access.bearer === 'required') bearerOf(c.req.header('authorization'))

@@ -29,6 +29,7 @@ import { quotas } from './quota-documents.ts'
 import { isAhead } from './stored-times.ts'
 import { lookToTellTeam } from './team/letters.ts'
 import { isInvited } from './team/open-invitations.ts'
+import { nothingAccepted } from './terms/terms.ts'
 import { findWaiting } from './wait-list.ts'
 
 /** A person and every account that they are a member of, oldest membership first. */
@@ -107,7 +108,7 @@ async function createAccount(
   claims: IdentityClaims,
   { plan, invite }: NewAccount,
 ): Promise<Memberships> {
-  const { registration, defaultPlan } = control.settings
+  const { registration, defaultPlan, terms = [] } = control.settings
   // A guest gets no account: the invitation leads into another's.
   const isStranger = !mayMake(control, { ...(plan && { plan }), ...(invite !== undefined && { invite }) })
   const isGuest = isStranger && claims.emailVerified && (await isInvited(control, claims.email))
@@ -138,6 +139,7 @@ async function createAccount(
         status: 'active',
         validSince: 0,
         providers: [provider],
+        ...(terms.length > 0 && { terms: nothingAccepted }),
       })
     // They were alone until now (leaving/alone.ts).
     else if (known.data.leaving && !isGuest) tx.set(known.ref, withoutLeaving(known.data))

@@ -24,6 +24,8 @@ export type AuditAction =
   | 'person.exported'
   | 'person.leaving'
   | 'person.kept'
+  | 'person.terms_accepted'
+  | 'person.mails'
   | 'audit.exported'
   | 'auth.signed_in'
   | 'auth.failed'

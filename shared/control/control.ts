@@ -1,4 +1,5 @@
 /** What every rule of the control plane gets: the platform, time, randomness, a log, and the operator's settings. */
+import type { TermsDocument } from '../api/schemas/terms.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { RelaySecrets } from './certificates/relay-secrets.ts'
@@ -15,6 +16,7 @@ import { Cells } from './recent-cells.ts'
 import type { Registration } from './registration.ts'
 import { type AccountStore, scopedStore } from './scoped-store.ts'
 import { SignIns } from './sign-ins/sign-ins.ts'
+import { Terms } from './terms/terms.ts'
 import { Signer } from './tickets.ts'
 
 export type Settings = {
@@ -28,6 +30,8 @@ export type Settings = {
   readonly registration: Registration
   /** Services that people can sign in with beside a password; where identity is `local`. */
   readonly services?: readonly { readonly id: string; readonly name: string }[]
+  /** Documents that people accept before they change anything. Default: none. */
+  readonly terms?: readonly TermsDocument[]
   /** The plan of a new account. */
   readonly defaultPlan: string
   /** What the console needs to sign people in at Firebase; where identity is `firebase`. */
@@ -60,6 +64,7 @@ export type Control = Platform & {
   readonly signIns: SignIns
   readonly catalogues: Catalogues
   readonly challenges: Challenges
+  readonly terms: Terms
 }
 
 /** What an account's calls get: everything, but only that account's part of the store. */
@@ -105,5 +110,6 @@ export function makeControl(
     signIns: new SignIns({ store, clock, log, identity, kick: (ids) => kick({ bus, log }, ids) }),
     catalogues: new Catalogues({ store, clock, log }),
     challenges: new Challenges({ store, vault, clock }),
+    terms: new Terms({ store, clock, settings }),
   }
 }

@@ -4,6 +4,7 @@
  * never absent: without an account or time they hold '' or 0.
  */
 import type { Role, Scope } from '../api/schemas/access.ts'
+import type { Acceptance } from '../api/schemas/terms.ts'
 import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import type { HttpEdits } from '../protocol/http-edits.ts'
 import type { FactorMarks, FactorPolicy } from './factors/factor-documents.ts'
@@ -27,6 +28,8 @@ export type UserDoc = {
   readonly validSince: number
   readonly providers: readonly string[]
   readonly leaving?: LeavingPerson
+  /** What they accepted, the newest last; empty = they are new and were to be asked; absent: nobody asked then. */
+  readonly terms?: readonly Acceptance[]
 } & FactorMarks
 /** Id: `<provider>:<subject>`; its creation is the unique claim of the sign-in. */
 export type IdentityDoc = {

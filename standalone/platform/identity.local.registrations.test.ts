@@ -1,3 +1,4 @@
+import { users } from '@porttunneler/shared/control/documents'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { expect, test } from 'vitest'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
@@ -7,8 +8,8 @@ const email = 'ada@example.com'
 const password = 'correct horse battery'
 const home = { from: '192.0.2.1' }
 
-function makeSetUp() {
-  const setUp = makeLocalIdentity()
+function makeSetUp(options: Parameters<typeof makeLocalIdentity>[0] = {}) {
+  const setUp = makeLocalIdentity(options)
   const ask = async (address = email) => {
     await setUp.identity.requestAccount(address, home)
     await setUp.work()
@@ -74,3 +75,14 @@ test('registering: no mailbox is flooded, and the requester is not told', async 
   for (let n = 0; n < limits.resetEmail.free + 3; n++) await ask()
   expect(mails.length).toBeLessThanOrEqual(limits.resetEmail.free + 1)
 })
+
+test.each([true, false])(
+  'registering: where there are terms (%s), a new person is to be asked for them',
+  async (hasTerms) => {
+    const { identity, store, ask, tokenOf } = makeSetUp({ hasTerms })
+    const { tokens } = await identity.confirmAccount({ token: tokenOf(await ask()), password }, home)
+    const { subject } = await identity.verify(tokens.accessToken)
+    const person = await store.get(users.ref(subject.slice('local:'.length)))
+    expect(person?.data.terms).toEqual(hasTerms ? [] : undefined)
+  },
+)

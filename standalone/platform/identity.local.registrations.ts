@@ -11,6 +11,7 @@ import { type JobKind, look, type RunningJob } from '@porttunneler/shared/contro
 import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
 import { mailWish } from '@porttunneler/shared/control/mail/sending'
 import type { KeyVault, Store, Write } from '@porttunneler/shared/control/platform'
+import { nothingAccepted } from '@porttunneler/shared/control/terms/terms'
 import { emailRef, passwords, resets } from './identity.local.documents.ts'
 import type { Guard } from './identity.local.guard.ts'
 import { askByMail, isOpen, type MailRequest, mailRequestSchema, resetMs } from './identity.local.resets.ts'
@@ -25,6 +26,7 @@ export type RegistrationOptions = {
   /** The page where a person chooses the password of a new account. */
   readonly registerUrl: (token: string) => string
   readonly signInUrl: string
+  readonly hasTerms?: boolean
   readonly kick: (ids: readonly string[]) => Promise<void>
 }
 
@@ -54,7 +56,7 @@ export class Registrations {
 
   /** Uses up the token and makes the user. @throws auth.reset; auth.taken when another link has made it meanwhile */
   async redeem(token: string, hash: string): Promise<string> {
-    const { store, clock } = this.#options
+    const { store, clock, hasTerms = false } = this.#options
     const ref = resets.ref(hashSecret(token))
     return store.transact(async (tx) => {
       const now = clock.now()
@@ -64,7 +66,7 @@ export class Registrations {
       const user = newId('usr', now)
       tx.delete(ref)
       // A person who has the link reads the mailbox.
-      for (const write of userWrites(user, { email: asked.email, hash, emailVerified: true, now }))
+      for (const write of userWrites(user, { email: asked.email, hash, emailVerified: true, hasTerms, now }))
         tx.create(write.ref, write.data)
       return user
     })
@@ -108,6 +110,7 @@ export function userWrites(
     hash,
     emailVerified,
     provenBy,
+    hasTerms = false,
     now,
   }: {
     readonly email: string
@@ -116,6 +119,8 @@ export function userWrites(
     readonly emailVerified: boolean
     /** The sign-in service that says so; undefined: a mail of ours. */
     readonly provenBy?: string
+    /** They are asked to accept documents before anything else. */
+    readonly hasTerms?: boolean
     readonly now: number
   },
 ): readonly Extract<Write, { op: 'create' | 'set' }>[] {
@@ -127,6 +132,7 @@ export function userWrites(
     validSince: now,
     providers: [provenBy ?? 'local'],
     ...(provenBy !== undefined && { provenBy }),
+    ...(hasTerms && { terms: nothingAccepted }),
   }
   return [
     { op: 'create', ref: emailRef(email), data: { user } },

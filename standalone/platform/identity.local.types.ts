@@ -105,6 +105,8 @@ export type LocalIdentityOptions = {
   readonly stepMs?: number
   /** The page that a service sends browsers back to. */
   readonly returnUrl: (provider: string) => string
+  /** New people accept documents before anything else. Default: there are none. */
+  readonly hasTerms?: boolean
   /** Tells workers of jobs that were just asked for. */
   readonly kick: (ids: readonly string[]) => Promise<void>
   /** Only lower in tests. */

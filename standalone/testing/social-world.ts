@@ -28,6 +28,7 @@ export async function openSocialWorld({
   admits,
   aheadMs = 0,
   stepMs,
+  hasTerms = false,
 }: {
   readonly services?: readonly string[]
   readonly idTokenHasAddress?: boolean
@@ -36,6 +37,7 @@ export async function openSocialWorld({
   /** What our clock is ahead of the services' one. */
   readonly aheadMs?: number
   readonly stepMs?: number
+  readonly hasTerms?: boolean
 } = {}) {
   const opened = ids.map((id) =>
     startSignInService({ id, redirectUri: redirectUriOf(id), idTokenHasAddress }),
@@ -48,6 +50,7 @@ export async function openSocialWorld({
     providers: services.map(({ settings }) => settings),
     returnUrl: redirectUriOf,
     sendsNotices: true,
+    hasTerms,
     ...(stepMs !== undefined && { stepMs }),
   })
   const { identity, store, mails, work } = setUp

@@ -102,6 +102,13 @@ function accountCalls(request: Requests) {
 function ownDataCalls(request: Requests) {
   const file = (path: string) => request<Blob>('POST', path, { isFile: true })
   return {
+    terms: (signal?: AbortSignal) => request<AnswerOf<'terms'>>('GET', '/v1/person/terms', { signal }),
+    acceptTerms: (body: BodyOf<'acceptTerms'>) =>
+      request<AnswerOf<'acceptTerms'>>('POST', '/v1/person/terms', { body }),
+    mailWishes: (signal?: AbortSignal) =>
+      request<AnswerOf<'mailWishes'>>('GET', '/v1/person/mails', { signal }),
+    wishMails: (purpose: string, body: Parameters<Client['wishMails']>[1]) =>
+      request<AnswerOf<'wishMails'>>('PATCH', `/v1/person/mails/${purpose}`, { body }),
     exportPerson: () => file('/v1/person/export'),
     exportAccount: () => file('/v1/account/export'),
     deletePerson: () => request<void>('DELETE', '/v1/person'),

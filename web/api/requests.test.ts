@@ -276,6 +276,13 @@ describe('calls', () => {
       [() => calls.exportAccount(), () => client.exportAccount()],
       [() => calls.deletePerson(), () => client.deletePerson()],
       [() => calls.keepPerson(), () => client.keepPerson()],
+      [() => calls.terms(), () => client.terms()],
+      [
+        () => calls.acceptTerms({ accept: [{ kind: 'terms', version: '1' }] }),
+        () => client.acceptTerms({ accept: [{ kind: 'terms', version: '1' }] }),
+      ],
+      [() => calls.mailWishes(), () => client.mailWishes()],
+      [() => calls.wishMails('team', { off: true }), () => client.wishMails('team', { off: true })],
       [() => calls.closeAccount(), () => client.closeAccount()],
       [() => calls.keepAccount(), () => client.keepAccount()],
       [() => calls.confirm({ password: 'p' }), () => client.confirm({ password: 'p' })],

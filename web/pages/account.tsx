@@ -17,8 +17,10 @@ import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { AddressCard } from './address-card.tsx'
 import { FeedbackCard } from './feedback-card.tsx'
 import { LinksCard } from './links-card.tsx'
+import { MailWishesCard } from './mail-wishes-card.tsx'
 import { OwnDataCard } from './own-data-card.tsx'
 import { SessionsCard } from './sessions-card.tsx'
+import { TermsCard } from './terms.tsx'
 import { TransferCard } from './transfer-card.tsx'
 
 export function AccountPage() {
@@ -32,13 +34,16 @@ export function AccountPage() {
           <ProblemNotice failure={failure} onRetry={() => void me.refetch()} isRetrying={me.isFetching} />
         )}
         {me.isPending && <Skeleton what="the account" />}
+        {me.data?.termsDue !== undefined && <TermsCard />}
         {me.data && <AccountCard me={me.data} />}
         {me.data && <PlanCard me={me.data} />}
         <TransferCard />
         {config.data?.identity === 'local' && <LocalSignIn email={me.data?.email} />}
         {me.data?.email !== undefined && <AddressCard me={me.data} />}
         <SessionsCard />
+        <MailWishesCard />
         <FeedbackCard />
+        {me.data && me.data.termsDue === undefined && <TermsCard />}
         {me.data && <OwnDataCard me={me.data} />}
       </div>
     </Page>

@@ -12,6 +12,7 @@ import { Heading, Skeleton } from '../parts/page.tsx'
 import { PasskeyButton } from '../parts/passkey-button.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { LocalServices } from '../parts/service-buttons.tsx'
+import { TermsNote } from '../parts/terms-note.tsx'
 
 const firebaseSignIn = async () => (await import('./firebase.tsx')).FirebaseSignIn
 const firebaseRegister = async () => (await import('./firebase.tsx')).FirebaseRegister
@@ -51,6 +52,7 @@ export function RegisterPage() {
   return (
     <>
       <RegisterForm isOpen={registration || isInvited} />
+      <TermsNote />
       {beta && !isInvited && (
         <p class="mt-3 text-sm">
           <TextLink href="/wait-list">No code? Join the waiting list</TextLink>

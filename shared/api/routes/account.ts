@@ -100,7 +100,9 @@ export function accountRoutes({ control }: ApiDeps): RouteGroup {
   return new RouteGroup()
     .add(routes.me, async (c, { caller }) => {
       const operator = caller.user !== undefined && (await isOperator(control, caller.user))
-      return c.json({ ...describeCaller(caller), ...(operator && { operator }) }, 200)
+      const termsDue = await control.terms.dueAt(caller.member)
+      const open = termsDue !== undefined && { termsDue }
+      return c.json({ ...describeCaller(caller), ...(operator && { operator }), ...open }, 200)
     })
     .add(routes.read, async (c, { caller, control: own }) => {
       const { data } = await readAccount(own, caller.account)

@@ -1,5 +1,5 @@
 /**
- * Turning mails of one kind off by the link in them (RFC 8058), and the mails that a server keeps for its operators.
+ * Turning mails of one kind off by the link in them (RFC 8058) or off and on by their reader, and the mails that a server keeps for its operators.
  * Crosses accounts: an address belongs to none. The link needs no sign-in, and a mail program that follows it by itself
  * (GET) changes nothing.
  */
@@ -7,11 +7,20 @@ import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import type { Control } from '../../control/control.ts'
 import { turnOff } from '../../control/mail/addresses.ts'
-import { type Purpose, purposeWords } from '../../control/mail/templates.ts'
+import { type Purpose, purposes, purposeWords } from '../../control/mail/templates.ts'
+import { readMailWishes, wishMails } from '../../control/mail/wishes.ts'
 import { listKeptMails, readKeptMail } from '../../control/operator/kept-mails.ts'
 import { plainPage, refusalPage } from '../error-pages.ts'
-import { type ApiDeps, jsonAnswer, RouteGroup, route } from '../kit.ts'
-import { keptMailBodySchema, keptMailParamsSchema, keptMailsSchema } from '../schemas/mails.ts'
+import { requireNoRevision } from '../etags.ts'
+import { type ApiDeps, jsonAnswer, jsonBody, RouteGroup, route, sourceReader } from '../kit.ts'
+import {
+  keptMailBodySchema,
+  keptMailParamsSchema,
+  keptMailsSchema,
+  mailWishesSchema,
+  mailWishParamsSchema,
+  mailWishSchema,
+} from '../schemas/mails.ts'
 
 const paramsSchema = z.object({ token: z.string().max(200) })
 const access = { public: 'The signature of the link is the proof.' } as const
@@ -43,6 +52,26 @@ const routes = {
       400: { description: 'A page: the link is not complete' },
     },
   }),
+  wishes: route({
+    method: 'get',
+    path: '/v1/person/mails',
+    operationId: 'readMailWishes',
+    summary: 'Which mails the signed-in person gets',
+    tags,
+    access: { signedIn: 'person' },
+    responses: { 200: jsonAnswer(mailWishesSchema, 'Every kind of mail') },
+  }),
+  wish: route({
+    method: 'patch',
+    path: '/v1/person/mails/{purpose}',
+    operationId: 'wishMails',
+    summary: 'Turn mails of one kind off or on again',
+    description: 'As the link in such a mail does. Mails that an account or its safety depends on stay on.',
+    tags,
+    access: { signedIn: 'person' },
+    request: { params: mailWishParamsSchema, ...jsonBody(mailWishSchema) },
+    responses: { 200: jsonAnswer(mailWishesSchema, 'The same afterwards') },
+  }),
   kept: route({
     method: 'get',
     path: '/v1/mails',
@@ -67,8 +96,21 @@ const routes = {
   }),
 }
 
-export function mailRoutes({ control }: ApiDeps): RouteGroup {
+export function mailRoutes(deps: ApiDeps): RouteGroup {
+  const { control } = deps
+  const sourceOf = sourceReader(deps)
   return new RouteGroup()
+    .add(routes.wishes, async (c, { signedIn }) =>
+      c.json(await readMailWishes(control, signedIn.person), 200),
+    )
+    .add(routes.wish, async (c, { signedIn }) => {
+      requireNoRevision(c.req.header('if-match'))
+      const named = c.req.valid('param').purpose
+      const purpose = purposes.find((one) => one === named)
+      if (!purpose) throw fail('api.not_found', 'There is no such kind of mail.')
+      const asked = { purpose, ...c.req.valid('json'), source: sourceOf(c) }
+      return c.json(await wishMails(control, signedIn.person, asked), 200)
+    })
     .add(routes.show, async (c) => {
       const link = await control.offLinks.read(c.req.valid('param').token)
       return link ? askPage(link.purpose) : refusalPage(fail('mail.off_link'))
@@ -101,6 +143,7 @@ function donePage({ settings }: Pick<Control, 'settings'>, purpose: Purpose): Re
   return plainPage(
     'Mails are off',
     `<h1>No more mails about ${what}</h1>
-<p>This address gets none from ${new URL(settings.consoleUrl).host} any more.</p>`,
+<p>This address gets none from ${new URL(settings.consoleUrl).host} any more. The page Account of the console turns them on
+again.</p>`,
   )
 }

@@ -47,13 +47,14 @@ const plans = route({
 
 export function serviceRoutes({ control }: ApiDeps): RouteGroup {
   const { settings, clock, identity, signer } = control
-  const { version, registration, consoleUrl, docsUrl, firebase, services = [] } = settings
+  const { version, registration, consoleUrl, docsUrl, firebase, services = [], terms = [] } = settings
   const isOpen = registration !== 'closed'
   const facts = { version, identity: identity.kind, registration: isOpen, consoleUrl, docsUrl }
   const known = {
     ...facts,
     ...(registration === 'beta' && { beta: true }),
     ...(services.length > 0 && { services: [...services] }),
+    ...(terms.length > 0 && { terms: [...terms] }),
     ...(firebase && { firebase: describeFirebase(firebase) }),
   }
   return new RouteGroup()

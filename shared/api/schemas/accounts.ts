@@ -12,6 +12,9 @@ export const meSchema = z.object({
   email: z.string().optional(),
   emailVerified: z.boolean().optional(),
   operator: z.boolean().optional().describe('Whether this person may act as an operator of the service'),
+  termsDue: timeSchema
+    .optional()
+    .describe('From then on the person, or the maker of the key, needs terms that are not accepted yet'),
   account: idSchema('acc'),
   member: z.string().optional().describe('Whose rights these are: a person, or the owner of the key'),
   accountName: z.string(),

@@ -1,6 +1,7 @@
 /** What the service says about itself, and what it has counted. */
 import { z } from 'zod'
 import { idSchema, timeSchema } from './common.ts'
+import { termsDocumentSchema } from './terms.ts'
 
 export const healthSchema = z.object({ status: z.literal('ok'), version: z.string(), now: timeSchema })
 
@@ -32,6 +33,10 @@ export const configSchema = z.object({
     .array(z.object({ id: z.string(), name: z.string().describe('For people') }))
     .optional()
     .describe('To sign in with beside a password, where identity is local'),
+  terms: z
+    .array(termsDocumentSchema)
+    .optional()
+    .describe('Documents that people accept before they change anything; absent: there are none'),
   registration: z.boolean().describe('Whether strangers may make accounts here'),
   beta: z.boolean().optional().describe('They need an invite code for that'),
   consoleUrl: z.string(),

@@ -81,6 +81,19 @@ export async function clearBounce(store: Pick<Store, 'change'>, email: string): 
   })
 }
 
+/** @returns what is known of the address with mails of one purpose off or on; undefined: nothing any more */
+export function withMails(
+  current: MailAddressDoc | undefined,
+  { purpose, off: isOff }: { readonly purpose: Purpose; readonly off: boolean },
+): MailAddressDoc | undefined {
+  const { bouncedAt = 0, reply = '', off = [] } = current ?? {}
+  // Only what this release knows: the list cannot grow.
+  const kept = off.filter((one) => one !== purpose && (purposes as readonly string[]).includes(one))
+  if (isOff) return { bouncedAt, reply, off: [...kept, purpose] }
+  if (kept.length > 0) return { bouncedAt, reply, off: kept }
+  return bouncedAt === 0 ? undefined : { bouncedAt, reply, off: [], ttl: new Date(bouncedAt + bounceMs) }
+}
+
 /** Turns mails of one purpose off for the address with this id. Repeating it changes nothing. */
 export async function turnOff(
   { store }: Pick<Control, 'store'>,
@@ -89,9 +102,6 @@ export async function turnOff(
 ): Promise<void> {
   await store.change(mailAddresses.ref(id), (current) => {
     if (current?.off.includes(purpose)) return 'keep'
-    const { bouncedAt = 0, reply = '', off = [] } = current ?? {}
-    // Only what this release knows: the list cannot grow.
-    const kept = off.filter((one) => (purposes as readonly string[]).includes(one))
-    return { bouncedAt, reply, off: [...kept, purpose] }
+    return withMails(current, { purpose, off: true }) ?? 'keep'
   })
 }

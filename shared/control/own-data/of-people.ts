@@ -111,6 +111,7 @@ export const partsOfPeople: readonly Part[] = [
       providers: 'show',
       provenBy: 'show',
       leaving: 'show',
+      terms: 'show',
       hasFactor: 'show',
       factorSince: 'show',
       recoveringUntil: 'show',

@@ -23,6 +23,8 @@ const removedMs = 365 * 86_400_000
 export type People = {
   readonly store: Store
   readonly clock: Clock
+  /** New people accept documents before anything else. */
+  readonly hasTerms?: boolean
   readonly kick: (ids: readonly string[]) => Promise<void>
 }
 
@@ -87,7 +89,7 @@ async function requireSame(store: Store, owner: string, found: IdentityDoc | und
 }
 
 async function make(
-  { store, clock }: People,
+  { store, clock, hasTerms = false }: People,
   {
     provider,
     ref,
@@ -100,7 +102,7 @@ async function make(
     if (known && known.user !== '') throw fail('store.exists')
     const user = newId('usr', now)
     const provenBy = methodOf(provider.id)
-    for (const write of userWrites(user, { email, emailVerified: true, provenBy, now }))
+    for (const write of userWrites(user, { email, emailVerified: true, provenBy, hasTerms, now }))
       tx.create(write.ref, write.data)
     tx.set(ref, { user, email, linkedAt: now })
     return user

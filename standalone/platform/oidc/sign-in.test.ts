@@ -1,4 +1,5 @@
 /** Signing in with a real service, from the button to the session, and what it makes and links. */
+import { users } from '@porttunneler/shared/control/documents'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { afterEach, describe, expect, test } from 'vitest'
 import { makeLocalIdentity } from '../../testing/local-identity.ts'
@@ -34,6 +35,12 @@ describe('sign-in with a service', () => {
     // What changes at the service changes nothing here.
     expect(again.email).toBe(ada)
     await w.identity.refresh(again.tokens.refreshToken)
+  })
+
+  test('where there are terms, a new person is to be asked for them', async () => {
+    const w = await openWorld({ hasTerms: true })
+    const { user } = await enter(w)
+    expect((await w.store.get(users.ref(user)))?.data.terms).toEqual([])
   })
 
   test('the address may also be in the ID token', async () => {

@@ -1,0 +1,38 @@
+/** Documents of the operator as a list of links, each with its version. */
+import type { OwnTerms, TermsDocument } from '@porttunneler/shared/api/schemas/terms'
+import { termsNames } from '@porttunneler/shared/base/terms-kinds'
+
+type Item = Pick<TermsDocument, 'kind' | 'version' | 'url'> & Pick<OwnTerms['items'][number], 'accepted'>
+
+export function TermsList({ items }: { items: readonly Item[] }) {
+  return (
+    <ul aria-label="Documents" class="divide-y divide-line">
+      {items.map((item) => (
+        <li key={item.kind} class="py-2.5">
+          <TermsLink item={item} />
+          <p class="text-sm break-words text-muted">
+            Version {item.version}
+            {acceptedText(item)}
+          </p>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+/** It opens beside the console: nobody loses the page on which they accept it. */
+export function TermsLink({ item: { kind, url } }: { item: Pick<Item, 'kind' | 'url'> }) {
+  return (
+    <a href={url} target="_blank" rel="noopener noreferrer" class="font-medium underline underline-offset-4">
+      {termsNames[kind]}
+    </a>
+  )
+}
+
+function acceptedText({ version, accepted }: Item): string {
+  if (!accepted) return ''
+  const day = new Date(accepted.at).toLocaleDateString('en', { dateStyle: 'long' })
+  return accepted.version === version
+    ? `, accepted on ${day}`
+    : `. You accepted version ${accepted.version} on ${day}`
+}
