@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import { planNameSchema } from '../shared/control/money/catalogue-schema.ts'
-import { termsListSchema } from '../shared/control/terms/settings.ts'
+import { termsSchema } from '../shared/control/terms/settings.ts'
 import { mailFromSchema } from '../shared/mail/settings.ts'
 import { networkListSchema } from '../shared/protocol/endpoint.ts'
 
@@ -114,7 +114,10 @@ export const environmentSchema = z
     /** Services to sign in with, beside Google, GitHub and a password. */
     signInIssuers: z.array(issuerSchema).max(8).default([]),
     /** Documents that people accept, as `PORTTUNNELER_TERMS` lists them. */
-    terms: termsListSchema,
+    terms: z
+      .array(z.record(z.string(), z.string()))
+      .refine((list) => termsSchema.safeParse(list).success, 'documents with kind, version, url and by')
+      .default([]),
     plan: planNameSchema.default('free'),
     /** `beta`: strangers need an invite code. */
     registration: z.union([z.boolean(), z.literal('beta')]).default(true),

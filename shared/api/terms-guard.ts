@@ -55,6 +55,6 @@ export function waitsForTerms({
 /** @throws terms.due */
 export async function requireTerms({ control }: Pick<ApiDeps, 'control'>, call: AnyCall): Promise<void> {
   if ('signedIn' in call) await control.terms.require(call.signedIn.person.id)
-  // Of a key, the member is its maker; a service's keys belong to the account, which accepts nothing.
+  // The member of a key is its maker; a service's keys belong to the account, which accepts nothing.
   if ('caller' in call) await control.terms.require(call.caller.member)
 }

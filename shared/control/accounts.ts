@@ -29,7 +29,7 @@ import { quotas } from './quota-documents.ts'
 import { isAhead } from './stored-times.ts'
 import { lookToTellTeam } from './team/letters.ts'
 import { isInvited } from './team/open-invitations.ts'
-import { nothingAccepted } from './terms/terms.ts'
+import { nothingAccepted } from './terms/marks.ts'
 import { findWaiting } from './wait-list.ts'
 
 /** A person and every account that they are a member of, oldest membership first. */

@@ -1,10 +1,8 @@
 /**
- * The documents of the control plane, a type and a collection for each (docs: data model). Times are integer ms; `ttl`
- * is the only Date, after which the store may delete the document; readers check expiry themselves. Indexed fields are
- * never absent: without an account or time they hold '' or 0.
+ * The documents of the control plane, a type and a collection for each. Times are integer ms, but `ttl` is a Date after
+ * which the store may delete the document; readers check expiry. Indexed fields are never absent: they hold '' or 0.
  */
 import type { Role, Scope } from '../api/schemas/access.ts'
-import type { Acceptance } from '../api/schemas/terms.ts'
 import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import type { HttpEdits } from '../protocol/http-edits.ts'
 import type { FactorMarks, FactorPolicy } from './factors/factor-documents.ts'
@@ -12,6 +10,7 @@ import type { LeavingAccount, LeavingPerson } from './leaving/terms.ts'
 import type { Granted } from './money/granted.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
 import type { Doc } from './platform.ts'
+import type { TermsMarks } from './terms/marks.ts'
 
 /** A person. Bearers whose `authTime` is before `validSince` are refused; "log out everywhere" sets it. */
 export type UserDoc = {
@@ -28,9 +27,8 @@ export type UserDoc = {
   readonly validSince: number
   readonly providers: readonly string[]
   readonly leaving?: LeavingPerson
-  /** What they accepted, the newest last; empty = they are new and were to be asked; absent: nobody asked then. */
-  readonly terms?: readonly Acceptance[]
-} & FactorMarks
+} & FactorMarks &
+  TermsMarks
 /** Id: `<provider>:<subject>`; its creation is the unique claim of the sign-in. */
 export type IdentityDoc = {
   /** '' = the person was erased: sign-ins before `erasedAt` count no more; or the service was removed. */

@@ -11,7 +11,7 @@ import { type JobKind, look, type RunningJob } from '@porttunneler/shared/contro
 import { normaliseEmail } from '@porttunneler/shared/control/mail/addresses'
 import { mailWish } from '@porttunneler/shared/control/mail/sending'
 import type { KeyVault, Store, Write } from '@porttunneler/shared/control/platform'
-import { nothingAccepted } from '@porttunneler/shared/control/terms/terms'
+import { nothingAccepted } from '@porttunneler/shared/control/terms/marks'
 import { emailRef, passwords, resets } from './identity.local.documents.ts'
 import type { Guard } from './identity.local.guard.ts'
 import { askByMail, isOpen, type MailRequest, mailRequestSchema, resetMs } from './identity.local.resets.ts'

@@ -1,4 +1,4 @@
-/** Documents of the operator that the person has not accepted yet: their links, one button, and what else is possible. */
+/** The operator's documents that the person has not accepted yet: links, one button, and what else is possible. */
 import type { OwnTerms } from '@porttunneler/shared/api/schemas/terms'
 import { useLocation } from 'wouter-preact'
 import { failureIn } from '../api/queries.ts'

@@ -1,7 +1,7 @@
 /**
- * Turning mails of one kind off by the link in them (RFC 8058) or off and on by their reader, and the mails that a server keeps for its operators.
- * Crosses accounts: an address belongs to none. The link needs no sign-in, and a mail program that follows it by itself
- * (GET) changes nothing.
+ * Turning mails of one kind off by the link in them (RFC 8058), or off and on by their signed-in reader, and the mails
+ * that a server keeps for its operators. Crosses accounts: an address belongs to none. The link needs no sign-in, and a
+ * mail program that follows it by itself (GET) changes nothing.
  */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
@@ -143,7 +143,7 @@ function donePage({ settings }: Pick<Control, 'settings'>, purpose: Purpose): Re
   return plainPage(
     'Mails are off',
     `<h1>No more mails about ${what}</h1>
-<p>This address gets none from ${new URL(settings.consoleUrl).host} any more. The page Account of the console turns them on
-again.</p>`,
+<p>This address gets none from ${new URL(settings.consoleUrl).host} any more. The page Account of the
+console turns them on again.</p>`,
   )
 }

@@ -14,7 +14,7 @@ const documentSchema = z.strictObject({
 })
 
 /** As an operator writes it: one document of a kind. */
-export const termsListSchema = z
+const listSchema = z
   .array(documentSchema)
   .max(termsKinds.length)
   .refine((list) => new Set(list.map(({ kind }) => kind)).size === list.length, 'two documents of one kind')
@@ -22,7 +22,7 @@ export const termsListSchema = z
 
 /** A list, or the JSON text of one. Default: none, so nobody is asked. */
 export const termsSchema = z
-  .preprocess((value) => (typeof value === 'string' ? parsed(value) : value), termsListSchema)
+  .preprocess((value) => (typeof value === 'string' ? parsed(value) : value), listSchema)
   .transform((list): readonly TermsDocument[] => list.map(withTime))
 
 function withTime({ by, ...document }: z.infer<typeof documentSchema>): TermsDocument {

@@ -17,9 +17,6 @@ const keptMax = 30
 /** People of whom this process knows that nothing is open. */
 const knownMax = 10_000
 
-/** Of a new person, whom nobody has asked yet: everything is due at once. */
-export const nothingAccepted: readonly Acceptance[] = []
-
 type Parts = {
   readonly store: Pick<Store, 'get' | 'query' | 'transact'>
   readonly clock: Clock
