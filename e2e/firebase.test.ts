@@ -1,5 +1,7 @@
 /** Signs in at Firebase, against its official Auth emulator: by calls, and in a real browser. */
 import { systemClock } from '@porttunneler/shared/base/clock'
+import { siteOf } from '@porttunneler/shared/control/factors/webauthn'
+import { SoftwarePasskey } from '@porttunneler/shared/testing/software-passkey'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { breadthOf } from './breadth.ts'
@@ -34,10 +36,10 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
   })
 
   const newAddress = () => `person${++people}@example.com`
-  const ask = async (method: string, path: string, { token, body }: { token: string; body?: object }) => {
+  const ask = async (method: string, path: string, { token, body }: { token?: string; body?: object }) => {
     const answer = await fetch(`${service.url}${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
       ...(body && { body: JSON.stringify(body) }),
     })
     const text = await answer.text()
@@ -142,6 +144,66 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
     const uid = await emulator.createUser({ email, emailVerified: true })
     expect(await me((await emulator.signInByToken(uid)).idToken)).toMatchObject({ email, role: 'owner' })
     expect(await me((await emulator.signInByToken('robot-1')).idToken)).toMatchObject({ code: 'PT-1011' })
+  })
+
+  test('a service of OpenID Connect: its address is confirmed by mail, and its sign-ins bear its name', async () => {
+    const email = newAddress()
+    const person = { sub: 'o1', email }
+    const first = await emulator.signInBy('oidc.work', person)
+    expect(await me(first.idToken)).toMatchObject({ code: 'PT-1010' })
+    await emulator.requestMail(first.idToken)
+    await emulator.followMail(email, 'VERIFY_EMAIL')
+    const { idToken } = await emulator.signInBy('oidc.work', person)
+    const again = await me(idToken)
+    expect(again).toMatchObject({ email, role: 'owner' })
+    const { body } = await ask('GET', '/v1/sign-ins', { token: idToken })
+    expect(body.items).toMatchObject([{ method: 'oidc:work', current: true }])
+    // Somebody else at that service with the same address gets no second account there.
+    const other = await emulator.signInBy('oidc.work', { sub: 'o2', email: newAddress() })
+    expect(await me(other.idToken)).toMatchObject({ code: 'PT-1010' })
+  })
+
+  test('a passkey ends in a custom token, which Firebase takes once as the second step and once alone', async () => {
+    const { idToken } = await newPerson()
+    const before = await me(idToken)
+    const passkey = new SoftwarePasskey(siteOf({ consoleUrl: service.url }))
+    const options = (await ask('POST', '/v1/factors/passkeys/options', { token: idToken })).body
+    const added = { attestation: passkey.create(options), name: 'Laptop' }
+    const { customToken } = (await ask('POST', '/v1/factors/passkeys', { token: idToken, body: added })).body
+    expect(await me(idToken), 'the sign-in without the factor').toMatchObject({ code: 'PT-1201' })
+    expect(await me((await emulator.signInByCustomToken(customToken)).idToken)).toEqual(before)
+    const asked = (await ask('POST', '/v1/auth/passkey/options', {})).body
+    const alone = await ask('POST', '/v1/auth/passkey', { body: { assertion: passkey.sign(asked) } })
+    const { idToken: token, refreshToken } = await emulator.signInByCustomToken(alone.body.customToken)
+    expect(await me(token)).toEqual(before)
+    // What needs the factor and a fresh sign-in works, and so do the tokens that Firebase makes later.
+    expect((await ask('POST', '/v1/factors/codes', { token })).status).toBe(200)
+    expect(await me((await emulator.refresh(refreshToken)).idToken)).toEqual(before)
+    // A token of somebody's own making names no factor that we have seen.
+    const forged = JSON.stringify({ uid: 'robot-2', claims: { ptun_sign_in: 'x'.repeat(43) } })
+    const { idToken: stranger } = await emulator.signInByCustomToken(forged)
+    expect(await me(stranger)).toMatchObject({ code: 'PT-1011' })
+  })
+
+  test('a second sign-in there confirms the first, once, and is nothing by itself', async () => {
+    const { email, idToken: token } = await newPerson()
+    await me(token)
+    await service.makeStale(token)
+    const dangerous = async () => (await ask('DELETE', '/v1/sign-ins', { token })).body.code ?? 'done'
+    expect(await dangerous()).toBe('PT-1016')
+    const confirm = (proof: string) => ask('POST', '/v1/auth/confirm', { token, body: { token: proof } })
+    expect((await confirm(token)).body, 'its own token proves nothing new').toMatchObject({ code: 'PT-1016' })
+    const since = Math.floor(systemClock.now() / 1_000)
+    await eventually('a later second', () => Math.floor(systemClock.now() / 1_000) > since || undefined)
+    const stranger = await newPerson()
+    expect((await confirm(stranger.idToken)).body).toMatchObject({ code: 'PT-1070' })
+    const { idToken: proof } = await emulator.signIn(email, password)
+    expect((await confirm(proof)).status).toBe(204)
+    expect(await dangerous()).toBe('done')
+    expect(await me(proof), 'the proof has ended').toMatchObject({ code: 'PT-1001' })
+    await service.makeStale(token)
+    expect((await confirm(proof)).body, 'a second time').toMatchObject({ code: 'PT-1001' })
+    expect(await dangerous()).toBe('PT-1016')
   })
 
   const inTab = async (work: (tab: Tab) => Promise<void>, look: Looks = 'light') => {

@@ -1,6 +1,7 @@
 /** The command line of ptunctl: every verb with its options, and its act. */
 import type { ActName } from '@porttunneler/shared/control/operator/acts'
-import { Command, InvalidArgumentError, type OutputConfiguration } from 'commander'
+import { Command, type OutputConfiguration } from 'commander'
+import { because, readFlagValue, readList, readNumber, readRange, readTime } from './arguments.ts'
 
 export type Globals = { readonly data?: string; readonly json?: boolean; readonly as?: string }
 /** What ptunctl does by itself, without the control plane. */
@@ -40,6 +41,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addRelays(groupOf('enrolment', 'one-time keys for new relays'), groupOf('relays', 'relay processes'))
   addAccounts(groupOf('accounts', 'customers: look up, suspend, change the plan'))
   addPeople(groupOf('people', 'those who sign in'), groupOf('members', 'who belongs to an account'))
+  addNotes(groupOf('notes', 'what operators wrote about people and accounts'))
   addMails(groupOf('mails', 'addresses that mails go to'))
   addJobs(groupOf('jobs', 'what happens later'))
   addCertificates(groupOf('certificates', 'what browsers trust the names of this service by'))
@@ -156,11 +158,23 @@ function addPeople(people: Verb, members: Verb): void {
   ] as const
   for (const [act, verb, said] of withReason) because(who(people(act, verb, said)))
   who(people('people.enable', 'enable', 'let them in again'))
+  people('people.find', 'find', 'find people by the beginning of their address, or by their id')
+    .argument('<who>', 'the beginning of an e-mail address, or usr_…')
+    .option('--limit <count>', 'at most this many', readNumber, 20)
   const member = (command: Command) => who(command.argument('<account>', 'acc_…'))
   const role = (command: Command) => command.argument('<role>', 'owner, admin, developer, billing or viewer')
   role(member(members('members.add', 'add', 'add a person who has signed in before')))
   member(members('members.remove', 'remove', 'end a membership, and the keys that hang on it'))
   role(member(members('members.role', 'role', 'change the role of a member')))
+}
+
+function addNotes(verb: Verb): void {
+  const about = (command: Command) => command.argument('<about>', 'acc_…, usr_… or an e-mail address')
+  about(verb('notes.list', 'list', 'list what was written about a person or an account, the newest first'))
+  about(
+    verb('notes.add', 'add', 'write a note, which its subject gets with an export of their data'),
+  ).argument('<text>')
+  verb('notes.remove', 'remove', 'remove a note').argument('<id>', 'not_…, as notes list shows it')
 }
 
 function addMails(verb: Verb): void {
@@ -308,38 +322,6 @@ function addOperators(verb: Verb): void {
 }
 
 /** An act that does harm if it is a mistake needs a reason, which the audit records. */
-function because(command: Command): Command {
-  return command.requiredOption('--reason <text>', 'why, for the audit')
-}
-
-function readNumber(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
-  return value
-}
-
-function readFlagValue(text: string): string | number {
-  const [, percent] = /^(\d+(?:\.\d+)?) ?%?$/.exec(text) ?? []
-  return percent === undefined ? text : Number(percent)
-}
-
-function readTime(text: string): number {
-  const value = Date.parse(text)
-  if (Number.isNaN(value)) throw new InvalidArgumentError('It must be a time such as 2026-01-31T12:00Z.')
-  return value
-}
-
-function readList(text: string): readonly string[] {
-  return text.split(',').filter((part) => part !== '')
-}
-
-function readRange(text: string): readonly [number, number] {
-  const [, from, to] = /^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []
-  if (from === undefined || to === undefined)
-    throw new InvalidArgumentError('It must be a range such as 20000-20999.')
-  return [Number(from), Number(to)]
-}
-
 /** Makes every command report to us instead of ending the process. Subcommands do not inherit this. */
 function quiet(command: Command, output: OutputConfiguration): void {
   command.exitOverride()

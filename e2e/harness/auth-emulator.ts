@@ -63,14 +63,19 @@ export async function startAuthEmulator(projectId: string) {
     url,
     register: (email: string, password: string) => asVisitor('signUp', { email, password }),
     signIn: (email: string, password: string) => asVisitor('signInWithPassword', { email, password }),
-    /** Signs in as a person whom Google or GitHub sends back. */
-    signInBy: (provider: 'google.com' | 'github.com', person: { sub: string; email: string }) => {
-      // Google says whether an address is the person's own; Firebase does not believe GitHub about it.
+    /** Signs in as a person whom the service sends back. */
+    signInBy: (
+      provider: 'google.com' | 'github.com' | `oidc.${string}`,
+      person: { sub: string; email: string },
+    ) => {
+      // Google says whether an address is the person's own; Firebase does not believe others about it.
       const claims = { ...person, ...(provider === 'google.com' && { email_verified: true }) }
       const postBody = `${new URLSearchParams({ providerId: provider, id_token: JSON.stringify(claims) })}`
       return asVisitor('signInWithIdp', { requestUri: 'http://localhost', postBody })
     },
     signInByToken: (uid: string) => asVisitor('signInWithCustomToken', { token: JSON.stringify({ uid }) }),
+    /** With a token that the API has made. */
+    signInByCustomToken: (token: string) => asVisitor('signInWithCustomToken', { token }),
     refresh: async (token: string): Promise<SignedIn> => {
       const body = { grant_type: 'refresh_token', refresh_token: token }
       const fresh = refreshedSchema.parse(await post('securetoken.googleapis.com/v1/token?key=public', body))

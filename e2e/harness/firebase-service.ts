@@ -11,6 +11,8 @@ import { noDns } from '@porttunneler/shared/control/own-records'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
+import { freshMs } from '@porttunneler/shared/control/sign-ins/fresh'
+import { signIns } from '@porttunneler/shared/control/sign-ins/sign-in-documents'
 import { noInquiries } from '@porttunneler/shared/testing/zones'
 import { readEnvironment } from '../../functions/platform/environment.ts'
 import { openFirebaseAccounts } from '../../functions/platform/firebase-accounts.ts'
@@ -98,6 +100,12 @@ export async function startFirebaseService() {
     /** Makes caches of some minutes expire. */
     advance: (ms: number) => {
       aheadMs += ms
+    },
+    /** As if the person of this sign-in had last shown half an hour ago who they are. */
+    makeStale: async (token: string) => {
+      const { signIn = '' } = await identity.verify(token)
+      await store.update(signIns.ref(signIn), { freshAt: clock.now() - 2 * freshMs })
+      aheadMs += 31_000
     },
     stop: async () => {
       await server.close(0)

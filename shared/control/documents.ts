@@ -10,7 +10,7 @@ import type { LeavingAccount, LeavingPerson } from './leaving/terms.ts'
 import type { Granted } from './money/granted.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
 import type { Doc } from './platform.ts'
-import type { TermsMarks } from './terms/marks.ts'
+import type { AcceptedTerms } from './terms/marks.ts'
 
 /** A person. Bearers whose `authTime` is before `validSince` are refused; "log out everywhere" sets it. */
 export type UserDoc = {
@@ -27,8 +27,8 @@ export type UserDoc = {
   readonly validSince: number
   readonly providers: readonly string[]
   readonly leaving?: LeavingPerson
-} & FactorMarks &
-  TermsMarks
+  readonly terms?: AcceptedTerms
+} & FactorMarks
 /** Id: `<provider>:<subject>`; its creation is the unique claim of the sign-in. */
 export type IdentityDoc = {
   /** '' = the person was erased: sign-ins before `erasedAt` count no more; or the service was removed. */
@@ -58,10 +58,7 @@ export type AccountDoc = {
   readonly overrides: { readonly [limit: string]: number }
   readonly factorPolicy?: FactorPolicy
 }
-/**
- * Id: `<account>:<user>`. The only source of roles. A service member belongs to the account: `user` is its `svc_…` id,
- * nobody signs in as it, and its keys outlive the people who made them.
- */
+/** Id: `<account>:<user>`. The only source of roles. A service's `user` is its `svc_…` id; nobody signs in as it. */
 export type MemberDoc = {
   readonly account: string
   readonly user: string

@@ -2,8 +2,10 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import { useFactors } from '../api/factor-queries.ts'
+import { useLinks } from '../api/link-queries.ts'
 import { failureIn, useConfig } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
+import { useSignOut } from '../api/sign-out.ts'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
@@ -30,9 +32,42 @@ export function ConfirmPage() {
       {failure && <ProblemNotice failure={failure} onRetry={() => void factors.refetch()} />}
       {factors.isPending && <Skeleton rows={1} what="what you can show" />}
       {hasFactor && <LazyPage load={byFactor} />}
-      {hasFactor === false && identity === 'local' && <ByPassword />}
+      {hasFactor === false && identity === 'local' && <Locally />}
       {hasFactor === false && identity === 'firebase' && <LazyPage load={atFirebase} />}
     </Dialog>
+  )
+}
+
+/** People who signed up by another service have no password here: a new sign-in there is their proof. */
+function Locally() {
+  const links = useLinks(true)
+  const failure = failureIn(links)
+  if (failure) return <ProblemNotice failure={failure} onRetry={() => void links.refetch()} />
+  if (!links.data) return <Skeleton rows={1} what="how you sign in" />
+  if (links.data.hasPassword) return <ByPassword />
+  return <BySigningIn names={links.data.items.map(({ name }) => name)} />
+}
+
+function BySigningIn({ names }: { names: readonly string[] }) {
+  const { confirming } = useServices()
+  const signOut = useSignOut()
+  return (
+    <div class="mt-4 space-y-4">
+      <p>
+        You have no password here: you sign in with {names.join(' or ')}. Sign in that way once more, and do
+        this step again within 15 minutes. What you have typed on this page is lost.
+      </p>
+      <div class="flex flex-wrap justify-end gap-3">
+        <Button onClick={() => confirming.settle(false)}>Cancel</Button>
+        <Button
+          look="accent"
+          isBusy={signOut.isPending}
+          onClick={() => signOut.mutate({ everywhere: false }, { onSuccess: () => confirming.settle(false) })}
+        >
+          Sign in again
+        </Button>
+      </div>
+    </div>
   )
 }
 

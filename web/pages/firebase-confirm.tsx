@@ -39,6 +39,7 @@ function ByProvider({ config, prove }: { config: Config; prove: (name: Provider)
   const failure = failureIn(check)
   return (
     <div class="mt-4 grid gap-3">
+      <p class="text-sm text-muted">Without a password, confirm with the service that you sign in with.</p>
       {failure && <ProblemNotice failure={failure} />}
       {servicesOf(config).map(({ id, name }) => (
         <Button key={id} onClick={() => check.mutate(id)} isBusy={check.isPending && check.variables === id}>

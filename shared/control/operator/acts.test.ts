@@ -316,3 +316,30 @@ test('an unknown act or an invalid operator is refused', async () => {
     key: 'operator.input',
   })
 })
+
+test('people are found by the beginning of their address, and notes are kept about them and their accounts', async () => {
+  const ada = await t.caller('ada@example.com')
+  await t.caller('adam@example.com')
+  await t.caller('bob@example.com')
+  const emails = async (input: object) =>
+    ((await act('people.find', input)) as { email: string }[]).map(({ email }) => email)
+  expect(await emails({ who: 'ADA' })).toEqual(['ada@example.com', 'adam@example.com'])
+  expect(await emails({ who: 'ada', limit: 1 })).toEqual(['ada@example.com'])
+  expect(await act('people.find', { who: ada.member })).toMatchObject([{ accounts: [ada.account] }])
+  expect(await emails({ who: 'zoe' })).toEqual([])
+  const text = 'Wants an invoice by post.'
+  const notes = await act('notes.add', { about: 'ada@example.com', text })
+  expect(notes).toMatchObject([{ text, by: 'operator:grace' }])
+  expect(await act('notes.list', { about: ada.member })).toEqual(notes)
+  await act('notes.add', { about: ada.account, text: 'Pays late.' })
+  expect(await act('notes.list', { about: ada.account })).toMatchObject([{ text: 'Pays late.' }])
+  const [{ id }] = notes as [{ id: string }]
+  expect(await act('notes.remove', { id })).toEqual({ id, state: 'removed' })
+  expect(await act('notes.list', { about: ada.member })).toEqual([])
+  expect(await told('note.added')).toHaveLength(2)
+  for (const input of [
+    { about: 'nobody@example.com', text },
+    { about: 'acc_x', text },
+  ])
+    await expect(act('notes.add', input)).rejects.toMatchObject({ key: 'operator.missing' })
+})

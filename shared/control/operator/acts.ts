@@ -14,6 +14,7 @@ import { jobActs } from './jobs.ts'
 import { keyActs } from './keys.ts'
 import { mailActs } from './mails.ts'
 import { memberActs } from './members.ts'
+import { noteActs } from './notes.ts'
 import { operatorActs } from './operators.ts'
 import { peopleActs } from './people.ts'
 import { planActs } from './plans.ts'
@@ -26,6 +27,7 @@ const acts = {
   ...relayActs,
   ...accountActs,
   ...peopleActs,
+  ...noteActs,
   ...memberActs,
   ...mailActs,
   ...jobActs,
