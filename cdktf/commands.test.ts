@@ -19,21 +19,25 @@ function run(file: string, args: readonly string[], path = process.env.PATH) {
   )
 }
 
+const known = ': dev, staging, prod\n'
+
 test.each(['main.ts', 'plan.ts', 'cost.ts', 'first-steps.ts'])(
-  '%s: an environment that does not exist, or none, is one line with those that do',
+  '%s: an environment that does not exist is one line with those that do',
   async (file) => {
     if (file === 'plan.ts' && terraformMissing()) return
-    for (const args of [['--env', 'production'], []]) {
-      const { code, stdout, stderr } = await run(file, args)
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-      expect(stderr).toMatch(/^No environment (production)?: dev, staging, prod\n$/)
-    }
-    expect(await run(file, ['--environment', 'dev'])).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/^Unknown option '--environment'/),
-    })
+    const stderr = `No environment production${known}`
+    expect(await run(file, ['--env', 'production'])).toEqual({ code: 1, stdout: '', stderr })
   },
 )
+
+test('no environment, or a word that is no option, is one line', async () => {
+  // All of them read their words in command.ts; this one starts in a third of the time.
+  expect(await run('first-steps.ts', [])).toEqual({ code: 1, stdout: '', stderr: `No environment ${known}` })
+  expect(await run('first-steps.ts', ['--environment', 'dev'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^Unknown option '--environment'/),
+  })
+})
 
 test('the stacks are written, one file each', async () => {
   const { code, stdout, stderr } = await run('main.ts', ['--env', 'dev'])

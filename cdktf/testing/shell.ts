@@ -1,19 +1,10 @@
 /**
  * Runs lines that an operator is shown, without any account: the real programs take them, up to where they want one.
  */
-import { execFile, execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-
-export function hasGcloud(): boolean {
-  try {
-    execFileSync('gcloud', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** A shell whose gcloud knows nobody. */
 export class Shell implements Disposable {
@@ -31,6 +22,17 @@ export class Shell implements Disposable {
         resolve({ code: typeof error?.code === 'number' ? error.code : 0, text: stdout + stderr }),
       ),
     )
+  }
+
+  /** What gcloud is given by each line, as the shell reads it. */
+  async wordsOf(lines: readonly string[]): Promise<readonly (readonly string[])[]> {
+    const all: (readonly string[])[] = []
+    for (const line of lines) {
+      await this.run(`gcloud() { printf '%s\\0' "$@" > "$HOME/words"; }\n${line}`)
+      all.push(readFileSync(join(this.#folder, 'words'), 'utf8').split('\0').slice(0, -1))
+      rmSync(join(this.#folder, 'words'))
+    }
+    return all
   }
 
   [Symbol.dispose](): void {

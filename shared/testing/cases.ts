@@ -5,12 +5,13 @@
  */
 import { test } from 'vitest'
 import type { Store } from '../control/platform.ts'
+import { isWhole } from './breadth.ts'
 import { type MakeStore, withStore } from './store.contract.ts'
 
 export type Cases = 'all' | 'races'
 
-/** What a store behind an emulator is tried with; `npm run test:long` sets the variable. */
-export const ofSlowStores: Cases = process.env.PT_E2E_SUITES === 'all' ? 'all' : 'races'
+/** What a store behind an emulator is tried with. */
+export const ofSlowStores: Cases = isWhole ? 'all' : 'races'
 
 type Declare<S> = (title: string, run: (stage: S) => Promise<void>) => void
 

@@ -6,7 +6,7 @@ import { queryTable } from '@porttunneler/shared/control/query-table'
 import { describeAgentCertificates } from '@porttunneler/shared/testing/agent-certificates.contract'
 import { describeAudit } from '@porttunneler/shared/testing/audit.contract'
 import { describeBefore } from '@porttunneler/shared/testing/before.contract'
-import { ofSlowStores } from '@porttunneler/shared/testing/cases'
+import { isWhole } from '@porttunneler/shared/testing/breadth'
 import { describeCertificates } from '@porttunneler/shared/testing/certificates.contract'
 import { describeClaims } from '@porttunneler/shared/testing/claims.contract'
 import { describeDomains } from '@porttunneler/shared/testing/domains.contract'
@@ -39,7 +39,7 @@ describeStore('sqlite in a file', inFile)
 describeStoreRaces('sqlite in a file', inFile)
 describeScopedStore('sqlite in memory', inMemory)
 describeBefore('sqlite in memory', inMemory)
-describeJobs('sqlite in memory', inMemory, { dueAtOnce: ofSlowStores === 'all' ? 10_000 : 2_000 })
+describeJobs('sqlite in memory', inMemory, { dueAtOnce: isWhole ? 10_000 : 2_000 })
 describeAudit('sqlite in memory', inMemory)
 describeDomains('sqlite in memory', inMemory)
 describeWildcards('sqlite in memory', inMemory)
