@@ -185,10 +185,10 @@ describe('drain', () => {
       expect(String((await heard)[0])).toBe(word)
     }
     // The kernel gives about every second dial to the successor.
-    for (let count = 0; count < 8; count++) await breakAndTalk(`both listen ${count}`)
+    for (let count = 0; count < 4; count++) await breakAndTalk(`both listen ${count}`)
     const drained = relay.drain({ hasSuccessor: true })
     await agent.heard('goAway')
-    for (let count = 0; count < 8; count++) await breakAndTalk(`the old one leaves ${count}`)
+    for (let count = 0; count < 4; count++) await breakAndTalk(`the old one leaves ${count}`)
     session.unbind(1)
     upstream.end(' and goodbye')
     visitor.end()

@@ -309,7 +309,7 @@ describe('relay: live figures', () => {
       })
     const now = Math.floor(control.nowMs() / 1_000)
     expect((await watch(now - 2)).status).toBe(401)
-    const exp = now + 3
+    const exp = now + 2
     const text = await (await watch(exp)).text()
     const samples = [...text.matchAll(/"at":(\d+)/g)].map(([, at]) => Number(at))
     expect(samples.length).toBeGreaterThan(0)

@@ -40,6 +40,7 @@ import { plans } from '@porttunneler/shared/control/plans'
 import { syncRelay } from '@porttunneler/shared/control/relays'
 import { addName, removeName } from '@porttunneler/shared/control/tunnel-names'
 import { checkTicket, ticketClaimsSchema } from '@porttunneler/shared/protocol/ticket'
+import { isWhole } from '@porttunneler/shared/testing/breadth'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { seededRandom } from '@porttunneler/shared/testing/wire-pair'
 import { decodeJwt } from 'jose'
@@ -49,8 +50,8 @@ import { makeTestControl } from './testing/control.ts'
 /** `PT_SEEDS=50` for a long run, `PT_SEED=7` for one. */
 const seeds = process.env.PT_SEED
   ? [Number(process.env.PT_SEED)]
-  : Array.from({ length: Number(process.env.PT_SEEDS ?? 2) }, (_, index) => index + 1)
-const steps = 250
+  : Array.from({ length: Number(process.env.PT_SEEDS ?? (isWhole ? 4 : 1)) }, (_, index) => index + 1)
+const steps = isWhole ? 250 : 120
 const minute = 60_000
 const hour = 60 * minute
 const hosts = ['a.example.org', 'b.example.org', 'c.example.org']

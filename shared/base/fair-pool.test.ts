@@ -108,7 +108,7 @@ describe('a fair pool', () => {
     const count = (key: string) => [...of.values()].filter((path) => path.startsWith(key)).length
     const pool = new FairPool<string>({ limit: 30, yields: 'newest' })
     let newcomer: string[] = []
-    for (let n = 0; n < 20_000; n++) {
+    for (let n = 0; n < 5_000; n++) {
       const path = [`${Math.floor(random() * 4)}`, `${Math.floor(random() * random() * 5)}`]
       const key = `${path.join('.')}.`
       newcomer = path

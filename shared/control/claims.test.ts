@@ -73,12 +73,12 @@ async function release(caller: Caller, { tunnel }: Lease, agent = laptop) {
 }
 
 describe('claims: races', () => {
-  test('500 concurrent claims of 500 free ports give 500 different ports', async () => {
-    await t.openCell({ portFrom: 21_000, portTo: 21_499 })
-    const callers = await Promise.all(Array.from({ length: 500 }, (_, n) => t.caller(`u${n}@example.com`)))
+  test('200 concurrent claims of 200 free ports give 200 different ports', async () => {
+    await t.openCell({ portFrom: 21_000, portTo: 21_199 })
+    const callers = await Promise.all(Array.from({ length: 200 }, (_, n) => t.caller(`u${n}@example.com`)))
     // The change of the cell withholds the first range of 20.
     const leases = await Promise.all(callers.map((caller) => claimOne(caller, { name: 'db', kind: 'tcp' })))
-    expect(new Set(leases.map(({ endpoint }) => endpoint.port)).size).toBe(500)
+    expect(new Set(leases.map(({ endpoint }) => endpoint.port)).size).toBe(200)
   })
 
   test('one of 50 racing claims of a host name gets it, and the others hear which names are free', async () => {

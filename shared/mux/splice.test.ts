@@ -98,7 +98,7 @@ async function heardBy(socket: Socket): Promise<string> {
   return `${text}, ${end}`
 }
 
-/** What each of 150 visitors gets that send `question`, fifty at a time. */
+/** What each of 60 visitors gets that send `question`, thirty at a time. */
 async function visits(question: () => Buffer): Promise<string[]> {
   const heard: string[] = []
   const visit = async () => {
@@ -107,7 +107,7 @@ async function visits(question: () => Buffer): Promise<string[]> {
     visitor.write(question())
     return await hearing
   }
-  while (heard.length < 150) heard.push(...(await Promise.all(Array.from({ length: 50 }, visit))))
+  while (heard.length < 60) heard.push(...(await Promise.all(Array.from({ length: 30 }, visit))))
   return heard
 }
 
@@ -200,16 +200,16 @@ describe('splice', () => {
     expect(ends).toEqual({ relay: [undefined], agent: [undefined] })
   })
 
-  test('bytes of an upstream before its reset arrive before the reset: 150 of 150', async () => {
+  test('bytes of an upstream before its reset arrive before the reset: 60 of 60', async () => {
     onUpstream = (socket) => {
       socket.on('error', () => {})
       socket.once('data', () => socket.write('the answer', () => socket.resetAndDestroy()))
     }
     const heard = await visits(() => randomBytes(60_000))
-    expect(heard).toEqual(Array(150).fill('the answer, reset'))
+    expect(heard).toEqual(Array(60).fill('the answer, reset'))
   })
 
-  test('bytes of an upstream that closes with input unread arrive: 150 of 150', async () => {
+  test('bytes of an upstream that closes with input unread arrive: 60 of 60', async () => {
     onUpstream = (socket) => {
       socket.pause()
       socket.on('error', () => {})
@@ -219,30 +219,30 @@ describe('splice', () => {
     expect(heard.filter((said) => !said.startsWith('the answer'))).toEqual([])
   })
 
-  test('bytes and end of an upstream that closes with input unread both arrive, 150 of 150', async () => {
+  test('bytes and end of an upstream that closes with input unread both arrive, 60 of 60', async () => {
     onUpstream = (socket) => {
       socket.pause()
       socket.on('error', () => {})
       socket.end('the answer', () => socket.destroy())
     }
     const heard = await visits(() => randomBytes(60_000))
-    expect(heard).toEqual(Array(150).fill('the answer, end'))
+    expect(heard).toEqual(Array(60).fill('the answer, end'))
   })
 
-  test('bytes of a visitor before its reset arrive at the upstream before the reset: 150 of 150', async () => {
+  test('bytes of a visitor before its reset arrive at the upstream before the reset: 60 of 60', async () => {
     const said: Promise<string>[] = []
     onUpstream = (socket) => {
       // An upstream that sends at once makes the splices write to a visitor that is gone.
       socket.write('welcome')
       said.push(heardBy(socket))
     }
-    for (let i = 0; i < 150; i++) {
+    for (let i = 0; i < 60; i++) {
       const visitor = await dial()
       visitor.on('error', () => {})
       visitor.write('fire and forget', () => visitor.resetAndDestroy())
     }
-    await vi.waitFor(() => expect(said).toHaveLength(150), patience)
-    expect(await Promise.all(said)).toEqual(Array(150).fill('fire and forget, reset'))
+    await vi.waitFor(() => expect(said).toHaveLength(60), patience)
+    expect(await Promise.all(said)).toEqual(Array(60).fill('fire and forget, reset'))
   })
 
   test('megabytes that were read before a reset arrive, though the visitor reads them late', async () => {

@@ -6,6 +6,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { makeTestControl } from '../../../standalone/testing/control.ts'
 import { newId } from '../../base/ids.ts'
+import { isWhole } from '../../testing/breadth.ts'
 import { dyingAt } from '../../testing/dying-store.ts'
 import { seededRandom } from '../../testing/wire-pair.ts'
 import { auditDocument } from '../audit.ts'
@@ -21,7 +22,7 @@ import { verifyAudit } from './verify.ts'
 /** `PT_SEEDS=50` for a long run, `PT_SEED=7` for one. */
 const seeds = process.env.PT_SEED
   ? [Number(process.env.PT_SEED)]
-  : Array.from({ length: Number(process.env.PT_SEEDS ?? 4) }, (_, index) => index + 1)
+  : Array.from({ length: Number(process.env.PT_SEEDS ?? (isWhole ? 4 : 1)) }, (_, index) => index + 1)
 const steps = 60
 const tampers = 40
 

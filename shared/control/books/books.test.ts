@@ -265,9 +265,19 @@ describe('usage in steps', () => {
     const gone = await t.control.store.get(deletedTunnels.ref(tunnel))
     if (gone) await t.control.store.set(deletedTunnels.ref(other), gone.data)
     const first = Math.floor(t.clock.now() / day) * day + day
-    for (let at = first; at < first + 35 * day; at += hour) {
+    // Each hour of the last two days, whose rows are read one by one; before them every sixth, with six hours' sums.
+    const last = first + 33 * day
+    for (let at = first; at < first + 35 * day; at += at < last ? 6 * hour : hour) {
       t.clock.advance(Math.max(0, at - t.clock.now()))
-      const row = { account: ada.account, boot, hour: at, opened: 1, refused: 0, in: 1, out: 1 }
+      const row = {
+        account: ada.account,
+        boot,
+        hour: at,
+        opened: at < last ? 6 : 1,
+        refused: 0,
+        in: 1,
+        out: 1,
+      }
       await t.sync({ usage: [tunnel, other].map((each) => ({ ...row, tunnel: each })) })
       if (at % (6 * hour) === 0) await t.runJobs()
     }
