@@ -6,7 +6,7 @@
 import { fail } from '../base/errors.ts'
 import { requirePermission } from '../control/caller.ts'
 import { controlOf } from '../control/control.ts'
-import { lookThrough } from '../control/operator/views.ts'
+import { countRead, lookThrough, type Viewed } from '../control/operator/views.ts'
 import { bearerOf } from './bearer.ts'
 import type { AnyCall, ApiContext, ApiDeps, Declared } from './kit.ts'
 
@@ -45,13 +45,23 @@ export async function findViewCall(
     from,
     userAgent: c.req.header('user-agent'),
   })
-  const { caller, person } = await lookThrough(control, operator, { view, read, from })
-  const subject = operator.id
+  const viewed = await lookThrough(control, operator, { view, from })
+  const call = callOf(control, access, viewed)
+  await countRead(control, operator, { view, read })
+  return { call, subject: operator.id }
+}
+
+/** @throws auth.scope, view.closed */
+function callOf(
+  control: ApiDeps['control'],
+  access: Declared['access'],
+  { caller, person }: Viewed,
+): AnyCall {
   if ('permission' in access) {
     requirePermission(caller, access.permission)
-    return { call: { caller, control: controlOf(control, caller.account) }, subject }
+    return { caller, control: controlOf(control, caller.account) }
   }
   if (!('signedIn' in access) || !person)
     throw fail('view.closed', 'This page belongs to a person. View the account as that member to see it.')
-  return { call: { signedIn: person }, subject }
+  return { signedIn: person }
 }

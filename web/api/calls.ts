@@ -50,8 +50,7 @@ function signInCalls(request: Requests) {
     logout: (body: { refreshToken: string }) => open<void>('/v1/auth/logout', body),
     /** Ends the sign-in that the access token belongs to, where the refresh token is not ours: at Firebase. */
     logoutHere: () => request<void>('POST', '/v1/auth/logout', { body: {}, isOwn: true }),
-    logoutEverywhere: () =>
-      request<void>('POST', '/v1/auth/logout', { body: { everywhere: true }, isOwn: true }),
+    logoutEverywhere: () => request<void>('POST', '/v1/auth/logout', { body: { everywhere: true } }),
     changePassword: (body: BodyOf<'changePassword'>) =>
       request<AnswerOf<'changePassword'>>('POST', '/v1/auth/password', { body }),
     confirm: (body: BodyOf<'confirm'>) => request<void>('POST', '/v1/auth/confirm', { body }),
@@ -89,6 +88,11 @@ function accountCalls(request: Requests) {
       request<AnswerOf<'createAccount'>>('POST', '/v1/accounts', { body: { code } }),
     sendFeedback: (body: BodyOf<'sendFeedback'>) => request<void>('POST', '/v1/feedback', { body }),
     account: (signal?: AbortSignal) => request<AnswerOf<'account'>>('GET', '/v1/account', { signal }),
+    /** The newest entries of one action. */
+    audit: (action: string, signal?: AbortSignal) =>
+      request<AnswerOf<'audit'>>('GET', `/v1/audit?${new URLSearchParams({ limit: '20', action })}`, {
+        signal,
+      }),
     keys: (cursor?: string, signal?: AbortSignal) =>
       request<AnswerOf<'keys'>>('GET', pageOf('/v1/keys', cursor), { signal }),
     createKey: (body: BodyOf<'createKey'>) => request<KeyCreated>('POST', '/v1/keys', { body }),

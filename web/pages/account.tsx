@@ -22,11 +22,14 @@ import { OwnDataCard } from './own-data-card.tsx'
 import { SessionsCard } from './sessions-card.tsx'
 import { TermsCard } from './terms.tsx'
 import { TransferCard } from './transfer-card.tsx'
+import { ViewsCard } from './views-card.tsx'
 
 export function AccountPage() {
   const me = useMe()
   const config = useConfig()
   const failure = failureIn(me)
+  // An operator who views the account alone is nobody in it.
+  const isPerson = me.data?.email !== undefined
   return (
     <Page title="Account">
       <div class="space-y-5">
@@ -38,12 +41,13 @@ export function AccountPage() {
         {me.data && <AccountCard me={me.data} />}
         {me.data && <PlanCard me={me.data} />}
         <TransferCard />
-        {config.data?.identity === 'local' && <LocalSignIn email={me.data?.email} />}
-        {me.data?.email !== undefined && <AddressCard me={me.data} />}
-        <SessionsCard />
-        <MailWishesCard />
+        {isPerson && config.data?.identity === 'local' && <LocalSignIn email={me.data?.email} />}
+        {isPerson && me.data && <AddressCard me={me.data} />}
+        {isPerson && <SessionsCard />}
+        {isPerson && <MailWishesCard />}
+        {me.data?.permissions.includes('audit.read') && <ViewsCard />}
         <FeedbackCard />
-        {me.data && me.data.termsDue === undefined && <TermsCard />}
+        {isPerson && me.data?.termsDue === undefined && <TermsCard />}
         {me.data && <OwnDataCard me={me.data} />}
       </div>
     </Page>

@@ -111,7 +111,10 @@ function People({ account, onView }: { account: OperatorAccount; onView: (wish: 
     <Card title="Members">
       <ul aria-label="Members" class="divide-y divide-line">
         {members.map((member) => (
-          <li key={member.id} class="flex flex-wrap items-center justify-between gap-3 py-3">
+          <li
+            key={member.id}
+            class="flex flex-wrap items-center justify-between gap-3 py-3 first:pt-0 last:pb-0"
+          >
             <p class="min-w-0">
               <span class="block break-all">
                 {member.email === undefined ? (
@@ -155,7 +158,7 @@ function Tunnels({ account: { tunnels, counts } }: { account: OperatorAccount })
       {tunnels.length > 0 && (
         <ul aria-label="Tunnels" class="divide-y divide-line">
           {tunnels.map(({ id, name, kind, state, endpoint, holders }) => (
-            <li key={id} class="flex flex-wrap items-center justify-between gap-3 py-3">
+            <li key={id} class="flex flex-wrap items-center justify-between gap-3 py-3 first:pt-0 last:pb-0">
               <p class="min-w-0">
                 <span class="block font-medium break-words">
                   {name} <span class="font-normal text-muted">{kind}</span>

@@ -31,7 +31,7 @@ export function NotesCard({ about }: { about: string }) {
         {items && items.length > 0 && (
           <ul aria-label="Notes" class="divide-y divide-line">
             {items.map(({ id, text: note, by, at }) => (
-              <li key={id} class="flex flex-wrap items-start justify-between gap-3 py-3">
+              <li key={id} class="flex flex-wrap items-start justify-between gap-3 py-3 first:pt-0 last:pb-0">
                 <p class="min-w-0">
                   <span class="block break-words whitespace-pre-wrap">{note}</span>
                   <span class="text-sm break-all text-muted">

@@ -60,6 +60,11 @@ export function OperatorPersonPage() {
   )
 }
 
+/** As the sign-in services call themselves, but for our own. */
+function providerText(provider: string): string {
+  return provider === 'local' ? 'password' : provider.replace(/^oidc\./, '')
+}
+
 export function IdText({ id }: { id: string }) {
   return (
     <span class="flex items-center gap-1">
@@ -78,7 +83,7 @@ function About({ person }: { person: OperatorPerson }) {
         rows={[
           ['State', isPlain ? 'Active' : <PersonBadge status={status} leavingAt={leavingAt} />],
           ['Address', emailVerified ? 'Proven' : 'Not proven'],
-          ['Signs in with', providers.join(', ') || 'nothing'],
+          ['Signs in with', providers.map(providerText).join(', ') || 'nothing'],
           [
             'Second factor',
             recovering ? 'Lost; waits to get in without one' : factor ? 'Has one' : 'Has none',
@@ -98,7 +103,10 @@ function Accounts({ person, onView }: { person: OperatorPerson; onView: (wish: V
       {accounts.length > 0 && (
         <ul aria-label="Accounts" class="divide-y divide-line">
           {accounts.map((account) => (
-            <li key={account.id} class="flex flex-wrap items-center justify-between gap-3 py-3">
+            <li
+              key={account.id}
+              class="flex flex-wrap items-center justify-between gap-3 py-3 first:pt-0 last:pb-0"
+            >
               <p class="min-w-0">
                 <span class="block break-words">
                   <TextLink href={`/operator/accounts/${account.id}`}>{account.name}</TextLink>
@@ -136,7 +144,7 @@ function SignIns({ person: { signIns } }: { person: OperatorPerson }) {
       {signIns.length > 0 && (
         <ul aria-label="Sign-ins" class="divide-y divide-line">
           {signIns.map(({ method, signedInAt, lastUsedAt, from, device }) => (
-            <li key={`${signedInAt} ${device}`} class="py-3">
+            <li key={`${signedInAt} ${device}`} class="py-3 first:pt-0 last:pb-0">
               <span class="block font-medium break-words">{device || 'Unknown program'}</span>
               <span class="text-sm break-words text-muted">
                 {from === '' ? 'from an unknown network' : `from ${from}`} · by {method} · signed in{' '}

@@ -26,7 +26,9 @@ export function OperatorPage() {
           </p>
         )}
         <ViewElsewhere />
-        <SearchForm key={who} who={who} />
+        <div class="max-w-xl">
+          <SearchForm key={who} who={who} />
+        </div>
         {who === '' ? <p class="text-muted">Search to see somebody here.</p> : <Found who={who} />}
       </div>
     </Page>

@@ -55,10 +55,11 @@ const texts: Record<Exclude<Live['status'], 'live' | 'idle' | 'paused'>, string>
 
 /** Says why live figures are missing; nothing when they are not. */
 export function LiveNotice({ status }: { status: Live['status'] }) {
-  const { live } = useServices()
+  const { live, view } = useServices()
   const { failure } = live
   return (
     <div role="status" class="text-sm text-muted">
+      {view.now && <p class="mt-3">A view shows no live figures.</p>}
       {status !== 'live' && status !== 'idle' && status !== 'paused' && (
         <p class="mt-3 flex items-start gap-2">
           {status !== 'connecting' && <Icon name="alert" />}

@@ -5,6 +5,8 @@ import { Icon } from './icon.tsx'
 
 /** A field of the form is wrong. The detail names it; the cure is for programs, and speaks of the API's description. */
 const shapeCode = 'PT-0001'
+/** `view.closed`: trying again changes nothing. */
+const closedCode = 'PT-1140'
 
 export function ProblemNotice({
   failure,
@@ -43,7 +45,7 @@ export function ProblemNotice({
             Request <code class="font-mono">{instance}</code>
           </p>
         )}
-        {onRetry && (
+        {onRetry && code !== closedCode && (
           <div class="pt-2">
             <Button onClick={onRetry} isBusy={isRetrying}>
               Try again

@@ -28,7 +28,7 @@ export const operatorCodes = {
     title: 'Nothing has this name',
     cause:
       'No cell, relay, account, person, job, key, flag or invite has the id, name or address that was given.',
-    cure: 'Look it up: ptunctl cells list, relays list, accounts find, jobs dead, keys list, flags list, invites list.',
+    cure: 'Look it up: on the operator pages of the console, or by ptunctl cells list, relays list, accounts find, jobs dead, keys list, flags list, invites list.',
   },
   'operator.exists': {
     code: 'PT-5304',

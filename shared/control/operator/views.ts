@@ -135,25 +135,18 @@ export type Viewed = {
   readonly person?: { readonly person: Person; readonly members: readonly MemberDoc[] }
 }
 
-/**
- * Admits one read, and counts it before it is answered: there is no read that the audit log does not have.
- * @param read the name of the route's operation
- * @throws auth.scope, view.over, view.operator, account.closed
- */
+type Named = { readonly view: string; readonly from: string }
+
+/** @throws view.over, view.operator, account.closed */
 export async function lookThrough(
   control: Control,
   operator: Person,
-  { view, read, from }: { readonly view: string; readonly read: string; readonly from: string },
+  { view, from }: Named,
 ): Promise<Viewed> {
   const { store, clock } = control
   if (!(await isOperator(control, operator))) throw fail('view.over')
-  const nowMs = clock.now()
-  const isTheirs = (doc: ViewDoc | undefined): doc is ViewDoc =>
-    doc !== undefined && doc.view === view && doc.signIn === (operator.signIn?.id ?? '') && isOn(doc, nowMs)
-  const doc = await store.change(views.ref(operator.id), (now) =>
-    isTheirs(now) ? { ...now, reads: { ...now.reads, [read]: (now.reads[read] ?? 0) + 1 } } : 'keep',
-  )
-  if (!isTheirs(doc)) throw fail('view.over')
+  const doc = (await store.get(views.ref(operator.id)))?.data
+  if (!isTheirs(doc, operator, { view, nowMs: clock.now() })) throw fail('view.over')
   const seen = await readSeen(store, doc)
   if (doc.person !== '' && (await store.get(operators.ref(doc.person)))) throw fail('view.operator')
   const { startedAt, endsAt } = doc
@@ -162,6 +155,34 @@ export async function lookThrough(
   const person = personOf(doc.person, seen.user)
   const caller = personCaller(seen.account, { person, member: seen.member, from })
   return { caller: { ...caller, ...more }, person: { person, members: [seen.member] } }
+}
+
+/**
+ * Counts a read that is admitted, before it is answered: there is none that the audit log does not have.
+ * @param read the name of the route's operation
+ * @throws view.over
+ */
+export async function countRead(
+  { store, clock }: Control,
+  operator: Person,
+  { view, read }: { readonly view: string; readonly read: string },
+): Promise<void> {
+  const asked = { view, nowMs: clock.now() }
+  const doc = await store.change(views.ref(operator.id), (now) =>
+    isTheirs(now, operator, asked)
+      ? { ...now, reads: { ...now.reads, [read]: (now.reads[read] ?? 0) + 1 } }
+      : 'keep',
+  )
+  if (!isTheirs(doc, operator, asked)) throw fail('view.over')
+}
+
+/** Another sign-in of the same person may not use it: the fresh proof was this one's. */
+function isTheirs(
+  doc: ViewDoc | undefined,
+  { signIn }: Pick<Person, 'signIn'>,
+  { view, nowMs }: { readonly view: string; readonly nowMs: number },
+): doc is ViewDoc {
+  return doc !== undefined && doc.view === view && doc.signIn === (signIn?.id ?? '') && isOn(doc, nowMs)
 }
 
 function isOn({ endsAt }: ViewDoc, nowMs: number): boolean {
