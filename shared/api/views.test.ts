@@ -216,12 +216,12 @@ test('the audit log of the account has beginning, end and each route that was re
   t.clock.advance(60_000)
   expect((await t.call('DELETE', '/v1/operator/view', { token: grace.token })).status).toBe(204)
   const actor = `operator:${grace.id}`
-  expect(await auditOf('view.began')).toEqual([{ actor, target: t.owner.account, details: { reason } }])
+  expect(await auditOf('view.began')).toEqual([{ actor, target: t.owner.account, details: { view, reason } }])
   expect(await auditOf('view.ended')).toEqual([
     {
       actor,
       target: t.owner.account,
-      details: { why: 'by hand', seconds: 60, reads: { readMe: 1, listTunnels: 2 } },
+      details: { view, why: 'by hand', seconds: 60, reads: { readMe: 1, listTunnels: 2 } },
     },
   ])
   for (let round = 0; round < 2; round++) {

@@ -1,4 +1,4 @@
-/** When operators of the service looked at the account, why, and at what: from its audit log. Nothing while nobody has. */
+/** When operators looked at the account, why, and at what, from its audit log. It shows nothing while nobody has. */
 import { useQuery } from '@tanstack/react-query'
 import { useServices } from '../api/services.tsx'
 import { formatTime } from '../parts/format.ts'
@@ -41,14 +41,13 @@ export function ViewsCard() {
 type Entry = {
   readonly id: string
   readonly at: number
-  readonly actor: string
   readonly details: Readonly<Record<string, unknown>>
 }
 
-/** An operator has one view at a time, so the end of each is the first one after its beginning. Both newest first. */
+/** Each beginning with its end, if that has come. The newest first. */
 function pairs(began: readonly Entry[], ended: readonly Entry[]) {
-  return began.map(({ id, at, actor, details }) => {
-    const end = ended.findLast((one) => one.actor === actor && one.at >= at)
+  return began.map(({ id, at, details }) => {
+    const end = ended.find((one) => one.details.view === details.view)
     const { seconds, reads } = end?.details ?? {}
     const minutes = typeof seconds === 'number' ? Math.max(1, Math.round(seconds / 60)) : undefined
     return { id, at, reason: `${details.reason ?? ''}`, minutes, reads: readTexts(reads) }

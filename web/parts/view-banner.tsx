@@ -32,7 +32,7 @@ export function ViewBanner() {
       aria-label="View of an operator"
       class="sticky top-0 z-20 border-b-4 border-danger bg-danger text-surface"
     >
-      <div class="mx-auto flex w-full max-w-6xl flex-wrap items-center justify-between gap-x-6 gap-y-2 px-4 py-2.5 sm:px-6">
+      <div class="mx-auto flex w-full max-w-6xl flex-wrap items-center justify-between gap-x-6 gap-y-2 px-4 py-2.5 sm:flex-nowrap sm:px-6">
         <div class="flex min-w-0 items-start gap-2">
           <span class="mt-0.5">
             <Icon name="alert" size={20} />
@@ -42,7 +42,7 @@ export function ViewBanner() {
               You are viewing {here.accountName}
               {here.email === undefined ? '' : ` as ${here.email}`}.
             </strong>{' '}
-            You cannot change anything. The account's audit log records what you read.
+            You cannot change anything, and what you read is recorded.
             {isNearEnd && ' The view ends in less than 5 minutes.'}
             {failure && ` It could not be ended: ${failure.problem.title}.`}
           </p>

@@ -69,7 +69,8 @@ export async function beginView(
     const end = await look(tx, { kind: jobName, subject: id, account: '', body, dueAt: doc.endsAt }, nowMs)
     const told = endBefore ? [endBefore('another began')] : []
     tx.set(views.ref(operator.id), doc)
-    writeAct(tx, by, { account, action: 'view.began', target: person || account }, nowMs)
+    const details = { view: id }
+    writeAct(tx, by, { account, action: 'view.began', target: person || account, details }, nowMs)
     return [describeView(doc, seen), [...told, end()]]
   })
   await kick(control, jobs)
@@ -233,11 +234,11 @@ async function lookToEnd(
   { ref, data }: Snapshot<ViewDoc>,
   nowMs: number,
 ): Promise<(why: Why) => string> {
-  const { account, person, startedAt, endsAt, reads } = data
+  const { account, person, startedAt, endsAt, reads, view } = data
   const tell = await lookToTellTeam(tx, { event: 'viewed', account, user: '' }, nowMs)
   return (why) => {
     const seconds = Math.max(0, Math.round((Math.min(nowMs, endsAt) - startedAt) / 1000))
-    const details = { why, seconds, reads }
+    const details = { view, why, seconds, reads }
     writeAct(tx, byOf(ref.id), { account, action: 'view.ended', target: person || account, details }, nowMs)
     return tell()
   }
