@@ -5,7 +5,8 @@
  * script file.
  */
 import { join } from 'node:path'
-import { type Bundled, writeBundle } from '@porttunneler/packaging/bundle'
+import { writeBundle } from '@porttunneler/packaging/bundle'
+import type { Bundled } from '@porttunneler/packaging/materials'
 
 const here = import.meta.dirname
 

@@ -1,6 +1,7 @@
 /** The functions as they are deployed: functions/dist alone, started by Google's framework. */
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { faultsOf } from '@porttunneler/packaging/testing/sbom-faults'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { buildWhatIsStale } from './cloud-local/builds.ts'
@@ -50,6 +51,24 @@ describe('functions as deployed', () => {
     expect(packages).toHaveProperty('node_modules/express')
     for (const [path, { integrity }] of Object.entries(packages))
       if (path) expect(integrity, path).toMatch(/^sha512-/)
+  })
+
+  test('its bill of materials has what is bundled, and what Google installs beside', async () => {
+    const text = readFileSync(join(folder, 'sbom.cdx.json'), 'utf8')
+    expect(await faultsOf(text)).toBeNull()
+    const { packages } = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'))
+    const installed = Object.keys(packages).flatMap(
+      (path) => /(?<=node_modules\/)(?!.*node_modules\/).+$/.exec(path) ?? [],
+    )
+    const purls = JSON.parse(text).components.map(({ purl }: { purl: string }) => purl)
+    const named = new Set(
+      purls.map((purl: string) => decodeURIComponent(/^pkg:npm\/(.+)@/.exec(purl)?.[1] ?? purl)),
+    )
+    expect(installed.length).toBeGreaterThan(50)
+    for (const name of [...installed, 'hono', 'stripe', '@google-cloud/firestore', 'firebase-admin'])
+      expect(named.has(name), name).toBe(true)
+    const notices = readFileSync(join(folder, 'third-party.txt'), 'utf8')
+    expect(notices).toMatch(/^stripe \d+\.\d+\.\d+$/m)
   })
 
   test('it answers requests that need no database', async () => {

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { packagesIn } from '@porttunneler/packaging/sbom'
 import { faultsOf } from '@porttunneler/packaging/testing/sbom-faults'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { root } from './harness/programs.ts'
@@ -50,6 +51,16 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 test('two folders, users and days give the same bytes', () => {
   expect(lists[0]).toMatch(/^# porttunneler \d+\.\d+\.\d+\n[0-9a-f]{64} {2}relay-vm\.tar\.gz\n$/)
   expect(lists[1]).toBe(lists[0])
+})
+
+test('the bill of the console has what a browser gets, its styles included, and each has its notice beside the pages', async () => {
+  const sbom = readFileSync(join(root, 'web/sbom.cdx.json'), 'utf8')
+  expect(await faultsOf(sbom)).toBeNull()
+  const notices = readFileSync(join(root, 'web/dist/third-party.txt'), 'utf8')
+  const inside = packagesIn(sbom)
+  for (const { name, version } of inside) expect(notices).toContain(`${name} ${version}\n`)
+  const names = inside.map(({ name }) => name)
+  expect(names).toEqual(expect.arrayContaining(['preact', 'uplot', '@firebase/auth', 'tailwindcss']))
 })
 
 test('the archive holds the programs, notices and the bill of materials with all packages inside, and no folder of the build', async () => {

@@ -1,6 +1,6 @@
 /** A bill of materials is what CycloneDX's own schema takes, and the same for the same content. */
 import { expect, test } from 'vitest'
-import { sbomOf } from './sbom.ts'
+import { packagesIn, sbomOf } from './sbom.ts'
 import { faultsOf } from './testing/sbom-faults.ts'
 
 const own = { name: 'porttunneler-relay', version: '0.1.0' }
@@ -33,4 +33,10 @@ test('the same content has the same text, and other content another number', () 
   expect(sbomOf(own, [...packages, ...packages].reverse(), process.versions)).toBe(text)
   const serial = (bom: string) => JSON.parse(bom).serialNumber
   expect(serial(sbomOf(own, packages.slice(1), process.versions))).not.toBe(serial(text))
+})
+
+test('where nothing of Node comes along, the packages can be read back, to become a part of something larger', async () => {
+  const text = sbomOf(own, packages)
+  expect(await faultsOf(text)).toBeNull()
+  expect(packagesIn(text)).toEqual(packages)
 })

@@ -1,12 +1,12 @@
 /**
  * The bill of materials of a bundle, as CycloneDX 1.6: the packages whose code is inside, with the hashes of the lock
- * file, and the Node that runs it with its own libraries. The same content has the same text, so it names no time.
+ * file, and the Node that comes along with its own libraries. The same content has the same text, so it names no time.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { Bundled } from './bundle.ts'
+import type { Bundled } from './materials.ts'
 
 const lockSchema = z.object({
   packages: z.record(
@@ -34,18 +34,18 @@ type Component = { readonly 'bom-ref': string; readonly name: string }
 
 /**
  * @param packages in any order; one that is there twice counts once
- * @param versions those of the Node that comes along: `process.versions`
+ * @param versions those of the Node that comes along: `process.versions`; nothing where a browser or Google has its own
  */
 export function sbomOf(
   { name, version }: { readonly name: string; readonly version: string },
   packages: readonly Bundled[],
-  versions: NodeJS.ProcessVersions,
+  versions?: NodeJS.ProcessVersions,
 ): string {
   const hashes = readHashes()
   const unique = new Map(packages.map((one) => [`${one.name}@${one.version}`, one]))
   const root = `pkg:generic/${name}@${version}`
   const components: readonly Component[] = [
-    nodeComponent(versions),
+    ...(versions === undefined ? [] : [nodeComponent(versions)]),
     ...[...unique]
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([id, one]) => packageComponent(one, hashes.get(id))),
@@ -69,6 +69,33 @@ export function sbomOf(
   const head = { bomFormat: 'CycloneDX', specVersion: '1.6', serialNumber: serialOf(content), version: 1 }
   const $schema = 'http://cyclonedx.org/schema/bom-1.6.schema.json'
   return `${JSON.stringify({ $schema, ...head, ...content }, null, 2)}\n`
+}
+
+const packagesSchema = z.object({
+  components: z.array(
+    z.object({
+      ...{ group: z.string().optional(), name: z.string(), version: z.string() },
+      licenses: z
+        .array(
+          z.union([
+            z.object({ expression: z.string() }).transform(({ expression }) => expression),
+            z
+              .object({ license: z.union([z.object({ id: z.string() }), z.object({ name: z.string() })]) })
+              .transform(({ license }) => ('id' in license ? license.id : license.name)),
+          ]),
+        )
+        .optional(),
+    }),
+  ),
+})
+
+/** The packages of a bill of ours that names no Node: what is inside something larger. */
+export function packagesIn(sbom: string): readonly Bundled[] {
+  return packagesSchema.parse(JSON.parse(sbom)).components.map(({ group, name, version, licenses }) => ({
+    name: group === undefined ? name : `${group}/${name}`,
+    version,
+    license: licenses?.[0],
+  }))
 }
 
 function packageComponent({ name, version, license }: Bundled, integrity: string | undefined): Component {

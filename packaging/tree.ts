@@ -9,9 +9,10 @@ import process from 'node:process'
 import { z } from 'zod'
 import { buildPtun } from '../cli/build.ts'
 import { buildRelay } from '../relay-vm/build.ts'
-import { type Bundled, writeBundle } from './bundle.ts'
+import { writeBundle } from './bundle.ts'
+import type { Bundled } from './materials.ts'
 import manifest from './package.json' with { type: 'json' }
-import { sbomOf } from './sbom.ts'
+import { packagesIn, sbomOf } from './sbom.ts'
 
 export const { version } = manifest
 const root = join(import.meta.dirname, '..')
@@ -35,8 +36,9 @@ export async function makeServerTree(folder: string): Promise<void> {
   // The demo's agent loads it by its name; it is the same in both languages.
   copyFileSync(from('standalone/orphan-guard.ts'), join(folder, 'standalone/orphan-guard.ts'))
   cpSync(from('web/dist'), join(folder, 'web/dist'), { recursive: true })
+  const console = packagesIn(readFileSync(from('web/sbom.cdx.json'), 'utf8'))
   const agent = await addPtun(folder)
-  finish(folder, 'porttunneler-server', [...relay, ...own, ...agent])
+  finish(folder, 'porttunneler-server', [...relay, ...own, ...console, ...agent])
 }
 
 export async function makeAgentTree(folder: string): Promise<void> {

@@ -4,7 +4,8 @@
  * MB), and also the module loader. docs/decisions/0028-one-file-for-each-daemon.md
  */
 import { join } from 'node:path'
-import { type Bundled, writeBundle } from '@porttunneler/packaging/bundle'
+import { writeBundle } from '@porttunneler/packaging/bundle'
+import type { Bundled } from '@porttunneler/packaging/materials'
 
 const here = import.meta.dirname
 

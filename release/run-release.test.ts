@@ -1,6 +1,6 @@
 /** Releases in a made-up project: forward, stopped, undone, cut off at every command. */
 import { describe, expect, test } from 'vitest'
-import { vmsOf } from '../cdktf/names.ts'
+import { archivesBucket, vmsOf } from '../cdktf/names.ts'
 import { readEnvironment } from '../cdktf/read-environment.ts'
 import { commandLine } from './command.ts'
 import { variablesOf } from './steps/stacks.ts'
@@ -28,6 +28,16 @@ describe('forward', () => {
       web: drill.world.web,
     })
     expect(previous).toEqual(before)
+  })
+
+  test('what functions and console consist of is published by commit, where strangers may read it', async () => {
+    const drill = new Drill().servesFirst()
+    await drill.run()
+    const { environment, objects } = drill.world
+    for (const part of ['functions', 'console'])
+      expect(objects.has(`gs://${archivesBucket(environment)}/bills/${secondCommit}/${part}.cdx.json`)).toBe(
+        true,
+      )
   })
 
   test('the first release of an environment has nothing to compare with, and is watched all the same', async () => {

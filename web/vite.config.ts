@@ -2,9 +2,15 @@
  * Builds the console into web/dist: one page, one script, one style sheet, and the chart library as a chunk of its own
  * that only the tunnel page asks for. `vite` (npm run dev) hands /v1 on to a server named by PORTTUNNELER_API.
  */
+import { writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import preact from '@preact/preset-vite'
 import tailwind from '@tailwindcss/vite'
-import { defineConfig } from 'vite'
+import { defineConfig, type Plugin } from 'vite'
+import { noticesOf, packagesOf } from '../packaging/materials.ts'
+import { sbomOf } from '../packaging/sbom.ts'
+import manifest from './package.json' with { type: 'json' }
 
 const isBuild = process.argv.includes('build')
 // A build is for users also when a test asks for it: NODE_ENV=test would give larger code with paths of this machine.
@@ -12,10 +18,28 @@ if (isBuild) process.env.NODE_ENV = 'production'
 
 const api = process.env.PORTTUNNELER_API ?? 'http://localhost:8400'
 
+/** Tailwind puts its own rules into the style sheet, in which a bundler sees one module of ours. */
+const styles = createRequire(import.meta.url).resolve('tailwindcss/package.json')
+
+/** Writes what is inside: the notices beside the pages, and the bill of materials where nobody serves it. */
+function materials(): Plugin {
+  return {
+    name: 'materials',
+    apply: 'build',
+    generateBundle(_options, bundle) {
+      const chunks = Object.values(bundle).filter((file) => file.type === 'chunk')
+      const modules = [styles, ...chunks.flatMap(({ moduleIds }) => moduleIds)]
+      this.emitFile({ type: 'asset', fileName: 'third-party.txt', source: noticesOf(modules) })
+      const own = { name: 'porttunneler-console', version: manifest.version }
+      writeFileSync(join(import.meta.dirname, 'sbom.cdx.json'), sbomOf(own, packagesOf(modules)))
+    },
+  }
+}
+
 export default defineConfig({
   root: import.meta.dirname,
   logLevel: isBuild ? 'warn' : 'info',
-  plugins: [preact(), tailwind()],
+  plugins: [preact(), tailwind(), materials()],
   build: {
     outDir: 'dist',
     emptyOutDir: true,

@@ -11,7 +11,7 @@ const builds = [
   { workspace: 'functions', output: 'functions/dist/package-lock.json', sources: ['functions', 'shared'] },
 ] as const
 
-const notSources = /(^|\/)(node_modules|dist|testing)(\/|$)|\.test\.tsx?$/
+const notSources = /(^|\/)(node_modules|dist|testing)(\/|$)|\.test\.tsx?$|(^|\/)sbom\.cdx\.json$/
 
 /** @param onBuild called before each build. @throws local.build, the reason of `signal` */
 export async function buildWhatIsStale(

@@ -11,6 +11,8 @@ const relayFolder = 'relay-vm/dist'
 /** Names the archives of relays with their hashes; it is what is signed, and what VMs look at first. */
 export const relayList = `${relayFolder}/SHA256SUMS`
 const signature = `${relayList}.sig`
+/** Bills of materials of what is not an archive that strangers fetch: they are published by commit. */
+export const bills = { functions: 'functions/dist/sbom.cdx.json', console: 'web/sbom.cdx.json' } as const
 
 export const build: Step = {
   name: 'build',
@@ -67,5 +69,11 @@ export const upload: Step = {
     await copy('the relay and Node', `${relayFolder}/*.tar.gz`, folder)
     await copy('what they consist of', `${relayFolder}/sbom.cdx.json`, folder)
     await copy('their list and its signature', `${relayFolder}/SHA256SUMS*`, folder)
+    for (const [part, file] of Object.entries(bills))
+      await copy(
+        `packages inside: ${part}`,
+        file,
+        `${archivesBucket(environment)}/bills/${state.commit}/${part}.cdx.json`,
+      )
   },
 }

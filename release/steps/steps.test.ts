@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { npmCommands } from '../offline/programs.ts'
 import { steps } from './all.ts'
+import { bills } from './archives.ts'
 import { destroyed, stacks } from './stacks.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -14,6 +15,16 @@ test('each npm script that a release runs exists', () => {
     const [, script, workspace] = /^run --silent (\w+) -w (\S+)$/.exec(command) ?? []
     if (script !== undefined)
       expect(JSON.parse(read(`${workspace}/package.json`))).toHaveProperty(['scripts', script])
+  }
+})
+
+test('each bill of materials that a release publishes is in the provenance, and kept by CI', () => {
+  const kept = [...Object.values(bills), 'relay-vm/dist/sbom.cdx.json']
+  for (const workflow of ['release', 'ci']) {
+    const lines = read(`.github/workflows/${workflow}.yml`)
+      .split('\n')
+      .map((line) => line.trim())
+    expect(lines, workflow).toEqual(expect.arrayContaining(kept))
   }
 })
 
