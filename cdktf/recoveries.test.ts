@@ -1,10 +1,12 @@
 /** Every command after a loss is one that the real program takes, up to the point where it wants an account. */
 import { afterAll, expect, test } from 'vitest'
+import { runDeadLetters } from '../functions/dead-letters.ts'
 import { readSettings } from '../functions/settings.ts'
 import { buildProgram } from '../ptunctl/program.ts'
 import { sha256Of } from '../relay-vm/deploy/release-list.ts'
 import { gcloudFolder, gcloudSays } from '../release/testing/gcloud.ts'
 import { services } from '../release/traffic.ts'
+import { systemClock } from '../shared/base/clock.ts'
 import { environmentSchema } from './environment.ts'
 import { functionVariables } from './function-variables.ts'
 import { archivesBucket, kmsKeyPath, relaysFolder, stateBucket } from './names.ts'
@@ -52,6 +54,19 @@ test('ptunctl takes its own', async () => {
     await program.parseAsync(words, { from: 'user' })
     expect({ line, runs }).toEqual({ line, runs: 1 })
   }
+})
+
+test('the tool for dead letters has the commands that are asked of it', async () => {
+  const lines = commands.flatMap(
+    (line) => /^npm run dead-letters -w functions -- (.*)$/.exec(line)?.[1] ?? [],
+  )
+  expect(lines).toHaveLength(2)
+  // Without a project it gets no further than its arguments; wrong ones are refused before.
+  for (const line of lines)
+    await expect(
+      runDeadLetters(line.split(' '), { env: {}, clock: systemClock, write: () => {} }),
+      line,
+    ).rejects.toMatchObject({ key: 'cloud.environment' })
 })
 
 test('every line for ptunctl comes after one that gives it all its settings', async () => {

@@ -14,7 +14,7 @@ import { archivesBucket, keyRing, releaseSecrets, signingKey, stateBucket, vmsOf
 import { readEnvironment } from './read-environment.ts'
 import { secrets } from './secrets.ts'
 
-export const recoveryNames = ['database', 'backup', 'key', 'rotation', 'cell', 'dns'] as const
+export const recoveryNames = ['database', 'backup', 'key', 'rotation', 'cell', 'dns', 'messages'] as const
 export type RecoveryName = (typeof recoveryNames)[number]
 
 /** The new database; its name says to when it goes back. */
@@ -35,6 +35,8 @@ export function recoveryOf(name: RecoveryName, environment: Environment): readon
       return lostCell(environment)
     case 'dns':
       return lostDns(environment)
+    case 'messages':
+      return lostMessages(environment)
   }
 }
 
@@ -247,6 +249,26 @@ function lostDns({ name, relayDomain, project, cells }: Environment): readonly S
         `gcloud compute forwarding-rules list --project=${project} --format='table(name, region, IPAddress)'`,
         `gcloud compute addresses list --project=${project} --format='table(name, region, address)'`,
         ...records,
+      ],
+    },
+  ]
+}
+
+function lostMessages(environment: Environment): readonly Step[] {
+  return [
+    {
+      title: 'A topic or subscription that is gone is made again',
+      note: checkout,
+      commands: applied(environment),
+    },
+    {
+      title: 'What failed at every delivery is given back, once its reason is mended',
+      note: 'What is replayed may come twice; nothing is done twice by it. Dead letters are kept for a week.',
+      commands: [
+        operatorLine(environment),
+        'npm run dead-letters -w functions -- list',
+        'npm run dead-letters -w functions -- replay --all',
+        'node ptunctl/ptunctl.js jobs dead',
       ],
     },
   ]

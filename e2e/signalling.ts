@@ -5,7 +5,7 @@
  *   npm run signalling -- --deletes 100
  *   npm run signalling -- --down --deletes 3
  */
-import { startEmulators } from '../functions/testing/emulators.ts'
+import { startPubsub } from '../functions/testing/emulators.ts'
 import { readOptions } from './harness/options.ts'
 import { startSignalling } from './harness/signalling.ts'
 
@@ -19,12 +19,9 @@ const values = readOptions({
   },
 })
 const count = Number(values.deletes)
-const nobody = '127.0.0.1:1'
-const emulators = values.down
-  ? { pubsub: nobody, stop: async () => {} }
-  : await startEmulators({ env: { ...process.env, FIRESTORE_EMULATOR_HOST: nobody } })
+const emulator = values.down ? { host: '127.0.0.1:1', stop: async () => {} } : await startPubsub(process.env)
 const signalling = await startSignalling({
-  pubsub: emulators.pubsub,
+  pubsub: emulator.host,
   project: `demo-signalling-${process.pid}`,
   isDown: values.down,
 })
@@ -38,7 +35,7 @@ try {
     }
 } finally {
   await signalling.close()
-  await emulators.stop()
+  await emulator.stop()
 }
 const sorted = took.toSorted((a, b) => a - b)
 const at = (share: number) => Math.round(sorted[Math.ceil(sorted.length * share) - 1] ?? 0)

@@ -12,7 +12,9 @@ import { loseCell } from './cell.ts'
 import { loseDatabase } from './database.ts'
 import { loseDnsProvider } from './dns.ts'
 import type { Drill, DrillResult } from './drill.ts'
+import { holdMessages } from './held-messages.ts'
 import { loseKey } from './key.ts'
+import { loseMessages, loseSubscription } from './pubsub.ts'
 import { loseServer } from './server.ts'
 
 const drills: Readonly<Record<string, Drill>> = {
@@ -21,12 +23,16 @@ const drills: Readonly<Record<string, Drill>> = {
   key: loseKey,
   cell: loseCell,
   dns: loseDnsProvider,
+  pubsub: holdMessages,
+  subscription: loseSubscription,
+  letters: loseMessages,
 }
 
 const { drill: wanted, 'no-table': isSilent } = readOptions({
   name: 'disaster',
   what: 'Loses a part of a running service under visitors and brings it back; writes the times into docs/disaster.md.',
-  takes: 'Takes about ten minutes, most of it for the cell; the database needs Java and Google’s emulators.',
+  takes:
+    'Takes about twelve minutes, most of it for the cell; database, subscription and letters need Java and Google’s emulators.',
   options: {
     drill: { type: 'string', default: 'all', value: Object.keys(drills).join('|'), says: 'which one' },
     'no-table': { type: 'boolean', default: false, says: 'leave the table as it is' },

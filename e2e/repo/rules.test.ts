@@ -39,6 +39,8 @@ describe('tidy rules: imports', () => {
     ['standalone/api.ts', 'node:sqlite', false],
     ['bench/main.ts', '@porttunneler/shared/control/leases', true],
     ['relay-vm/build.ts', '@porttunneler/packaging/bundle', true],
+    ['web/vite.config.ts', '../packaging/sbom.ts', true],
+    ['web/main.tsx', '../packaging/sbom.ts', false],
     ['relay-vm/relay.ts', '@porttunneler/packaging/bundle', false],
   ]
   test.each(cases)('%s importing %s: %s', (path, specifier, isAllowed) => {

@@ -110,7 +110,12 @@ export function startFirestore(
   })
 }
 
-function startPubsub(env: Env, signal: AbortSignal, onEnded: Start['onEnded']): Promise<Emulator> {
+/** One Pub/Sub emulator of its own, for programs that need no Firestore. */
+export function startPubsub(
+  env: Env,
+  signal = AbortSignal.timeout(startDeadlineMs),
+  onEnded?: Start['onEnded'],
+): Promise<Emulator> {
   const jar = findJar(env, 'pubsub-emulator/lib/*-all.jar')
   return start({ name: 'Pub/Sub', args: ['-jar', jar], ready: 'Server started', signal, onEnded })
 }
