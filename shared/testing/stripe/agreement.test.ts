@@ -62,7 +62,7 @@ const terms = fc.oneof(
 const history = fc.record({
   first: terms,
   changes: fc.uniqueArray(fc.tuple(moment, terms), { maxLength: 5, selector: ([at]) => at }),
-  hours: fc.array(fc.tuple(moment, fc.bigInt(0n, 40_000_000_000n)), { maxLength: 12 }),
+  hours: fc.array(fc.tuple(moment, fc.bigInt(0n, 150_000_000_000n)), { maxLength: 12 }),
   cap: fc.bigInt(0n, 5_000n),
 })
 type Terms = { readonly plan: 'pro' | 'team'; readonly seats: number }

@@ -35,6 +35,7 @@ export async function answerCall(deps: Deps, call: Call): Promise<HttpAnswer | u
   const { world, faults } = deps
   const id = world.id('req')
   const { pathname } = new URL(call.url, 'http://stripe.invalid')
+  world.requests.push(`${call.method} ${pathname}`)
   const fault = faults.take(`${call.method} ${pathname}`)
   if (fault === 'unreachable') return undefined
   const { answer, replayed } = perform(deps, call, { id, fault })
@@ -88,6 +89,7 @@ function perform(deps: Deps, call: Call, { id, fault }: Meeting): Performed {
       kept.settle(key, answer, { isKept: answer.status !== 429 && !isCheck(error) })
     return { answer }
   } finally {
+    if (call.method !== 'GET') world.touch()
     world.request = { id: null, idempotency_key: null }
   }
 }

@@ -505,3 +505,70 @@ describe('stripe test server: pages', () => {
     expect(await (await fetch(url, { method: 'POST', body })).text()).toContain('4444')
   })
 })
+
+describe('stripe test server: strictness', () => {
+  test('an invoice waits for its webhook to be taken, and at most for three days', async () => {
+    const { id } = await sdk.webhookEndpoints.create({
+      url: 'https://tunnel.example.com/webhooks/stripe',
+      enabled_events: ['invoice.created'],
+    })
+    const customer = await customerWith('pm_card_visa')
+    await subscribe(customer)
+    clock.advance(29 * day)
+    expect((await invoicesOf(customer))[0]).toMatchObject({ status: 'draft' })
+    clock.advance(3 * day)
+    expect((await invoicesOf(customer))[0]).toMatchObject({ status: 'paid' })
+    expect(stripe.undelivered()).toBe(2)
+    await sdk.webhookEndpoints.del(id)
+    expect(stripe.undelivered()).toBe(0)
+  })
+
+  test('a wrong tax id on the page leaves nothing behind', async () => {
+    const { url } = await sdk.checkout.sessions.create({
+      mode: 'subscription',
+      success_url: 'https://tunnel.example.com/done',
+      line_items: [{ price: pro.id, quantity: 1 }],
+      tax_id_collection: { enabled: true },
+    })
+    const form = { email: 'a@example.com', name: 'A', country: 'DE', number: '4242424242424242', tax_id: 'x' }
+    const answer = await fetch(url ?? '', { method: 'POST', body: new URLSearchParams(form) })
+    expect(await answer.text()).toContain('Invalid value for eu_vat.')
+    expect((await sdk.customers.list()).data).toEqual([])
+  })
+
+  test('what it does not have, it refuses by name', async () => {
+    const customer = await customerWith('pm_card_visa')
+    const call = sdk.checkout.sessions.create({
+      mode: 'setup',
+      customer,
+      success_url: 'https://tunnel.example.com/done',
+      line_items: [{ price: pro.id, quantity: 1 }],
+    })
+    expect(await refused(call)).toMatchObject({ status: 400, code: 'test_server_lacks' })
+  })
+
+  test('metadata finds a customer, but not within the first minute', async () => {
+    await sdk.customers.create({ metadata: { account: 'acc_1' } })
+    const search = async () =>
+      (await sdk.customers.search({ query: "metadata['account']:'acc_1'" })).data.length
+    expect(await search()).toBe(0)
+    clock.advance(60_000)
+    expect(await search()).toBe(1)
+  })
+
+  test('a schedule whose last phase has no end lasts a period', async () => {
+    const customer = await customerWith('pm_card_visa')
+    const subscription = await subscribe(customer, { items: [{ price: team.id }] })
+    const schedule = await sdk.subscriptionSchedules.create({ from_subscription: subscription.id })
+    const [first] = schedule.phases
+    const { phases } = await sdk.subscriptionSchedules.update(schedule.id, {
+      phases: [
+        { items: [{ price: team.id }], start_date: first?.start_date ?? 0, end_date: first?.end_date ?? 0 },
+        { items: [{ price: pro.id }] },
+      ],
+    })
+    expect(new Date((phases[1]?.end_date ?? 0) * 1_000).toISOString()).toBe('2026-03-28T10:37:00.000Z')
+    await sdk.subscriptionSchedules.release(schedule.id)
+    expect(await sdk.subscriptions.retrieve(subscription.id)).toMatchObject({ schedule: null })
+  })
+})

@@ -34,7 +34,7 @@ const createParams = params<Stripe.Checkout.SessionCreateParams>()({
     .max(20),
   locale: z.string().max(10).optional(),
   metadata: metadata.optional(),
-  payment_method_collection: z.enum(['always', 'if_required']).optional(),
+  payment_method_collection: z.literal('always').optional(),
   subscription_data: params<Stripe.Checkout.SessionCreateParams.SubscriptionData>()({
     billing_mode: z.strictObject({ type: z.literal('flexible') }).optional(),
     description: text.max(500).optional(),

@@ -89,6 +89,11 @@ export async function deliver(
   return { taken, failed }
 }
 
+/** Nothing more goes to an endpoint that was deleted. */
+export function forget(world: World, target: string): void {
+  for (const delivery of world.deliveries.filter((one) => one.target === target)) drop(world, delivery)
+}
+
 function again(world: World, delivery: Delivery, now: number): void {
   const wait = retryAfter[Math.min(delivery.tries, retryAfter.length - 1)] ?? 0
   delivery.tries += 1
@@ -100,6 +105,8 @@ function drop(world: World, delivery: Delivery): void {
   const index = world.deliveries.indexOf(delivery)
   if (index < 0) return
   world.deliveries.splice(index, 1)
+  // An invoice may have waited for it.
+  world.touch()
   if (delivery.event.object === 'event') delivery.event.pending_webhooks -= 1
 }
 

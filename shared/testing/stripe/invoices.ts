@@ -18,6 +18,7 @@ export function openDraft(world: World, subscription: Stripe.Subscription, spec:
   const invoice = draftOf(world, subscription, { ...spec, lines: [...waiting, ...spec.lines] })
   invoice.automatically_finalizes_at = world.now() + world.settings.finalizeAfter
   world.keep('invoices', invoice)
+  world.unsettled.add(invoice)
   subscription.latest_invoice = invoice.id
   const customer = findCustomer(world, idOf(subscription.customer))
   customer.currency = subscription.currency
@@ -73,6 +74,7 @@ export function finalize(world: World, invoice: Stripe.Invoice): void {
   invoice.effective_at = world.now()
   invoice.status_transitions.finalized_at = world.now()
   invoice.automatically_finalizes_at = null
+  invoice.webhooks_delivered_at = world.now()
   invoice.hosted_invoice_url = `${world.origin}/i/${invoice.id}`
   invoice.invoice_pdf = `${world.origin}/i/${invoice.id}/pdf`
   settleBalance(world, invoice, customer)

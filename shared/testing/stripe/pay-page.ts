@@ -3,7 +3,7 @@ import type { Stripe } from 'stripe'
 import { z } from 'zod'
 import { type Card, cardNumbered } from './cards.ts'
 import { orderOf } from './checkout.ts'
-import { addTaxId, createCustomer, findCustomer } from './customers.ts'
+import { addTaxId, checkTaxId, createCustomer, findCustomer } from './customers.ts'
 import { escaped, field, htmlPage, money, type PageAnswer } from './html.ts'
 import { amountOf, isMetered, nameOf } from './invoice-object.ts'
 import { attachCard } from './payment-methods.ts'
@@ -82,6 +82,7 @@ export function submitPayPage(world: World, id: string, body: string): PageAnswe
   const problem = card.attach ?? card.charge
   if (problem) return showPayPage(world, id, problem.message, read.data)
   try {
+    if (read.data.tax_id) checkTaxId('eu_vat', read.data.tax_id)
     complete(world, session, { form: read.data, card })
   } catch (error) {
     if (error instanceof Refusal) return showPayPage(world, id, error.message, read.data)

@@ -13,6 +13,7 @@ export function pageFor(world: World, { method, path, body }: Asked): PageAnswer
   if (kind === undefined) return undefined
   catchUp(world)
   const isPost = method === 'POST'
+  if (isPost) world.touch()
   if (kind === 'c/pay') return isPost ? submitPayPage(world, id, body) : showPayPage(world, id)
   if (kind === 'p/session') return isPost ? submitPortal(world, id, body) : showPortal(world, id)
   const found = world.tables.invoices.get(id) ?? world.tables.creditNotes.get(id)

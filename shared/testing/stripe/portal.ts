@@ -188,9 +188,13 @@ export function showPortal(world: World, id: string, said?: string): PageAnswer 
     return { status: 404, html: htmlPage('This page is no longer there', '<p>Ask for it again.</p>') }
   const customer = findCustomer(world, session.customer)
   const { features } = world.find('portalConfigurations', idOf(session.configuration), 'configuration')
-  const card = world.tables.paymentMethods.get(
-    idOf(customer.invoice_settings.default_payment_method ?? ''),
-  )?.card
+  const paysWith = world
+    .all('subscriptions')
+    .find(
+      ({ customer: owner, status }) => owner === customer.id && status !== 'canceled',
+    )?.default_payment_method
+  const method = paysWith ?? customer.invoice_settings.default_payment_method ?? ''
+  const card = world.tables.paymentMethods.get(idOf(method))?.card
   const invoices = world
     .all('invoices')
     .filter(({ customer: owner, status }) => owner === customer.id && status !== 'draft')

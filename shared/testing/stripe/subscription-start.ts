@@ -34,6 +34,7 @@ export function startSubscription(
   const period =
     trialEnd === undefined ? periodFrom(now, toInterval(interval), now) : { start: now, end: trialEnd }
   subscription.items.data = asked.items.map((item) => itemOf(world, subscription.id, { ...item, period }))
+  if (asked.cancelAtPeriodEnd) subscription.cancel_at = period.end
   const lines = subscription.items.data
     .filter((item) => !isMetered(item))
     .map((item) => licensedLine(world, item, period, trialEnd !== undefined))

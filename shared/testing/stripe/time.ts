@@ -35,10 +35,15 @@ function finish(clock: Stripe.TestHelpers.TestClock, target: number): void {
 /** @param clock null = the server's own */
 function run(world: World, clock: string | null, until: number): void {
   const reached = world.reached.get(clock) ?? 0
+  if (until < (world.quietUntil.get(clock) ?? 0)) {
+    world.reached.set(clock, Math.max(reached, until))
+    return
+  }
   for (let step = 0; step < stepsMax; step++) {
     const next = firstDue(world, clock)
     if (!next || next.at > until) {
       world.reached.set(clock, Math.max(reached, until))
+      world.quietUntil.set(clock, next?.at ?? Number.POSITIVE_INFINITY)
       return
     }
     // What became possible only now, such as the end of a wait for webhooks, does not happen in the past.
@@ -59,8 +64,10 @@ function firstDue(world: World, clock: string | null): Due | undefined {
     if (isHere(schedule.test_clock)) consider(scheduleDue(world, schedule))
   for (const subscription of world.all('subscriptions'))
     if (isHere(subscription.test_clock)) for (const due of subscriptionDue(world, subscription)) consider(due)
-  for (const invoice of world.all('invoices'))
-    if (isHere(invoice.test_clock)) consider(invoiceDue(world, invoice))
+  for (const invoice of world.unsettled) {
+    if (invoice.status !== 'draft' && invoice.status !== 'open') world.unsettled.delete(invoice)
+    else if (isHere(invoice.test_clock)) consider(invoiceDue(world, invoice))
+  }
   if (clock === null) {
     for (const session of world.all('sessions')) consider(sessionDue(world, session))
     consider(reportDue(world))
@@ -69,7 +76,6 @@ function firstDue(world: World, clock: string | null): Due | undefined {
 }
 
 function invoiceDue(world: World, invoice: Stripe.Invoice): Due | undefined {
-  if (invoice.status !== 'draft' && invoice.status !== 'open') return undefined
   const at = finalizesAt(world, invoice) ?? (invoice.status === 'open' ? invoice.next_payment_attempt : null)
   return at === null || at === undefined ? undefined : { at, act: () => advanceInvoice(world, invoice) }
 }

@@ -1,6 +1,7 @@
 /** Webhook endpoints, event destinations (for thin events), and the events themselves. */
 import type { Stripe } from 'stripe'
 import { z } from 'zod'
+import { forget } from './deliveries.ts'
 import { isWithin, page } from './pages.ts'
 import {
   anyMetadata,
@@ -68,6 +69,11 @@ const eventsParams = params<Stripe.EventListParams & Stripe.PaginationParams>()(
   created: createdRange.optional(),
   delivery_success: flag.optional(),
 })
+const thinParams = params<Stripe.V2.Core.EventListParams>()({
+  limit: paging.limit,
+  object_id: text.optional(),
+  types: z.array(text).max(20).optional(),
+})
 /** Stripe keeps them for 30 days. */
 const eventsFor = 30 * 86_400
 
@@ -111,6 +117,7 @@ export const webhookRoutes: readonly Route[] = [
   route('DELETE /v1/webhook_endpoints/:id', none, (world, _, id) => {
     findEndpoint(world, id)
     world.tables.endpoints.delete(id ?? '')
+    forget(world, id ?? '')
     return { id, object: 'webhook_endpoint', deleted: true } satisfies object
   }),
   route('GET /v1/events', eventsParams, (world, asked) => {
@@ -179,7 +186,18 @@ export const webhookRoutes: readonly Route[] = [
   route('DELETE /v2/core/event_destinations/:id', none, (world, _, id = '') => {
     world.find('destinations', id, 'event destination')
     world.tables.destinations.delete(id)
+    forget(world, id)
     return { id, object: 'v2.core.event_destination', deleted: true }
+  }),
+  route('GET /v2/core/events', thinParams, (world, asked) => {
+    const found = world
+      .all('thinEvents')
+      .filter(
+        ({ type, related_object: about }) =>
+          (!asked.types || asked.types.includes(type)) &&
+          (asked.object_id === undefined || about?.id === asked.object_id),
+      )
+    return { data: found.reverse().slice(0, asked.limit ?? 10), next_page_url: null, previous_page_url: null }
   }),
   route('GET /v2/core/events/:id', none, (world, _, id = '') => world.find('thinEvents', id, 'event')),
 ]

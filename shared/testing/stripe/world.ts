@@ -84,10 +84,16 @@ export class World {
   readonly signingSecrets = new Map<string, string>()
   /** Where pages of people are: "http://127.0.0.1:1234". */
   origin = ''
+  /** What was asked, such as "POST /v1/customers", in order: for tests that count calls, which may empty it. */
+  readonly requests: string[] = []
   /** The request that is being handled. */
   request: Stripe.Event.Request = { id: null, idempotency_key: null }
   /** Up to which second everything has happened, by test clock; null = the server's own. */
   readonly reached = new Map<string | null, number>()
+  /** When the next thing is due, by test clock, as long as nothing changes. */
+  readonly quietUntil = new Map<string | null, number>()
+  /** Drafts and open invoices; those that are over leave it. */
+  readonly unsettled = new Set<Stripe.Invoice>()
   readonly #seed: string
   readonly #listeners: Listener[] = []
   readonly #includes = new Map<string, (fields: Record<string, unknown>) => unknown>()
@@ -104,6 +110,11 @@ export class World {
   /** Unix seconds. */
   now(): number {
     return this.#acting ?? Math.floor(this.clock.now() / 1_000)
+  }
+
+  /** Something changed, so other things may be due than before. */
+  touch(): void {
+    this.quietUntil.clear()
   }
 
   /** Runs `act` as if it were `seconds`. */
