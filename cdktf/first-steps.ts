@@ -250,7 +250,7 @@ function releases(environment: Environment): Step {
 export function firstSteps(environment: Environment): readonly Step[] {
   const credentials = { note: 'Before: gcloud auth application-default login, as a person who may.' }
   const variables = {
-    note: 'Set CLOUDFLARE_API_TOKEN (edits both zones), TF_VAR_cloudflare_token (edits the records of the relay domain alone), TF_VAR_stripe_webhook_secret and TF_VAR_mail_smtp in this shell; Terraform sees what is exported.',
+    note: 'Set CLOUDFLARE_API_TOKEN (edits both zones), TF_VAR_cloudflare_token (edits the records of the relay domain alone), TF_VAR_stripe_key, TF_VAR_stripe_webhook_secret, TF_VAR_stripe_events_secret (each "none" where nothing is sold yet) and TF_VAR_mail_smtp in this shell; Terraform sees what is exported.',
     // What was just built, instead of what the file of the environment names.
     options: ` --functions "${hashOf(functionsZip)}" --relays ${relayList}`,
     exported: ['CLOUDFLARE_API_TOKEN', ...Object.values(secrets).map(({ variable }) => `TF_VAR_${variable}`)],

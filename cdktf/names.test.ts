@@ -56,7 +56,9 @@ test.each(Object.keys(deployments))('%s: starts with the variables that the stac
     String(key),
   )
   const values: Record<string, string> = {
+    STRIPE_KEY: 'sk_live_x',
     STRIPE_WEBHOOK_SECRET: 'whsec_x',
+    STRIPE_EVENTS_SECRET: 'none',
     PORTTUNNELER_CLOUDFLARE_TOKEN: 'x'.repeat(40),
     PORTTUNNELER_MAIL_SMTP: 'smtps://user:x@mail.example.com',
   }
@@ -72,7 +74,8 @@ test.each(Object.keys(deployments))('%s: starts with the variables that the stac
     vms.map(({ zone, name: vm }) => `zones/${zone}/instanceGroupManagers/${vm}`),
   )
   expect(settings.acme?.email).toBe(environment.acmeEmail)
-  expect(settings.stripeSecret !== undefined).toBe(name === 'stripeWebhook')
+  expect(settings.stripeSecrets).toHaveLength(name === 'stripeWebhook' ? 1 : 0)
+  expect(settings.stripeKey !== undefined).toBe(['api', 'onJobs', 'onSchedule'].includes(name))
   expect(settings.mail !== undefined).toBe(['onJobs', 'onSchedule'].includes(name))
   expect(settings.cloudflareToken !== undefined).toBe(['onJobs', 'onSchedule'].includes(name))
 })

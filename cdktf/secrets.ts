@@ -10,6 +10,17 @@ export const secrets = {
     variable: 'stripe_webhook_secret',
     readers: ['stripeWebhook'],
   },
+  /** `none` where nothing is sold. */
+  STRIPE_KEY: {
+    id: 'stripe-key',
+    variable: 'stripe_key',
+    readers: ['api', 'onJobs', 'onSchedule'],
+  },
+  STRIPE_EVENTS_SECRET: {
+    id: 'stripe-events-secret',
+    variable: 'stripe_events_secret',
+    readers: ['stripeWebhook'],
+  },
   PORTTUNNELER_CLOUDFLARE_TOKEN: {
     id: 'cloudflare-token',
     variable: 'cloudflare_token',

@@ -8,6 +8,8 @@ import { type Synthesised, terraformMissing, Workbench } from './offline/workben
 import { type EnvironmentName, environments, readEnvironment } from './read-environment.ts'
 
 const secrets = {
+  stripe_key: 'sk_live_of-the-stacks-test',
+  stripe_events_secret: 'whsec_events-of-the-stacks-test',
   stripe_webhook_secret: 'whsec_of-the-stacks-test',
   cloudflare_token: 'token-of-the-stacks-test-0123456789abcdef',
   mail_smtp: 'smtps://user:of-the-stacks-test@mail.example.com',

@@ -8,6 +8,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { acmeIssuers } from '@porttunneler/shared/control/certificates/issuers'
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
+import { noPayments } from '@porttunneler/shared/control/money/payments-none'
 import type { BackupStatus } from '@porttunneler/shared/control/operator/act'
 import type { Mail, OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
@@ -18,6 +19,7 @@ import {
 import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { openLookUps } from '@porttunneler/shared/dns/look-ups'
+import { openPayments } from '@porttunneler/shared/payments/open'
 import { openFirestoreBackups } from './platform/backups.firestore.ts'
 import { lazyBus } from './platform/bus.lazy.ts'
 import { type FirebaseAccounts, openFirebaseAccounts } from './platform/firebase-accounts.ts'
@@ -77,6 +79,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     inquiries: openInquiryDesk({ resolvers, trustResolvers, clock }),
     dns: openZones(settings, clock),
     askNetworks: cloudflareAsker(),
+    payments: settings.stripeKey ? openPayments({ key: settings.stripeKey }) : noPayments,
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }
   const backups = openFirestoreBackups({ projectId, database, rest, clock })

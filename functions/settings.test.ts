@@ -30,7 +30,8 @@ test('settings: unset ones have their defaults', () => {
     defaultPlan: 'free',
     firebase: { authDomain: 'tunnels.example.com', providers: ['google.com', 'github.com'], issuers: [] },
   })
-  expect(settings.stripeSecret).toBeUndefined()
+  expect(settings.stripeSecrets).toEqual([])
+  expect(settings.stripeKey).toBeUndefined()
 })
 
 test('settings: set ones count, and a secret does not show', () => {
@@ -38,7 +39,9 @@ test('settings: set ones count, and a secret does not show', () => {
     ...real,
     PORTTUNNELER_RELAY_GROUPS: JSON.stringify([group]),
     PORTTUNNELER_REGISTRATION: 'false',
+    STRIPE_KEY: 'sk_test_1',
     STRIPE_WEBHOOK_SECRET: 'whsec_1',
+    STRIPE_EVENTS_SECRET: 'whsec_2',
     PORTTUNNELER_MAIL_SMTP: 'smtps://user:mail-secret@mail.example.com',
     PORTTUNNELER_MAIL_FROM: 'Tunnels <no-reply@example.com>',
     FIREBASE_PROVIDERS: '',
@@ -48,7 +51,8 @@ test('settings: set ones count, and a secret does not show', () => {
   expect(settings.control.registration).toBe('closed')
   expect(settings.control.firebase?.providers).toEqual([])
   expect(settings.control.firebase?.issuers).toEqual([{ id: 'oidc.work', name: 'Example, Ltd' }])
-  expect(settings.stripeSecret?.reveal()).toBe('whsec_1')
+  expect(settings.stripeSecrets.map((secret) => secret.reveal())).toEqual(['whsec_1', 'whsec_2'])
+  expect(settings.stripeKey?.reveal()).toBe('sk_test_1')
   expect(settings.mail?.from).toBe('Tunnels <no-reply@example.com>')
   expect(settings.mail?.smtp.reveal()).toContain('mail-secret')
   expect(JSON.stringify(settings)).not.toContain('mail-secret')
@@ -56,6 +60,7 @@ test('settings: set ones count, and a secret does not show', () => {
   const acme = readSettings({ ...real, PORTTUNNELER_ACME_EMAIL: 'ada@example.com' }).acme
   expect(acme).toMatchObject({ email: 'ada@example.com', issuers: [{ name: 'letsencrypt' }] })
   expect(JSON.stringify(settings)).not.toContain('whsec_1')
+  expect(JSON.stringify(settings)).not.toContain('sk_test_1')
 })
 
 test.each([

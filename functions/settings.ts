@@ -41,6 +41,12 @@ function readJson(text: string, context: z.RefinementCtx): unknown {
 const defaultDatabase = '(default)'
 const databaseShape = /^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$/
 
+/** A stack gives every function that could need it a value. */
+const webhookSecret = z
+  .string()
+  .regex(/^(whsec_|none$)/, 'a signing secret, or none')
+  .optional()
+
 const variables = z.object({
   PORTTUNNELER_URL: url,
   PORTTUNNELER_KMS_KEY: z
@@ -78,7 +84,12 @@ const variables = z.object({
   PORTTUNNELER_CLOUDFLARE_TOKEN: z.string().min(20).max(200).optional(),
   PORTTUNNELER_MAIL_SMTP: smtpSchema.optional(),
   PORTTUNNELER_MAIL_FROM: mailFromSchema.optional(),
-  STRIPE_WEBHOOK_SECRET: z.string().startsWith('whsec_').optional(),
+  STRIPE_KEY: z
+    .string()
+    .regex(/^((sk|rk)_|none$)/, 'a secret or restricted key of Stripe, or none')
+    .optional(),
+  STRIPE_WEBHOOK_SECRET: webhookSecret,
+  STRIPE_EVENTS_SECRET: webhookSecret,
   PORTTUNNELER_EMULATED_GOOGLE: url.optional(),
 })
 
@@ -101,7 +112,10 @@ export type Settings = {
   readonly dns: 'none' | 'cloudflare'
   /** Orders certificates; absent: none are. */
   readonly acme?: { readonly email: string; readonly issuers: readonly IssuerSettings[] }
-  readonly stripeSecret?: Secret
+  /** Sells plans; undefined: nothing is sold, or this function needs no key. */
+  readonly stripeKey?: Secret
+  /** Of the webhook endpoint, and of the one for thin events. */
+  readonly stripeSecrets: readonly Secret[]
   /** Where mails are handed in; absent: none can be sent from here. */
   readonly mail?: SmtpSettings
   /** Whether some function sends mails, if not this one. */
@@ -166,7 +180,14 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     ...(acme && { acme }),
     ...(mail && { mail }),
     hasMail: from !== undefined,
-    ...(rest.STRIPE_WEBHOOK_SECRET && { stripeSecret: new Secret(rest.STRIPE_WEBHOOK_SECRET) }),
+    ...(isGiven(rest.STRIPE_KEY) && { stripeKey: new Secret(rest.STRIPE_KEY) }),
+    stripeSecrets: [rest.STRIPE_WEBHOOK_SECRET, rest.STRIPE_EVENTS_SECRET]
+      .filter(isGiven)
+      .map((text) => new Secret(text)),
     ...(emulatedGoogle !== undefined && { emulatedGoogle }),
   }
+}
+
+function isGiven(value: string | undefined): value is string {
+  return value !== undefined && value !== 'none'
 }

@@ -47,6 +47,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addCertificates(groupOf('certificates', 'what browsers trust the names of this service by'))
   addAudit(groupOf('audit', 'who did what, and proof that nobody has changed it since'))
   addKeys(groupOf('keys', 'keys that sign tickets'))
+  addBilling(groupOf('billing', 'what is sold, by Stripe'))
   addPlans(groupOf('plans', 'what accounts may use, and what it costs'))
   addFlags(groupOf('flags', 'features that accounts get bit by bit, and the switch that takes one from all'))
   addInvites(
@@ -250,6 +251,22 @@ function addPlans(verb: Verb): void {
   verb('plans.migrate', 'migrate', 'say which accounts keep an earlier version, and what moving them changes')
     .option('--plan <plan>', 'only those of this plan')
     .option('--apply', 'move them')
+}
+
+function addBilling(verb: Verb): void {
+  verb(
+    'billing.sync',
+    'sync',
+    'say what the plans in force lack at Stripe: prices, meter, portal, webhook',
+  ).option('--apply', 'make it; nothing that is there is changed')
+  verb('billing.replay', 'replay', 'read customers of Stripe again, as if the events came anew')
+    .option('--event <id>', 'of this event')
+    .option('--customer <id>', 'this customer')
+    .option('--since <time>', 'of all events since then, such as 2026-11-01T00:00:00Z')
+  verb('billing.show', 'show', 'ask Stripe about an account, and show what is stored then').argument(
+    '<account>',
+    'its id',
+  )
 }
 
 function addFlags(verb: Verb): void {

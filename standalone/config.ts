@@ -24,6 +24,7 @@ import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { acmeSchema, forTheWorld, isPublicName } from './acme-settings.ts'
 import { backupSchema } from './backup/settings.ts'
+import { billingSchema } from './billing-settings.ts'
 import { type Authority, authorityFiles, covers, localNames, readAuthority } from './local-authority.ts'
 import { signInSchema } from './platform/oidc/settings.ts'
 import { digits, portClashes, portSchema, rangeSchema } from './port-settings.ts'
@@ -113,6 +114,8 @@ const shapeSchema = z.strictObject({
     .prefault({}),
   /** Services that people can sign in with. */
   signIn: signInSchema.prefault({}),
+  /** Payments by Stripe. Default: nothing is sold. */
+  billing: billingSchema.optional(),
   /** Whether strangers may make accounts. Default: only while only this machine can reach the server. */
   registration: registrationSchema.optional(),
   /** Documents that people accept before they change anything. Default: none, so nobody is asked. */
@@ -222,6 +225,10 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_TRUST_RESOLVERS: ['dns', 'trustResolvers'],
   PORTTUNNELER_MAIL_SMTP: ['mail', 'smtp'],
   PORTTUNNELER_MAIL_FROM: ['mail', 'from'],
+  PORTTUNNELER_STRIPE_KEY: ['billing', 'key'],
+  PORTTUNNELER_STRIPE_WEBHOOK_SECRET: ['billing', 'webhookSecret'],
+  PORTTUNNELER_STRIPE_EVENTS_SECRET: ['billing', 'eventsSecret'],
+  PORTTUNNELER_STRIPE_SERVER: ['billing', 'server'],
 }
 
 export type Sources = {
@@ -242,7 +249,7 @@ export function readSettings({ args, env, readText, isOpen }: Sources): Settings
   if (holdsPassword(check(shapeSchema, fromFile, file)) && isOpen(file))
     throw fail(
       'standalone.readable',
-      `${file} holds a secret (of the mail server, a certificate authority or a sign-in service), and others can read it.`,
+      `${file} holds a secret (of the mail server, a certificate authority, a sign-in service or Stripe), and others can read it.`,
     )
   const config = check(configSchema, forTheWorld(withVariables(fromFile, env)), 'settings')
   const signIn = { providers: readClientSecrets(config.signIn.providers, { data, readText, isOpen }) }
@@ -258,7 +265,8 @@ export function readSettings({ args, env, readText, isOpen }: Sources): Settings
 }
 
 /** The secrets that the file may hold. */
-function holdsPassword({ mail: { smtp }, acme, signIn }: z.infer<typeof shapeSchema>): boolean {
+function holdsPassword({ mail: { smtp }, acme, signIn, billing }: z.infer<typeof shapeSchema>): boolean {
+  if (billing) return true
   if (signIn.providers.some(({ secret }) => secret !== undefined)) return true
   if (acme?.issuers.some(({ key }) => key !== undefined)) return true
   return smtp !== undefined && new URL(smtp.reveal()).password !== ''

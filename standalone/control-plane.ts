@@ -20,12 +20,14 @@ import { Principals } from '@porttunneler/shared/control/principals'
 import { admitStranger } from '@porttunneler/shared/control/registration'
 import { hasInvitation } from '@porttunneler/shared/control/team/open-invitations'
 import { addressReader, httpsReader } from './addresses.ts'
+import { webhookSecretsOf } from './billing-settings.ts'
 import { type DomainOptions, openDomain } from './domain.ts'
 import { demoKey, ensureFirstAccount, type FirstAccount } from './first-account.ts'
 import { signInRoutes } from './platform/identity.local.routes.ts'
 import { purgeSlice } from './platform/store.sqlite.ts'
 import { PurgeTime } from './purge-time.ts'
 import type { Fetch } from './web-server.ts'
+import { webhookOf, webhookPath } from './webhook.ts'
 
 /** The one cell of a single-machine server. */
 const cell = 'home'
@@ -82,6 +84,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
       }),
     ],
   })
+  const webhook = webhookOf(control, webhookSecretsOf(options.billing))
   const worker = makeWorker(control, jobsAtOnce, identity.jobs)
   const kicks = bus.subscribe(topics.jobs, 'worker', async (message) => {
     await worker.take(kickSchema.parse(message).ids)
@@ -96,7 +99,8 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
     while ((await store.purgeExpired(until)) === purgeSlice) await sleep(clock, pauseMs)
   })
   return {
-    fetch: (request, env) => api.fetch(request, env),
+    fetch: (request, env) =>
+      new URL(request.url).pathname === webhookPath ? webhook(request) : api.fetch(request, env),
     ensureCell: (face) => ensureCell(control, { id: cell, ...face }),
     ensureFirstAccount: async (email) => {
       // A setting that names no plan would refuse every new account.

@@ -18,6 +18,7 @@ import { openLookUps } from '@porttunneler/shared/dns/look-ups'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import type { SmtpSettings } from '@porttunneler/shared/mail/settings'
 import { openSmtpMail } from '@porttunneler/shared/mail/smtp'
+import { type BillingSettings, paymentsOf } from './billing-settings.ts'
 import type { DataFolder } from './data-folder.ts'
 import { type Authority, localCertificates } from './local-authority.ts'
 import { openLocalBus } from './platform/bus.local.ts'
@@ -45,6 +46,8 @@ export type DomainOptions = {
   /** undefined: no certificates are ordered. */
   readonly acme?: { readonly email: string; readonly issuers: readonly IssuerSettings[] } | undefined
   readonly authority?: Authority | undefined
+  /** undefined: nothing is sold. */
+  readonly billing?: BillingSettings | undefined
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
@@ -90,6 +93,7 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     certificates: certificatesOf(options, dns.resolvers),
     dns: noDns,
     askNetworks: cloudflareAsker(),
+    payments: paymentsOf(options.billing),
   }
   return {
     control: makeControl(platform, { clock, random, log, settings }),

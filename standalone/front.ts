@@ -115,6 +115,7 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
     dns: config.dns,
     acme: config.acme,
     authority: config.authority,
+    billing: config.billing,
     consoleUrl,
     proxies: proxiesOf(config),
     clock,

@@ -83,7 +83,7 @@ function toSecure(request: Request, secure: string): Response | undefined {
   return new Response(null, { status: 302, headers: { location: target.href, 'cache-control': 'no-store' } })
 }
 
-const apiPath = /^\/(v1|\.well-known)(\/|$)/
+const apiPath = /^\/(v1|\.well-known|hooks)(\/|$)/
 
 /** Programs get a problem document, people the page of the code. */
 function refuseHost(host: string, path: string): Response {

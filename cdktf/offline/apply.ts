@@ -15,6 +15,8 @@ import { Workbench } from './workbench.ts'
 const applied = ['project', 'network', 'control', 'relays', 'edge']
 /** Values that an operator gives with the variables TF_VAR_…. */
 const secrets = {
+  stripe_key: 'sk_live_of-an-applied-stack',
+  stripe_events_secret: 'whsec_events-of-an-applied-stack',
   stripe_webhook_secret: 'whsec_of-an-applied-stack',
   cloudflare_token: 'token-of-an-applied-stack-0123456789abcde',
   mail_smtp: 'smtps://user:of-an-applied-stack@mail.example.com',

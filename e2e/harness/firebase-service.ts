@@ -7,6 +7,7 @@ import { silentLog } from '@porttunneler/shared/base/log'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { makeControl } from '@porttunneler/shared/control/control'
+import { noPayments } from '@porttunneler/shared/control/money/payments-none'
 import { noDns } from '@porttunneler/shared/control/own-records'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { queryTable } from '@porttunneler/shared/control/query-table'
@@ -68,6 +69,7 @@ export async function startFirebaseService() {
     certificates: noCertificates,
     inquiries: noInquiries,
     askNetworks: async () => [],
+    payments: noPayments,
     dns: noDns,
   }
   const control = makeControl(platform, { clock, random: Math.random, log: silentLog, settings })

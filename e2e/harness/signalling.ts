@@ -20,6 +20,7 @@ import { silentLog } from '@porttunneler/shared/base/log'
 import { ensureCell } from '@porttunneler/shared/control/cells'
 import { noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
+import { noPayments } from '@porttunneler/shared/control/money/payments-none'
 import { topics } from '@porttunneler/shared/control/names'
 import { noDns } from '@porttunneler/shared/control/own-records'
 import { Principals } from '@porttunneler/shared/control/principals'
@@ -152,6 +153,7 @@ async function startControlPlane(project: string, parts: AsyncDisposableStack): 
       certificates: noCertificates,
       inquiries: noInquiries,
       askNetworks: async () => [],
+      payments: noPayments,
       dns: noDns,
     },
     { clock, random, log: silentLog, settings: { ...settings, defaultPlan: 'unlimited' } },

@@ -48,6 +48,14 @@ const rows: readonly Row[] = [
   ['POST /v1/account/keep', 'o', undefined, 409],
   ['POST /v1/feedback', `${everybody}RTASB`, { text: 'Good.' }],
   ['GET /v1/usage', `${everybody}RTASB`],
+  ['GET /v1/billing', 'oabRA'],
+  // Nothing is sold here; callers with the right are told so.
+  ['GET /v1/billing/period', 'oabRA', undefined, 409],
+  ['GET /v1/billing/invoices', 'oabRA'],
+  ['POST /v1/billing/checkout', 'ob', { plan: 'pro', interval: 'month' }, 409],
+  ['POST /v1/billing/portal', 'ob', undefined, 409],
+  ['POST /v1/billing/change', 'ob', { plan: 'pro', interval: 'month' }, 409],
+  ['POST /v1/billing/cap', 'ob', { cap: '1.00' }, 409],
   ['GET /v1/audit', 'oaRA'],
   // Nothing is sealed yet; callers with the right are told so.
   ['GET /v1/audit/{audit}/proof', 'oaRA', undefined, 409],
@@ -194,6 +202,10 @@ const withoutCaller = [
  * may be 30 s old. A new route that changes something belongs here or in the next list.
  */
 const lasting = [
+  'POST /v1/billing/checkout',
+  'POST /v1/billing/portal',
+  'POST /v1/billing/change',
+  'POST /v1/billing/cap',
   'DELETE /v1/account',
   'POST /v1/account/keep',
   'POST /v1/members',
@@ -243,6 +255,9 @@ const undoable = [
  */
 const fresh: Readonly<Record<string, string>> = {
   'DELETE /v1/account': 'always',
+  'POST /v1/billing/portal': 'always',
+  'POST /v1/billing/change': 'unless it is a dry run',
+  'POST /v1/billing/cap': 'always',
   'POST /v1/person/export': 'always',
   'POST /v1/account/export': 'always',
   'DELETE /v1/person': 'always',
@@ -272,6 +287,7 @@ const fresh: Readonly<Record<string, string>> = {
 }
 /** Read or change what any session may: it can be undone, or belongs to the daily work. */
 const ofAnySession = [
+  'POST /v1/billing/checkout',
   ...undoable.filter((route) => !(route in fresh)),
   'POST /v1/members',
   'DELETE /v1/members/{member}',

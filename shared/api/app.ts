@@ -18,6 +18,7 @@ import { toProblem } from './problem.ts'
 import { accountRoutes } from './routes/account.ts'
 import { addressChangeRoutes } from './routes/address-change.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { billingRoutes } from './routes/billing.ts'
 import { certificateRoutes } from './routes/certificates.ts'
 import { deviceRoutes, oauthProblem } from './routes/device.ts'
 import { domainRoutes } from './routes/domains.ts'
@@ -85,6 +86,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     invitationRoutes(deps),
     mailRoutes(deps),
     accountRoutes(deps),
+    billingRoutes(deps),
     ownDataRoutes(deps),
     termsRoutes(deps),
     operatorRoutes(deps, cursors),

@@ -4,6 +4,7 @@
  * a deadline; `signal` ends it earlier.
  */
 import type { z } from 'zod'
+import { billingCalls } from './client-billing.ts'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { factorCalls } from './client-factors.ts'
 import { operatorCalls } from './client-operator.ts'
@@ -43,6 +44,7 @@ export function makeClient(options: ClientOptions) {
     ...factorCalls(options),
     ...operatorCalls(options),
     ...auditCalls(options),
+    ...billingCalls(options),
     ...signInCalls(options),
     ...serviceSignInCalls(options),
     ...deviceCalls(options),

@@ -86,6 +86,11 @@ export type AuditAction =
   | 'lease.joined'
   | 'ticket.refused'
   | 'transfer.warned'
+  | 'billing.checkout'
+  | 'billing.asked'
+  | 'billing.changed'
+  | 'billing.cap'
+  | 'billing.portal'
   | OperatorAction
 
 export type AuditEntry = {

@@ -9,6 +9,7 @@ import { removeAllDomains } from './domains/domains.ts'
 import { endLeases } from './ending.ts'
 import type { JobKind, RunningJob } from './jobs/jobs.ts'
 import { isReserved } from './lease-rules.ts'
+import { endPaying } from './money/ending-customers.ts'
 import { queries } from './query-table.ts'
 import { online, quotas } from './quota-documents.ts'
 import { giveUp, restMsOf } from './reservation-rules.ts'
@@ -25,6 +26,7 @@ export function closeAccounts(control: Control): JobKind {
 
 async function close(control: Control, job: RunningJob): Promise<void> {
   const { account } = job
+  await endPaying(control, account)
   while (await revokeSome(control, job)) job.signal.throwIfAborted()
   await removeAllDomains(control, account, async () => {
     await job.advance(job.progress)

@@ -6,6 +6,7 @@ import type { PortTunnelerError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import type { Certificates } from './certificates/role.ts'
 import type { Evidence, Inquiry } from './domains/evidence.ts'
+import type { Payments } from './money/payments.ts'
 import type { SignInMethod } from './sign-ins/sign-in-documents.ts'
 
 // --- Store -------------------------------------------------------------------------------------------------------
@@ -322,6 +323,7 @@ export type Platform = {
   readonly inquiries: InquiryDesk
   readonly dns: Dns
   readonly askNetworks: AskNetworks
+  readonly payments: Payments
 }
 
 /** How the domain reports that a background task failed; never swallowed. */

@@ -6,6 +6,7 @@ import { domains } from './domains/domain-documents.ts'
 import { factors, passkeys } from './factors/factor-documents.ts'
 import { feedback } from './feedback.ts'
 import { invites } from './invites.ts'
+import { meterReports, paymentEvents } from './money/billing-documents.ts'
 import { notes, operators } from './operator/operator-documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
@@ -227,6 +228,15 @@ export const queries = {
   }),
   /** Only these have the field. */
   monthsOfBefore: declareQuery('monthsOfBefore', usage.monthsOfBefore, { equals: [], order: 'rolledAt' }),
+  eventsOfCustomer: declareQuery('eventsOfCustomer', paymentEvents, {
+    equals: ['customer', 'state'],
+    order: 'receivedAt',
+  }),
+  eventsByTime: declareQuery('eventsByTime', paymentEvents, { equals: [], order: 'receivedAt' }),
+  meterReportsOfAccount: declareQuery('meterReportsOfAccount', meterReports, {
+    equals: ['account'],
+    order: 'hour',
+  }),
   signingKeysByState: declareQuery('signingKeysByState', documents.signingKeys, {
     equals: ['state'],
     order: 'useFrom',

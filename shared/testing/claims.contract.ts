@@ -16,6 +16,7 @@ import { ensureCell } from '../control/cells.ts'
 import { noCertificates } from '../control/certificates/role.ts'
 import { claimLeases } from '../control/claims.ts'
 import { type Control, makeControl } from '../control/control.ts'
+import { noPayments } from '../control/money/payments-none.ts'
 import { noDns } from '../control/own-records.ts'
 import { plans } from '../control/plans.ts'
 import type { Platform, Store } from '../control/platform.ts'
@@ -72,6 +73,7 @@ export function instanceOver(store: Store, clock: Clock): Control {
     inquiries: noInquiries,
     dns: noDns,
     askNetworks: async () => [],
+    payments: noPayments,
   }
   const platform = { store, bus, vault, ...others, ...outside } as unknown as Platform
   return makeControl(platform, { clock, random: Math.random, log: silentLog, settings })

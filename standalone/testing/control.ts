@@ -10,6 +10,8 @@ import { type CellSettings, ensureCell } from '@porttunneler/shared/control/cell
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { controlOf, makeControl } from '@porttunneler/shared/control/control'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
+import type { Payments } from '@porttunneler/shared/control/money/payments'
+import { noPayments } from '@porttunneler/shared/control/money/payments-none'
 import { noDns } from '@porttunneler/shared/control/own-records'
 import type { AskNetworks, Dns, InquiryDesk, Store } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
@@ -45,6 +47,7 @@ export function makeTestControl({
   inquiries = noInquiries,
   dns = noDns,
   askNetworks = async () => [],
+  payments = noPayments,
   path = ':memory:',
 }: {
   log?: Log
@@ -55,6 +58,7 @@ export function makeTestControl({
   inquiries?: InquiryDesk
   dns?: Dns
   askNetworks?: AskNetworks
+  payments?: Payments
   /** The database's file, for a test that reads all of it. */
   path?: string
 } = {}) {
@@ -78,6 +82,7 @@ export function makeTestControl({
     inquiries,
     dns,
     askNetworks,
+    payments,
   }
   const parts = { clock, random: Math.random, log, settings }
   const control = makeControl(platform, parts)

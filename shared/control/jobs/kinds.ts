@@ -22,6 +22,9 @@ import { leavePeople } from '../leaving/person-job.ts'
 import { keepLimits } from '../limits.ts'
 import { notifyPeople } from '../mail/notices.ts'
 import { sendMails } from '../mail/sending.ts'
+import { followCustomers } from '../money/following.ts'
+import { settleEvents } from '../money/inbox.ts'
+import { reportTransfer } from '../money/meters.ts'
 import { endViews } from '../operator/views.ts'
 import { keepOwnRecords } from '../own-records.ts'
 import { giveOwners } from '../ownerless-keys.ts'
@@ -70,6 +73,9 @@ function jobKinds(control: Control): readonly JobKind[] {
     keepProxyNetworks(control),
     takeWaiting(control),
     sendInvitations(control),
+    followCustomers(control),
+    settleEvents(control),
+    reportTransfer(control),
   ]
 }
 

@@ -4,6 +4,7 @@
  */
 import { type Currency, divideRounded, rateOf, roundRate } from './amounts.ts'
 import type { Catalogue, Interval, Plan } from './catalogue-schema.ts'
+import { planKey, seatsKey, transferKey } from './price-keys.ts'
 import { priceOf, seatPriceOf, transferRateOf } from './prices.ts'
 import { billableHours, type HourBytes, includedOf, seconds, type TransferSpan } from './transfer.ts'
 
@@ -112,9 +113,9 @@ type Flat = { readonly price: string; readonly quantity: bigint; readonly amount
 
 function flatOf(input: BillInput, span: Span | Gap, kind: 'plan' | 'seats'): Flat | undefined {
   if (!('plan' in span)) return undefined
-  const { plan, catalogue } = planOf(input, span)
+  const { plan } = planOf(input, span)
   const { currency } = input
-  const price = keyOf(span, kind, catalogue, currency)
+  const price = (kind === 'seats' ? seatsKey : planKey)({ ...span, currency })
   if (kind === 'plan') {
     const amount = priceOf(plan, span.interval, currency) ?? 0n
     return { price, quantity: 1n, amount: span.state === 'trial' ? 0n : amount }
@@ -150,23 +151,32 @@ function spansIn({ timeline, period }: BillInput): readonly (Span | Gap)[] {
 
 function transferLines(input: BillInput): readonly BillLine[] {
   const { period, currency } = input
-  const [first] = input.timeline.filter(({ from, to }) => from < period.end && to > period.start)
-  if (!first || first.interval === 'year') return []
-  // One metered price serves all plans (money.md, rule 6), so a period has one rate: that of its first catalogue.
-  const { catalogue } = planOf(input, first)
-  const rate = transferRateOf(catalogue, currency)
-  if (rate === undefined) return []
-  const billed = billableHours(
-    { period, rate, spans: input.timeline.map((span) => termsOf(input, span)) },
-    input.hours,
-  )
-  const quantity = [...billed.values()].reduce((sum, mb) => sum + mb, 0n)
-  if (quantity === 0n) return []
-  const price = keyOf(first, 'transfer', catalogue, currency)
-  const amount = roundRate(quantity * rate, currency)
+  const rate = rateIn(input)
+  const quantity = [...billableOf(input).values()].reduce((sum, mb) => sum + mb, 0n)
+  if (!rate || quantity === 0n) return []
+  const price = transferKey(rate.catalogue, currency)
+  const amount = roundRate(quantity * rate.rate, currency)
   return [
     { kind: 'transfer', price, isProration: false, from: period.start, to: period.end, quantity, amount },
   ]
+}
+
+/** Megabytes that are billed of each hour of the period: what is reported to the payment service's meter. */
+export function billableOf(input: BillInput): ReadonlyMap<number, bigint> {
+  const rate = rateIn(input)?.rate
+  if (rate === undefined) return new Map()
+  const spans = input.timeline.map((span) => termsOf(input, span))
+  return billableHours({ period: input.period, rate, spans }, input.hours)
+}
+
+/** One metered price serves all plans (money.md, rule 6), so a period has one rate: that of its first catalogue. */
+function rateIn(input: BillInput): { readonly rate: bigint; readonly catalogue: Catalogue } | undefined {
+  const { period, currency } = input
+  const [first] = input.timeline.filter(({ from, to }) => from < period.end && to > period.start)
+  if (!first || first.interval === 'year') return undefined
+  const { catalogue } = planOf(input, first)
+  const rate = transferRateOf(catalogue, currency)
+  return rate === undefined ? undefined : { rate, catalogue }
 }
 
 /** Megabytes that the period includes. @param input as `bill` has it */
@@ -193,17 +203,6 @@ function planOf(
   const plan = catalogue.plans[span.plan]
   if (!plan) throw new RangeError(`the catalogue ${span.version} has no plan ${span.plan}`)
   return { plan, catalogue }
-}
-
-/** money.md, rule 5: `pt:pro:3:month:usd`. */
-function keyOf(
-  { plan, version, interval }: Span,
-  kind: BillLine['kind'],
-  { transfer }: Catalogue,
-  currency: Currency,
-): string {
-  if (kind === 'transfer') return `pt:transfer:${transfer?.meter ?? ''}:${currency}`
-  return `pt:${plan}${kind === 'seats' ? '-seats' : ''}:${version}:${interval}:${currency}`
 }
 
 /** n/d minor units, half away from zero, to the currency's step. */

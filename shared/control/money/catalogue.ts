@@ -7,6 +7,7 @@ import { fail } from '../../base/errors.ts'
 import { type Currency, parseAmount, parseDecimal, parseRate } from './amounts.ts'
 import { type Catalogue, catalogueSchema, intervals, type Plan } from './catalogue-schema.ts'
 import { lossesOf } from './margins.ts'
+import { seatsEnding } from './price-keys.ts'
 import { currenciesOf, isSold, pricesIn } from './prices.ts'
 
 /**
@@ -50,6 +51,8 @@ function* planFaults(catalogue: Catalogue): Generator<string> {
     if (currency !== 'usd' && parseDecimal(costs.usdTo[currency] ?? '0') === 0n)
       yield `costs.usdTo.${currency}: missing. Prices in it cannot be compared with costs.`
   for (const [name, plan] of Object.entries(plans)) {
+    if (name.endsWith(seatsEnding) || name === 'transfer')
+      yield `plans.${name}: "transfer" and names that end with "${seatsEnding}" are taken by prices.`
     for (const fault of faultsOfPlan(catalogue, plan, all)) yield `plans.${name}.${fault}`
   }
 }

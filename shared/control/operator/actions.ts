@@ -20,6 +20,8 @@ export type OperatorAction =
   | 'signing.rotated'
   | 'signing.leaked'
   | 'plans.applied'
+  | 'billing.synced'
+  | 'billing.replayed'
   | 'flag.changed'
   | 'flag.killed'
   | 'flag.revived'

@@ -5,6 +5,7 @@ import { accountActs } from './accounts.ts'
 import type { Act, Office } from './act.ts'
 import { auditActs } from './audit.ts'
 import { backupActs } from './backups.ts'
+import { billingActs } from './billing.ts'
 import { cellActs } from './cells.ts'
 import { certificateActs } from './certificates.ts'
 import { feedbackActs } from './feedback.ts'
@@ -34,6 +35,7 @@ const acts = {
   ...certificateActs,
   ...keyActs,
   ...planActs,
+  ...billingActs,
   ...flagActs,
   ...inviteActs,
   ...waitListActs,

@@ -7,6 +7,7 @@ import type { Control } from '../control.ts'
 import { accounts, endpoints, keys, members, tunnels } from '../documents.ts'
 import { domains } from '../domains/domain-documents.ts'
 import { feedback } from '../feedback.ts'
+import { subscriptions } from '../money/billing-documents.ts'
 import { notes } from '../operator/operator-documents.ts'
 import type { Doc } from '../platform.ts'
 import { queries } from '../query-table.ts'
@@ -43,6 +44,32 @@ export const partsOfAccounts: readonly Part[] = [
       factorPolicy: 'show',
     },
     find: (control, { id }) => these(control, [accounts.ref(id)]),
+  }),
+  part('account', subscriptions, {
+    fields: {
+      account: 'show',
+      customer: 'show',
+      subscription: 'show',
+      state: 'show',
+      plan: 'show',
+      version: 'show',
+      interval: 'show',
+      currency: 'show',
+      seats: 'show',
+      periodStart: 'show',
+      periodEnd: 'show',
+      timeline: 'show',
+      cap: 'show',
+      capNow: 'show',
+      graceFrom: 'show',
+      trialEnd: 'show',
+      cancelAt: 'show',
+      next: 'show',
+      isDisputed: 'show',
+      asked: 'hide',
+      syncedAt: 'show',
+    },
+    find: (control, { id }) => these(control, [subscriptions.ref(id)]),
   }),
   part('account', notes, {
     fields: noteFields,

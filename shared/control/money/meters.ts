@@ -1,0 +1,140 @@
+/**
+ * Transfer that is sold, reported to the payment service: of each counted hour the megabytes that are billed, beyond
+ * what the period includes and up to the cap. One sender for an account, one hour after the other. What an hour comes
+ * to is noted before it is sent and marked after, so a report that was lost is sent again with its own identifier and
+ * counts once; a higher figure is a later revision, and the value that arrived last counts (money.md, section 4).
+ */
+import { isFailure } from '../../base/errors.ts'
+import type { AccountControl, Control } from '../control.ts'
+import { controlOf } from '../control.ts'
+import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
+import type { Page, Transaction } from '../platform.ts'
+import { queries } from '../query-table.ts'
+import { billableOf } from './bill.ts'
+import {
+  type MeterReportDoc,
+  meterReports,
+  type SubscriptionDoc,
+  subscriptions,
+} from './billing-documents.ts'
+import { billInputOf, countedHours } from './billing-period.ts'
+
+const kind = 'billing.meter'
+const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+/** The books have counted an hour 20 min after its end; a little later they have it for sure. */
+const afterMs = 25 * 60_000
+/** Stripe takes no older ones (35 days). */
+const oldestMs = 34 * dayMs
+/** Usage of relays that were cut off comes within two days of a period's end. */
+const tailMs = 3 * dayMs
+const keepMs = 400 * dayMs
+
+/** Asks for reports of an account whose plan sells transfer. */
+export function lookToReport(tx: Transaction, account: string, nowMs: number): Promise<() => string> {
+  return look(tx, { kind, subject: account, account }, nowMs)
+}
+
+/** It runs each hour for as long as the account may buy transfer, and until late usage of its last period has come. */
+export function reportTransfer(control: Control): JobKind {
+  return {
+    name: kind,
+    attemptsMax: Number.MAX_SAFE_INTEGER,
+    waitsMs: 2 * hourMs,
+    run: async (job: RunningJob) => {
+      const own = controlOf(control, job.account)
+      const doc = (await own.store.get(subscriptions.ref(job.account)))?.data
+      const nowMs = control.clock.now()
+      if (!doc || doc.version === 0 || !sellsTransfer(doc, nowMs)) return
+      await sendHours(own, doc, job)
+      await job.pause({}, (Math.floor(nowMs / hourMs) + 1) * hourMs + afterMs)
+    },
+  }
+}
+
+/** Whether anything of it can still be billed. */
+function sellsTransfer({ timeline }: SubscriptionDoc, nowMs: number): boolean {
+  return timeline.some(({ cap, to, interval }) => interval === 'month' && cap > 0 && to + tailMs > nowMs)
+}
+
+async function sendHours(own: AccountControl, doc: SubscriptionDoc, job: RunningJob): Promise<void> {
+  const nowMs = own.clock.now()
+  for (const period of periodsOf(doc, nowMs)) {
+    const hours = await countedHours(own, period.start, Math.min(nowMs, period.end))
+    const input = await billInputOf(own, doc, { period, hours })
+    const meter = input?.catalogueOf(doc.version).transfer?.meter
+    if (!input || meter === undefined) continue
+    const billed = billableOf(input)
+    const sent = await reportsOf(own, period)
+    const all = new Set([...billed.keys(), ...sent.keys()])
+    for (const hour of [...all].sort((a, b) => a - b)) {
+      job.signal.throwIfAborted()
+      if (hour < nowMs - oldestMs) continue
+      const asked = { meter, customer: doc.customer, hour, megabytes: Number(billed.get(hour) ?? 0n) }
+      await sendHour(own, asked, sent.get(hour))
+    }
+  }
+}
+
+/** The present period, and the one before it while late usage may come for it. */
+function periodsOf({ periodStart, periodEnd, timeline }: SubscriptionDoc, nowMs: number) {
+  const now = { start: periodStart, end: periodEnd }
+  const before = timeline.filter(({ from }) => from < periodStart).map(({ from }) => from)
+  if (before.length === 0 || nowMs > periodStart + tailMs) return [now]
+  const month = periodEnd - periodStart
+  return [{ start: Math.max(Math.min(...before), periodStart - month), end: periodStart }, now]
+}
+
+async function reportsOf(
+  { store }: AccountControl,
+  { start, end }: { readonly start: number; readonly end: number },
+): Promise<ReadonlyMap<number, MeterReportDoc>> {
+  const found = new Map<number, MeterReportDoc>()
+  let after: Page<MeterReportDoc>['next']
+  do {
+    const options = { where: { account: store.account }, from: start, to: end - 1, limit: 500 }
+    const page: Page<MeterReportDoc> = await store.query(queries.meterReportsOfAccount, {
+      ...options,
+      ...(after && { after }),
+    })
+    for (const { data } of page.items) found.set(data.hour, data)
+    after = page.next
+  } while (after)
+  return found
+}
+
+async function sendHour(
+  own: AccountControl,
+  asked: Omit<Parameters<AccountControl['payments']['report']>[0], 'key'>,
+  known: MeterReportDoc | undefined,
+): Promise<void> {
+  const { store, payments, clock } = own
+  const { account } = store
+  const { hour, megabytes } = asked
+  const ref = meterReports.ref(`${account}:${hour}`)
+  const send = async (report: MeterReportDoc) => {
+    const key = `${account}.${hour}.${report.revision}`
+    await payments.report({ ...asked, megabytes: report.megabytes, key })
+    await store.update(ref, { sent: report.revision })
+  }
+  // An earlier one may or may not have arrived: it is settled before anything newer.
+  if (known && known.sent < known.revision) await send(known)
+  if ((known?.megabytes ?? 0) === megabytes) return
+  const next: MeterReportDoc = {
+    account,
+    hour,
+    megabytes,
+    revision: (known?.revision ?? 0) + 1,
+    sent: known?.revision ?? 0,
+    ttl: new Date(clock.now() + keepMs),
+  }
+  try {
+    if (known) await store.set(ref, next)
+    else await store.create(ref, next)
+  } catch (error) {
+    // Another worker that was thought dead did it; the next hour's run looks again.
+    if (isFailure(error, 'store.exists')) return
+    throw error
+  }
+  await send(next)
+}

@@ -1,0 +1,150 @@
+/**
+ * The payment service as the domain sees it: it is asked for the present truth and told what to do; nothing is believed
+ * that it did not answer itself (docs/decisions/0090). Amounts are minor units; times are ms.
+ */
+import type { Currency } from './amounts.ts'
+import type { Interval } from './catalogue-schema.ts'
+
+/** A price by its lookup key (`price-keys.ts`) and how many of it. */
+export type PricedItem = { readonly price: string; readonly quantity: number }
+
+export type PaidStatus =
+  | 'trialing'
+  | 'active'
+  | 'past_due'
+  | 'unpaid'
+  | 'paused'
+  | 'canceled'
+  | 'incomplete'
+  | 'incomplete_expired'
+
+export type PaidSubscription = {
+  readonly id: string
+  readonly status: PaidStatus
+  readonly createdAt: number
+  /** Quantity 0: metered. `item` is its id at the service. */
+  readonly items: readonly (PricedItem & { readonly item: string })[]
+  readonly period: { readonly start: number; readonly end: number }
+  /** 0: none. */
+  readonly trialEnd: number
+  /** When it ends by itself; 0: it goes on. */
+  readonly cancelAt: number
+  readonly endedAt: number
+  /** What it becomes, and when; undefined: it stays. */
+  readonly next?: { readonly at: number; readonly items: readonly PricedItem[] } | undefined
+}
+
+/** All that counts of a customer, read in one go. */
+export type CustomerState = {
+  /** The account that we made it for; '' when it is gone or not ours. */
+  readonly account: string
+  readonly subscriptions: readonly PaidSubscription[]
+  /** When the oldest open invoice was finalised; 0: none is open. */
+  readonly openSince: number
+  /** Invoices above 0 that were paid, at most 3, and the total of the last. */
+  readonly paidCount: number
+  readonly lastTotal: number
+  /** A payment is disputed. */
+  readonly isDisputed: boolean
+}
+
+export type Invoice = {
+  readonly id: string
+  readonly number: string
+  readonly state: 'draft' | 'open' | 'paid' | 'void' | 'uncollectible'
+  readonly currency: string
+  readonly createdAt: number
+  readonly total: number
+  readonly tax: number
+  /** The service's page with the invoice and its PDF; '' for a draft. */
+  readonly url: string
+}
+
+export type Change = {
+  readonly subscription: PaidSubscription
+  readonly items: readonly PricedItem[]
+  /** From when on it is charged, whole seconds. */
+  readonly at: number
+}
+
+/** An object that `billing sync` wants to be there. */
+export type WantedPrice = {
+  /** Lookup key, which names it for ever. */
+  readonly key: string
+  readonly product: string
+  readonly title: string
+  readonly currency: Currency
+  /** Minor units; with up to 12 places for the metered one. */
+  readonly amount: string
+  readonly interval: Interval
+  readonly taxBehavior: 'exclusive' | 'inclusive'
+  /** The meter that counts; undefined: it is paid at the start of a period. */
+  readonly meter?: string
+}
+export type FoundPrice = {
+  readonly id: string
+  readonly key: string
+  readonly currency: string
+  readonly amount: string
+  readonly interval: string
+  readonly taxBehavior: string
+  readonly isMetered: boolean
+  readonly isActive: boolean
+}
+export type FoundObjects = {
+  readonly prices: readonly FoundPrice[]
+  readonly products: readonly string[]
+  readonly meters: readonly string[]
+  /** Webhook endpoints and portal configurations that are ours. */
+  readonly webhooks: readonly string[]
+  readonly hasPortal: boolean
+}
+
+/**
+ * @throws billing.unavailable, billing.refused from every call; billing.off from those of a server without a key.
+ * `key` makes a repetition the same act.
+ */
+export interface Payments {
+  readonly kind: 'none' | 'stripe'
+  makeCustomer(account: string, email: string): Promise<string>
+  readCustomer(customer: string): Promise<CustomerState>
+  /** @returns the address of the page where people pay, and the session's id */
+  openCheckout(asked: {
+    readonly customer: string
+    readonly items: readonly PricedItem[]
+    readonly currency: string
+    readonly trialDays: number
+    readonly returnUrl: string
+    readonly key: string
+  }): Promise<{ readonly url: string }>
+  openPortal(customer: string, returnUrl: string): Promise<{ readonly url: string }>
+  /** What a change costs at once, with tax. */
+  preview(customer: string, change: Change): Promise<{ readonly due: number; readonly currency: string }>
+  /** Charges the difference now; it is in force when it is paid. Ends a planned change. */
+  changeNow(change: Change, key: string): Promise<void>
+  /** From the next period on. */
+  changeLater(change: Omit<Change, 'at'>, key: string): Promise<void>
+  /** At the end of the period. */
+  cancelLater(subscription: PaidSubscription, key: string): Promise<void>
+  /** Takes back a planned change or end. */
+  keep(subscription: PaidSubscription, key: string): Promise<void>
+  /** At once, and what was used is charged. Repeating it changes nothing. */
+  endCustomer(customer: string): Promise<void>
+  listInvoices(customer: string): Promise<readonly Invoice[]>
+  /** The customer of a charge, '' when there is none. */
+  customerOf(charge: string): Promise<string>
+  /** Whole megabytes of an hour, cumulative: the value that arrived last counts. */
+  report(asked: {
+    readonly meter: string
+    readonly customer: string
+    readonly hour: number
+    readonly megabytes: number
+    readonly key: string
+  }): Promise<void>
+  findObjects(): Promise<FoundObjects>
+  makeMeter(meter: string): Promise<void>
+  makePrice(price: WantedPrice): Promise<void>
+  makePortal(): Promise<void>
+  /** @returns the secret that signs its deliveries, shown once */
+  makeWebhook(url: string, events: readonly string[]): Promise<string>
+}

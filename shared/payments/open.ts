@@ -1,0 +1,32 @@
+/** Stripe as the payment service, loaded with the first call: most processes make none, and the SDK takes 30 MB. */
+import type { Payments } from '../control/money/payments.ts'
+import type { StripeOptions } from './stripe-calls.ts'
+
+export function openPayments(options: StripeOptions): Payments {
+  let loading: Promise<Payments> | undefined
+  const stripe = () => {
+    loading ??= import('./stripe.ts').then(({ openStripePayments }) => openStripePayments(options))
+    return loading
+  }
+  return {
+    kind: 'stripe',
+    makeCustomer: async (account, email) => (await stripe()).makeCustomer(account, email),
+    readCustomer: async (customer) => (await stripe()).readCustomer(customer),
+    openCheckout: async (asked) => (await stripe()).openCheckout(asked),
+    openPortal: async (customer, returnUrl) => (await stripe()).openPortal(customer, returnUrl),
+    preview: async (customer, change) => (await stripe()).preview(customer, change),
+    changeNow: async (change, key) => (await stripe()).changeNow(change, key),
+    changeLater: async (change, key) => (await stripe()).changeLater(change, key),
+    cancelLater: async (subscription, key) => (await stripe()).cancelLater(subscription, key),
+    keep: async (subscription, key) => (await stripe()).keep(subscription, key),
+    endCustomer: async (customer) => (await stripe()).endCustomer(customer),
+    listInvoices: async (customer) => (await stripe()).listInvoices(customer),
+    customerOf: async (charge) => (await stripe()).customerOf(charge),
+    report: async (asked) => (await stripe()).report(asked),
+    findObjects: async () => (await stripe()).findObjects(),
+    makeMeter: async (meter) => (await stripe()).makeMeter(meter),
+    makePrice: async (price) => (await stripe()).makePrice(price),
+    makePortal: async () => (await stripe()).makePortal(),
+    makeWebhook: async (url, events) => (await stripe()).makeWebhook(url, events),
+  }
+}

@@ -1,0 +1,115 @@
+/** Stripe as the payment service of both shells (docs/decisions/0090). Loaded with the first call, not at the start. */
+
+import type Stripe from 'stripe'
+import type { Payments } from '../control/money/payments.ts'
+import { isTransferKey } from '../control/money/price-keys.ts'
+import { ask, openStripe, type StripeOptions, toSeconds } from './stripe-calls.ts'
+import { cancelLater, changeLater, changeNow, keep, preview, priceIds } from './stripe-changes.ts'
+import { idOf, listInvoices, readCustomer } from './stripe-customers.ts'
+import { findObjects, makeMeter, makePortal, makePrice, makeWebhook, portalId } from './stripe-objects.ts'
+
+export function openStripePayments(options: StripeOptions): Payments {
+  const stripe = openStripe(options)
+  return {
+    kind: 'stripe',
+    makeCustomer: (account, email) => ask(() => makeCustomer(stripe, account, email)),
+    readCustomer: (customer) => ask(() => readCustomer(stripe, customer)),
+    openCheckout: (asked) => ask(() => openCheckout(stripe, asked)),
+    openPortal: (customer, returnUrl) => ask(() => openPortal(stripe, customer, returnUrl)),
+    preview: (customer, change) => ask(() => preview(stripe, customer, change)),
+    changeNow: (change, key) => ask(() => changeNow(stripe, change, key)),
+    changeLater: (change, key) => ask(() => changeLater(stripe, change, key)),
+    cancelLater: (subscription, key) => ask(() => cancelLater(stripe, subscription, key)),
+    keep: (subscription, key) => ask(() => keep(stripe, subscription, key)),
+    endCustomer: (customer) => ask(() => endCustomer(stripe, customer)),
+    listInvoices: (customer) => ask(() => listInvoices(stripe, customer)),
+    customerOf: (charge) => ask(async () => idOf((await stripe.charges.retrieve(charge)).customer)),
+    report: (asked) => ask(() => report(stripe, asked)),
+    findObjects: () => ask(() => findObjects(stripe)),
+    makeMeter: (meter) => ask(() => makeMeter(stripe, meter)),
+    makePrice: (price) => ask(() => makePrice(stripe, price)),
+    makePortal: () => ask(() => makePortal(stripe)),
+    makeWebhook: (url, events) => ask(() => makeWebhook(stripe, url, events)),
+  }
+}
+
+/** One for each account, however often it is asked for within Stripe's 24 h of a key. */
+async function makeCustomer(stripe: Stripe, account: string, email: string): Promise<string> {
+  const made = await stripe.customers.create(
+    { email, metadata: { account } },
+    { idempotencyKey: `customer:${account}` },
+  )
+  return made.id
+}
+
+type Checkout = Parameters<Payments['openCheckout']>[0]
+
+async function openCheckout(
+  stripe: Stripe,
+  { customer, items, currency, trialDays, returnUrl, key }: Checkout,
+): Promise<{ readonly url: string }> {
+  const ids = await priceIds(stripe, items)
+  const session = await stripe.checkout.sessions.create(
+    {
+      mode: 'subscription',
+      customer,
+      currency,
+      line_items: items.map(({ price, quantity }) => ({
+        price: ids.get(price) ?? '',
+        ...(!isTransferKey(price) && { quantity }),
+      })),
+      subscription_data: {
+        billing_mode: { type: 'flexible' },
+        ...(trialDays > 0 && { trial_period_days: trialDays }),
+      },
+      automatic_tax: { enabled: true },
+      tax_id_collection: { enabled: true },
+      customer_update: { address: 'auto', name: 'auto' },
+      success_url: `${returnUrl}?paid=yes`,
+      cancel_url: `${returnUrl}?paid=no`,
+    },
+    { idempotencyKey: key },
+  )
+  return { url: session.url ?? '' }
+}
+
+async function openPortal(
+  stripe: Stripe,
+  customer: string,
+  returnUrl: string,
+): Promise<{ readonly url: string }> {
+  const configuration = await portalId(stripe)
+  const { url } = await stripe.billingPortal.sessions.create({
+    customer,
+    return_url: returnUrl,
+    ...(configuration !== undefined && { configuration }),
+  })
+  return { url }
+}
+
+/** Ends what is paid for, charges what was used, and then the customer is deleted; its invoices stay. */
+async function endCustomer(stripe: Stripe, customer: string): Promise<void> {
+  const found = await stripe.customers.retrieve(customer)
+  if (found.deleted) return
+  const { data } = await stripe.subscriptions.list({ customer, limit: 20 })
+  for (const { id } of data) await stripe.subscriptions.cancel(id, { invoice_now: true })
+  await stripe.customers.del(customer)
+}
+
+async function report(
+  stripe: Stripe,
+  { meter, customer, hour, megabytes, key }: Parameters<Payments['report']>[0],
+): Promise<void> {
+  try {
+    await stripe.billing.meterEvents.create({
+      event_name: meter,
+      identifier: key,
+      timestamp: toSeconds(hour),
+      payload: { stripe_customer_id: customer, value: `${megabytes}` },
+    })
+  } catch (error) {
+    // It arrived before: that is what was asked for.
+    if (error instanceof Error && /already exists/.test(error.message)) return
+    throw error
+  }
+}
