@@ -588,6 +588,8 @@ describe('access: every route by everybody', () => {
       w.clock.advance(31_000)
       const bodies: Readonly<Record<string, object>> = {
         'PATCH /v1/members/{member}': { role: 'owner' },
+        'POST /v1/billing/change': { plan: 'pro', interval: 'month' },
+        'POST /v1/billing/cap': { cap: '1.00' },
         'POST /v1/keys': { name: 'all', scopes: ['admin'] },
         'POST /v1/device/decision': { userCode: 'BCDF-GHJK', approve: true, scopes: ['admin'] },
         'POST /v1/address-change': { email: 'new@example.com' },

@@ -6,7 +6,7 @@ import { problemSchema } from './schemas/common.ts'
 
 let t: TestApi
 beforeEach(async () => {
-  t = await makeTestApi()
+  t = await makeTestApi({}, { plan: 'unlimited' })
 })
 afterEach(() => t.close())
 

@@ -1,8 +1,14 @@
 /** Reads all of a customer that counts, from Stripe itself: never from an event. */
 
 import type Stripe from 'stripe'
-import type { CustomerState, Invoice, PaidStatus, PaidSubscription, PricedItem } from '../control/money/payments.ts'
 import { fail } from '../base/errors.ts'
+import type {
+  CustomerState,
+  Invoice,
+  PaidStatus,
+  PaidSubscription,
+  PricedItem,
+} from '../control/money/payments.ts'
 import { isMissing, toMs } from './stripe-calls.ts'
 
 /** Live subscriptions of a customer; more than two are a mistake already. */
@@ -142,6 +148,7 @@ const invoiceStates: readonly Invoice['state'][] = ['draft', 'open', 'paid', 'vo
 /** Nothing is concluded from a state that this release does not know. @throws billing.unavailable */
 function oneOf<T extends string>(known: readonly T[], given: string): T {
   const found = known.find((one) => one === given)
-  if (found === undefined) throw fail('billing.unavailable', `Stripe has a state "${given}" that is unknown here.`)
+  if (found === undefined)
+    throw fail('billing.unavailable', `Stripe has a state "${given}" that is unknown here.`)
   return found
 }

@@ -28,7 +28,9 @@ describe('stripe', () => {
     const wrong = openPayments({ key: new Secret('sk_test_wrong'), server: stripe.sdk })
     await expect(wrong.makeCustomer('acc_1', 'ada@example.com')).rejects.toMatchObject({ key: 'billing.key' })
     await stripe[Symbol.asyncDispose]()
-    await expect(t.control.payments.makeCustomer('acc_1', 'ada@example.com')).rejects.toMatchObject({ key: 'billing.unavailable' })
+    await expect(t.control.payments.makeCustomer('acc_1', 'ada@example.com')).rejects.toMatchObject({
+      key: 'billing.unavailable',
+    })
   })
 })
 

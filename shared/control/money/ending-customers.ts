@@ -7,7 +7,8 @@ export async function endPaying({ store, payments, log }: Control, account: stri
   const found = await store.get(subscriptions.ref(account))
   if (!found) return
   const { customer } = found.data
-  if (payments.kind === 'none') log.error({ account, customer }, 'A closed account had a customer at Stripe; end it there')
+  if (payments.kind === 'none')
+    log.error({ account, customer }, 'A closed account had a customer at Stripe; end it there')
   else await payments.endCustomer(customer)
   await store.batch([
     { op: 'delete', ref: found.ref },
