@@ -2,14 +2,13 @@
 import type { ActName } from '@porttunneler/shared/control/operator/acts'
 import { Command, type OutputConfiguration } from 'commander'
 import { because, readFlagValue, readList, readNumber, readRange, readTime } from './arguments.ts'
+import { addBilling, addPlans, type Verb } from './money-verbs.ts'
 
 export type Globals = { readonly data?: string; readonly json?: boolean; readonly as?: string }
 /** What ptunctl does by itself, without the control plane. */
 export type OwnAct = 'audit.check' | 'backup.create' | 'backup.check' | 'backup.restore'
 /** Runs one act. */
 export type Run = (globals: Globals, act: ActName | OwnAct, input: object) => Promise<void>
-
-type Verb = (act: ActName | OwnAct, words: string, description: string) => Command
 
 const globalOptions = ['data', 'json', 'as']
 
@@ -239,33 +238,6 @@ function addKeys(verb: Verb): void {
       'leaked',
       'have a key refused at once; without an id the one that signs now',
     ).argument('[kid]', 'as keys list shows it'),
-  )
-}
-
-function addPlans(verb: Verb): void {
-  verb('plans.list', 'list', 'list the plans, with prices')
-  verb('plans.show', 'show', 'show the catalogue in force as a file, to begin your own with')
-  verb('plans.apply', 'apply', 'put a catalogue in force; accounts keep what they have')
-    .argument('<file>', 'YAML; docs/plans.md explains it')
-    .option('--dry-run', 'only say what would change')
-  verb('plans.migrate', 'migrate', 'say which accounts keep an earlier version, and what moving them changes')
-    .option('--plan <plan>', 'only those of this plan')
-    .option('--apply', 'move them')
-}
-
-function addBilling(verb: Verb): void {
-  verb(
-    'billing.sync',
-    'sync',
-    'say what the plans in force lack at Stripe: prices, meter, portal, webhook',
-  ).option('--apply', 'make it; nothing that is there is changed')
-  verb('billing.replay', 'replay', 'read customers of Stripe again, as if the events came anew')
-    .option('--event <id>', 'of this event')
-    .option('--customer <id>', 'this customer')
-    .option('--since <time>', 'of all events since then, such as 2026-11-01T00:00:00Z')
-  verb('billing.show', 'show', 'ask Stripe about an account, and show what is stored then').argument(
-    '<account>',
-    'its id',
   )
 }
 

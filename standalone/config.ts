@@ -249,7 +249,7 @@ export function readSettings({ args, env, readText, isOpen }: Sources): Settings
   if (holdsPassword(check(shapeSchema, fromFile, file)) && isOpen(file))
     throw fail(
       'standalone.readable',
-      `${file} holds a secret (of the mail server, a certificate authority, a sign-in service or Stripe), and others can read it.`,
+      `${file} holds a secret (of mail, a certificate authority, sign-in or Stripe), and others can read it.`,
     )
   const config = check(configSchema, forTheWorld(withVariables(fromFile, env)), 'settings')
   const signIn = { providers: readClientSecrets(config.signIn.providers, { data, readText, isOpen }) }

@@ -135,6 +135,7 @@ export async function changeLater(
             ...(!isMetered(price) && { quantity }),
           })),
           start_date: now.end_date,
+          duration: { interval: intervalOf(items) },
           proration_behavior: 'none',
         },
       ],
@@ -166,4 +167,9 @@ export async function keep(stripe: Stripe, subscription: PaidSubscription, key: 
 async function release(stripe: Stripe, { id }: PaidSubscription): Promise<void> {
   const { schedule } = await stripe.subscriptions.retrieve(id)
   if (schedule) await stripe.subscriptionSchedules.release(idOf(schedule))
+}
+
+/** A phase lasts for a period, and then the subscription is let go. */
+function intervalOf(items: readonly PricedItem[]): 'month' | 'year' {
+  return items.some(({ price }) => price.split(':')[3] === 'year') ? 'year' : 'month'
 }

@@ -1,4 +1,4 @@
-/** Webhooks of Stripe, which are believed only with its signature. Two endpoints, two secrets; either may have signed. */
+/** Webhooks of Stripe, believed only with its signature. Two endpoints, two secrets; either may have signed. */
 import { Stripe } from 'stripe'
 import { z } from 'zod'
 import { fail } from '../base/errors.ts'

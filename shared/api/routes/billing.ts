@@ -88,8 +88,8 @@ const routes = {
     operationId: 'changePlan',
     summary: 'Change plan, interval or seats; the plan free ends the subscription',
     description:
-      'More is charged now, for the rest of the period, and in force when it is paid. Less waits for the next period; ' +
-      'the present choice takes that back.',
+      'More is charged now, for the rest of the period, and in force when it is paid. Less waits for the next ' +
+      'period; the present choice takes that back.',
     tags,
     access: { permission: 'billing.write', by: 'person' },
     fresh: 'unless it is a dry run',

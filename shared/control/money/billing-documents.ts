@@ -1,4 +1,4 @@
-/** What is stored about paying: states, times and amounts. Cards, addresses and invoices stay at the payment service. */
+/** What is stored about paying: states, times and amounts. Cards, addresses and invoices stay at Stripe. */
 import { collection, globalCollection, ownIdCollection } from '../names.ts'
 import type { Span } from './bill.ts'
 import type { Interval } from './catalogue-schema.ts'
@@ -47,7 +47,7 @@ export type SubscriptionDoc = {
 }
 
 /** Id: the customer's. Its creation is the claim: no customer belongs to two accounts. */
-export type CustomerDoc = { readonly account: string }
+type CustomerDoc = { readonly account: string }
 
 /**
  * Id: the event's own. `waiting` until its customer was read after it came; `unknown` types are kept for a release that

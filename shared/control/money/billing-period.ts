@@ -15,7 +15,7 @@ import type { Catalogue } from './catalogue-schema.ts'
 const hourMs = 3_600_000
 const megabyte = 1_000_000n
 
-export type BillingPeriod = {
+type BillingPeriod = {
   readonly start: number
   readonly end: number
   readonly currency: string

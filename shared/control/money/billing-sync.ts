@@ -38,7 +38,7 @@ const events = [
   'radar.early_fraud_warning.created',
 ] as const
 
-export type SyncReport = {
+type SyncReport = {
   readonly applied: boolean
   /** What is made, or would be. */
   readonly missing: readonly string[]
@@ -82,7 +82,7 @@ export async function syncBilling(
 }
 
 /** Every price that a subscription to a plan of this catalogue can have. */
-export function wantedPrices(catalogue: Catalogue): readonly WantedPrice[] {
+function wantedPrices(catalogue: Catalogue): readonly WantedPrice[] {
   const { version, taxBehavior, transfer, plans } = catalogue
   const flat = Object.entries(plans).flatMap(([plan, { title, prices, seats }]) =>
     intervals.flatMap((interval) => {

@@ -69,7 +69,7 @@ test('seats: an invitation takes one, services take none, and a full plan refuse
   await expect(send('dee@example.com')).rejects.toMatchObject({ key: 'plan.seats' })
 })
 
-test('seats: a plan that became smaller after the invitation refuses who accepts it, and keeps who is there', async () => {
+test('seats: a plan that became smaller refuses who accepts an invitation, and keeps who is there', async () => {
   const ada = await t.caller('ada@example.com')
   await give(ada.account, 'team')
   await invite(t.control, ada, { email: 'bob@example.com', role: 'viewer' })

@@ -45,10 +45,7 @@ function includedSeats(catalogues: KnownCatalogues) {
   return (plan: string, version: number) => catalogues.get(version)?.plans[plan]?.seats?.included ?? 1
 }
 
-export function termsIn(
-  { items }: Pick<PaidSubscription, 'items'>,
-  known: KnownCatalogues,
-): Terms | undefined {
+function termsIn({ items }: Pick<PaidSubscription, 'items'>, known: KnownCatalogues): Terms | undefined {
   return termsOf(items, includedSeats(known))
 }
 

@@ -22,6 +22,7 @@ import {
 } from './following-rules.ts'
 import { grantOf } from './grants.ts'
 import { finishEvents } from './inbox.ts'
+import { lookToReport } from './meters.ts'
 import type { CustomerState } from './payments.ts'
 import { readKey } from './price-keys.ts'
 
@@ -32,7 +33,7 @@ const triesMax = 5
 const lastDayMs = 24 * 3_600_000
 
 /** Asks for a look at a customer within `tx`, as `look` of jobs. */
-export function lookToFollow(tx: Transaction, customer: string, nowMs: number): Promise<() => string> {
+function lookToFollow(tx: Transaction, customer: string, nowMs: number): Promise<() => string> {
   return look(tx, { kind, subject: customer, account: '' }, nowMs)
 }
 
@@ -129,14 +130,16 @@ async function write(
     const owner = await tx.get(accounts.ref(account))
     const delayMs = after.state === 'limited' ? lastDayMs : 0
     const ask = await look(tx, { kind: 'limits', subject: account, account, dueAt: nowMs + delayMs }, nowMs)
+    const report = after.capNow > 0 ? await lookToReport(tx, account, nowMs) : undefined
     tx.set(before.ref, after)
+    const reports = report ? [report()] : []
     const next = owner && entitled(owner.data, { before: before.data, after, free, known })
-    if (!owner || !next) return []
+    if (!owner || !next) return reports
     tx.set(owner.ref, next)
     const { state, plan, seats } = after
     const entry = { account, actor: 'system', from: '', target: account, action: 'billing.changed' } as const
     writeAudit(tx, { ...entry, details: { from: before.data.state, to: state, plan, seats } }, nowMs)
-    return [ask()]
+    return [ask(), ...reports]
   })
   if (!jobs) return undefined
   await kick(control, jobs)
@@ -183,7 +186,7 @@ function rights({
 }
 
 /** What a paid plan gives, with the seats and the transfer that are paid for. */
-export function paidRights(doc: SubscriptionDoc, catalogue: Catalogue): Pick<AccountDoc, 'plan' | 'granted'> {
+function paidRights(doc: SubscriptionDoc, catalogue: Catalogue): Pick<AccountDoc, 'plan' | 'granted'> {
   const { plan, granted } = grantOf(catalogue, doc.plan)
   const included = includedBytes(doc, catalogue)
   const transfer =

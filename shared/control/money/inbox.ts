@@ -43,7 +43,7 @@ const known: readonly RegExp[] = [
 ]
 const meterErrors = /^v1\.billing\.meter\./
 
-export function isKnownEvent(type: string): boolean {
+function isKnownEvent(type: string): boolean {
   return known.some((shape) => shape.test(type))
 }
 

@@ -23,7 +23,7 @@ type Group = {
   accounts: number
   readonly changes: readonly string[]
 }
-export type Migration = {
+type Migration = {
   readonly to: number
   readonly groups: readonly Group[]
   /** Accounts whose plan is gone: they keep what they have. */

@@ -25,7 +25,7 @@ const checkouts = { scope: 'checkout', max: 5, windowMs: dayMs }
 /** Stripe makes at most 20 invoices of a subscription in a day. */
 const changes = { scope: 'billing', max: 10, windowMs: dayMs }
 
-export type Choice = { readonly plan: string; readonly interval: Interval; readonly seats: number }
+type Choice = { readonly plan: string; readonly interval: Interval; readonly seats: number }
 
 /** @throws billing.none before the account has paid for anything */
 async function readSubscription({ store }: AccountControl): Promise<Snapshot<SubscriptionDoc>> {
@@ -129,7 +129,7 @@ function termsFor(catalogue: Catalogue, { plan: name, interval, seats }: Choice,
   return { plan: name, version: catalogue.version, interval, currency, seats: Math.max(seats, included) }
 }
 
-export type Outcome = {
+type Outcome = {
   /** `now`: it is charged at once. `later`: from the next period on. `end`: it ends with the period. */
   readonly when: 'now' | 'later' | 'end' | 'kept'
   readonly at: number
