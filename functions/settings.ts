@@ -114,7 +114,7 @@ export type Settings = {
   readonly acme?: { readonly email: string; readonly issuers: readonly IssuerSettings[] }
   /** Sells plans; undefined: nothing is sold, or this function needs no key. */
   readonly stripeKey?: Secret
-  /** Of the webhook endpoint, and of the one for thin events. */
+  /** Secrets of the webhook endpoint, and of the one for thin events. */
   readonly stripeSecrets: readonly Secret[]
   /** Where mails are handed in; absent: none can be sent from here. */
   readonly mail?: SmtpSettings

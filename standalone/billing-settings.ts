@@ -17,7 +17,7 @@ export const billingSchema = z.strictObject({
     .transform((text) => new Secret(text)),
   /** `ptunctl billing sync --apply` shows it once. Without it nothing that is paid is noticed for up to a week. */
   webhookSecret: webhookSecret.optional(),
-  /** Of the endpoint for thin events, by which Stripe refuses reports of transfer. */
+  /** The secret of the endpoint for thin events, by which Stripe refuses reports of transfer. */
   eventsSecret: webhookSecret.optional(),
   /** For tests: a stand-in for Stripe on this machine. */
   server: z

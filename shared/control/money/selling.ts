@@ -20,7 +20,7 @@ import { itemsOf, type Terms } from './price-keys.ts'
 import { priceOf, seatPriceOf } from './prices.ts'
 
 const dayMs = 24 * 3_600_000
-/** Trying cards at our expense has to be slow (money.md, rule 30). */
+/** Trying cards at our expense has to be slow. */
 const checkouts = { scope: 'checkout', max: 5, windowMs: dayMs }
 /** Stripe makes at most 20 invoices of a subscription in a day. */
 const changes = { scope: 'billing', max: 10, windowMs: dayMs }
