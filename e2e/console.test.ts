@@ -5,7 +5,7 @@ import { DnsWorld } from '@porttunneler/shared/testing/dns-world'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { breadthOf } from './breadth.ts'
+import { breadthOf, longTest } from './breadth.ts'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
 import { type Looks, openTab, signIn, startBrowser, type Tab } from './harness/browser.ts'
 import { eventually, within } from './harness/events.ts'
@@ -106,7 +106,7 @@ describeWith(['chromium'], 'console', () => {
       await page.getByRole('row').filter({ hasText: hostname() }).first().waitFor()
     }))
 
-  test('a device that asks for more rights gets them only when the person ticks the box', () =>
+  longTest('a device that asks for more rights gets them only when the person ticks the box', () =>
     inTab(async (tab) => {
       const { page } = tab
       await signIn(tab, service.api, service.account)
@@ -129,7 +129,8 @@ describeWith(['chromium'], 'console', () => {
         const scopes = isTicked ? ['read', 'tunnels', 'admin'] : ['read', 'tunnels']
         expect(JSON.parse(stdout).scopes).toEqual(scopes)
       }
-    }))
+    }),
+  )
 
   test('a connection shows within seconds, with its bytes, and goes when it ends', () =>
     inTab(async (tab) => {
@@ -272,7 +273,7 @@ describeWith(['chromium'], 'console', () => {
       }, look),
   )
 
-  test('a name and a port are reserved, the name given to a tunnel, and both released', () =>
+  longTest('a name and a port are reserved, the name given to a tunnel, and both released', () =>
     inTab(async (tab) => {
       const { page } = tab
       await agent.online('shop')
@@ -302,7 +303,8 @@ describeWith(['chromium'], 'console', () => {
       await ports.getByRole('button', { name: 'Release' }).click()
       await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click()
       await ports.getByText('None yet.').waitFor()
-    }))
+    }),
+  )
 
   test('an invited person joins in a second browser, sees the team’s tunnels, and switches back to their own', async () => {
     const bob = { email: 'bob@example.com', password }

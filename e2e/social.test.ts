@@ -2,6 +2,7 @@
 import { type SignInService, startSignInService } from '@porttunneler/standalone/testing/sign-in-service'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { longTest } from './breadth.ts'
 import { agentHome, privateFolders, ptun } from './harness/agent.ts'
 import { openTab, signIn, startBrowser, type Tab } from './harness/browser.ts'
 import { within } from './harness/events.ts'
@@ -70,7 +71,7 @@ describeWith(['chromium'], 'sign-in with another service, in the console', () =>
       await page.getByRole('alert').getByText('PT-1038').waitFor()
     }))
 
-  test("somebody else's answer of the service signs nobody in, and neither does leaving there", () =>
+  longTest("somebody else's answer of the service signs nobody in, and neither does leaving there", () =>
     inTab(async ({ page, screenshot }) => {
       const answer = `${service.api}/sign-in/with/work?code=stolen&state=pto_x&iss=${encodeURIComponent(work.issuer)}`
       await page.goto(answer)
@@ -90,7 +91,8 @@ describeWith(['chromium'], 'sign-in with another service, in the console', () =>
       await page.getByRole('alert').getByText('PT-1033').waitFor()
       await page.goto(service.api)
       await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-    }))
+    }),
+  )
 
   test('a person with a password adds a service, signs in with it, and removes it', () =>
     inTab(async (tab) => {

@@ -55,9 +55,18 @@ export async function still(progress: () => string | number): Promise<void> {
 
 export type Growth = { readonly name: string; readonly megabytes: number }
 
-/** Runs a program that writes the growth of each attack and its name in a line. @throws if it ends in another way */
-export async function growthOfEach(program: string): Promise<readonly Growth[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program], {
+/** What a program that was started by `growthOfEach` does of all its attacks: one of `every`. */
+export function isTried(index: number): boolean {
+  return index % Number(process.argv[2] ?? 1) === 0
+}
+
+/**
+ * Runs a program that writes the growth of each attack and its name in a line.
+ * @param every 1: it makes all its attacks; else one of so many
+ * @throws if it ends in another way
+ */
+export async function growthOfEach(program: string, every: number): Promise<readonly Growth[]> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program, `${every}`], {
     timeout: 110_000,
     // What goes wrong may ignore anything else, and fill the machine's memory.
     killSignal: 'SIGKILL',
