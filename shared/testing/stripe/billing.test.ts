@@ -312,6 +312,43 @@ describe('stripe test server: meters', () => {
     expect((await invoicesOf(customer))[0]).toMatchObject({ status: 'paid', total: 1_740 })
   })
 
+  test('month to year begins a new period, gives back the rest, and bills what was used', async () => {
+    const { price } = await start()
+    const year = await priceOf('Year', 9_000, { recurring: { interval: 'year' } })
+    const customer = await customerWith('pm_card_visa')
+    const subscription = await subscribe(customer, { items: [{ price: pro.id }, { price: price.id }] })
+    const [plan, transfer] = subscription.items.data
+    clock.advance(14 * day)
+    await report(customer, Math.floor(clock.now() / 3_600_000) * 3_600 - 3_600, 50_000)
+    const changed = await sdk.subscriptions.update(subscription.id, {
+      items: [
+        { id: plan?.id ?? '', price: year.id },
+        { id: transfer?.id ?? '', deleted: true },
+      ],
+      proration_behavior: 'always_invoice',
+    })
+    const lines = await linesOf(String(changed.latest_invoice))
+    expect(lines.map(({ amount }) => amount)).toEqual([-450, 600, 9_000])
+    expect(new Date((changed.items.data[0]?.current_period_end ?? 0) * 1_000).toISOString()).toBe(
+      '2027-02-14T10:37:00.000Z',
+    )
+    expect(changed.items.data).toHaveLength(1)
+  })
+
+  test('another interval in a trial begins with the end of the trial', async () => {
+    const year = await priceOf('Year', 9_000, { recurring: { interval: 'year' } })
+    const customer = await customerWith('pm_card_visa')
+    const { id, items } = await subscribe(customer, { trial_period_days: 14 })
+    await sdk.subscriptions.update(id, {
+      items: [{ id: items.data[0]?.id ?? '', price: year.id }],
+      proration_behavior: 'none',
+    })
+    clock.advance(13 * day)
+    expect((await invoicesOf(customer)).map(({ total }) => total)).toEqual([0])
+    clock.advance(2 * day)
+    expect((await invoicesOf(customer)).map(({ total }) => total)).toEqual([9_000, 0])
+  })
+
   test('what is wrong with an event is reported later, as a thin event that the SDK reads', async () => {
     const { meter } = await start()
     const made = await sdk.v2.core.eventDestinations.create({
@@ -545,6 +582,21 @@ describe('stripe test server: strictness', () => {
       line_items: [{ price: pro.id, quantity: 1 }],
     })
     expect(await refused(call)).toMatchObject({ status: 400, code: 'test_server_lacks' })
+  })
+
+  test('a subscription has at most 20 new invoices a day', async () => {
+    const customer = await customerWith('pm_card_visa')
+    const subscription = await subscribe(customer)
+    const item = subscription.items.data[0]?.id ?? ''
+    const flip = (to: Stripe.Price) =>
+      sdk.subscriptions.update(subscription.id, {
+        items: [{ id: item, price: to.id }],
+        proration_behavior: 'always_invoice',
+      })
+    for (let count = 1; count < 20; count++) await flip(count % 2 ? team : pro)
+    expect(await refused(flip(pro))).toMatchObject({ status: 429, code: 'rate_limit' })
+    clock.advance(day)
+    await flip(pro)
   })
 
   test('metadata finds a customer, but not within the first minute', async () => {

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import Stripe from 'stripe'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeClock } from '../fake-clock.ts'
@@ -307,6 +309,29 @@ describe('stripe test server: webhooks', () => {
     clock.advance(31 * 86_400_000)
     expect((await sdk.events.list()).data).toEqual([])
     expect(await refused(sdk.events.retrieve(event?.id ?? ''))).toMatchObject({ status: 404 })
+  })
+
+  test('over HTTP: 2xx is taken, everything else and silence come again', async () => {
+    await stripe.close()
+    await start({ settings: { localWebhooks: true }, send: undefined })
+    const answers = [500, 302, 204]
+    const receiver = createServer((request, response) => {
+      request.resume().on('end', () => response.writeHead(answers.shift() ?? 0, { location: '/' }).end())
+    })
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
+    const { port } = receiver.address() as AddressInfo
+    await sdk.webhookEndpoints.create({ url: `http://127.0.0.1:${port}/`, enabled_events: ['*'] })
+    await sdk.customers.create()
+    const outcomes: { taken: number; failed: number }[] = []
+    for (let count = 0; count < 3; count++) {
+      outcomes.push(await stripe.deliver())
+      clock.advance(3_600_000)
+    }
+    expect(outcomes.map(({ taken }) => taken)).toEqual([0, 0, 1])
+    await sdk.customers.create()
+    receiver.closeAllConnections()
+    await new Promise((resolve) => receiver.close(resolve))
+    expect(await stripe.deliver()).toEqual({ taken: 0, failed: 1 })
   })
 
   test('a destination for thin events shows its secret once', async () => {

@@ -39,7 +39,7 @@ export type StartOptions = {
   /** Makes the ids: the same seed and requests, the same ids. */
   readonly seed?: string
   /** Where webhooks go; absent: over HTTP to the endpoint's address. */
-  readonly send?: Send
+  readonly send?: Send | undefined
   /** 0 = any. */
   readonly port?: number
 }

@@ -57,7 +57,9 @@ export function planChange(world: World, subscription: Stripe.Subscription, chan
     items.map(({ price, quantity }) => ({ price, quantity })),
   )
   const interval = items[0]?.price.recurring?.interval
-  const isReset = change.resets || interval !== intervalOf(subscription)
+  // In a trial the interval only says what comes after it.
+  const isNewInterval = interval !== intervalOf(subscription) && subscription.status !== 'trialing'
+  const isReset = change.resets || isNewInterval
   const anchor = isReset ? world.now() : subscription.billing_cycle_anchor
   const period = isReset
     ? periodFrom(anchor, (interval ?? 'month') as ReturnType<typeof intervalOf>, anchor)

@@ -7,7 +7,7 @@ import { isWithin, page } from './pages.ts'
 import { anyMetadata, createdRange, empty, flag, int, none, paging, params, text } from './params.ts'
 import { cardFor } from './payment-methods.ts'
 import { periodFrom } from './periods.ts'
-import { invalid, notBuilt } from './refusal.ts'
+import { invalid, notBuilt, Refusal } from './refusal.ts'
 import { type Route, route } from './routes.ts'
 import { change } from './subscription-changes.ts'
 import { cancelNow } from './subscription-end.ts'
@@ -63,6 +63,8 @@ const updateParams = params<Stripe.SubscriptionUpdateParams>()({
   trial_settings: trialSettings.optional(),
 })
 type Update = z.output<typeof updateParams>
+/** money.md, rule 11. */
+const invoicesADay = 20
 
 const statuses = ['active', 'all', 'canceled', 'ended', 'incomplete', 'incomplete_expired'] as const
 const listParams = params<Stripe.SubscriptionListParams & Stripe.PaginationParams>()({
@@ -161,6 +163,7 @@ function create(world: World, asked: z.output<typeof createParams>): Stripe.Subs
 function update(world: World, subscription: Stripe.Subscription, asked: Update): Stripe.Subscription {
   checkLive(subscription)
   checkUpdate(world, subscription, asked)
+  if (asked.items) checkInvoices(world, subscription)
   const { items, trial_end: trialEnd } = asked
   const endsTrial = trialEnd === 'now' && subscription.status === 'trialing'
   if (items)
@@ -197,6 +200,22 @@ function checkUpdate(world: World, subscription: Stripe.Subscription, asked: Upd
       subscription.items.data.map(({ price }) => price),
     )
   if (typeof asked.trial_end === 'number') throw notBuilt('trial_end other than now')
+}
+
+/** @throws Refusal 429 when changes have made as many invoices as Stripe allows */
+function checkInvoices(world: World, { id }: Stripe.Subscription): void {
+  const since = world.now() - 86_400
+  const count = world
+    .all('invoices')
+    .filter(
+      ({ created, parent }) => created > since && parent?.subscription_details?.subscription === id,
+    ).length
+  if (count >= invoicesADay)
+    throw new Refusal(429, {
+      type: 'invalid_request_error',
+      code: 'rate_limit',
+      message: `A subscription can have ${invoicesADay} new invoices a day.`,
+    })
 }
 
 /** docs.stripe.com/billing/subscriptions/pending-updates-reference: few parameters go with it. */
