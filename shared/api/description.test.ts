@@ -104,6 +104,7 @@ const things: Readonly<Record<string, (() => Promise<string>) | undefined>> = {
   '/v1/person': async () => '/v1/person',
   '/v1/operator/notes/{note}': async () => `/v1/operator/notes/not_${'0'.repeat(26)}`,
   '/v1/operator/view': async () => '/v1/operator/view',
+  '/v1/person/mails/{purpose}': async () => '/v1/person/mails/team',
   '/v1/auth/links/{link}': async () => `/v1/auth/links/oidc.work:${'0'.repeat(64)}`,
   '/v1/sign-ins': async () => '/v1/sign-ins',
   '/v1/factors/app': async () => '/v1/factors/app',
@@ -118,6 +119,7 @@ const changes: Readonly<Record<string, object>> = {
   '/v1/members/{member}': { role: 'owner' },
   '/v1/account': { name: 'other' },
   '/v1/factors/passkeys/{passkey}': { name: 'other' },
+  '/v1/person/mails/{purpose}': { off: true },
 }
 
 test('description: a change and a DELETE with an If-Match of another revision are refused, and change nothing', async () => {

@@ -91,7 +91,10 @@ export function ViewDialog({ wish, onClose }: { wish: ViewWish; onClose: () => v
         For half an hour you see the console as {person ? 'this member sees it' : 'an owner sees it'}. You
         cannot change anything, and keys, exports and live figures stay closed.
       </p>
-      <p>The owners get a mail when the view ends. Their audit log says who looked, why, and at what.</p>
+      <p>
+        The owners{person && ' and this member'} get a mail when the view ends. Their audit log says who
+        looked, why, and at what.
+      </p>
     </ReasonDialog>
   )
 }

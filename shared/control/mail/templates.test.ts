@@ -52,7 +52,7 @@ const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>[
   'member-joined': team,
   'member-removed': team,
   'account-suspended': { account: 'Lab', link: 'https://tunnel.example.com' },
-  'account-viewed': { account: 'Lab', link: 'https://tunnel.example.com/account' },
+  'account-viewed': { account: 'Lab', who: 'bob@example.com', link: 'https://tunnel.example.com/account' },
   'member-owner': team,
   'account-leaving': leaving,
   'account-leaving-soon': leaving,

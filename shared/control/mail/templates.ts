@@ -273,13 +273,13 @@ export const templates = {
   ),
   'account-viewed': declare(
     'essential',
-    z.object({ account: z.string(), link: z.string() }),
-    ({ account, link }): Content => ({
+    teamSchema,
+    ({ account, who, link }): Content => ({
       subject: `An operator looked at ${quoted(account)}`,
-      because: 'you are an owner of this account',
+      because: 'you are an owner of this account, or the member as whom they looked',
       parts: [
-        `An operator of the service has looked at the PortTunneler account ${quoted(account)} through its console. ` +
-          'They could read its pages, but change nothing, and saw no keys.',
+        `An operator of the service has looked at the PortTunneler account ${quoted(account)}` +
+          `${who === '' ? '' : ` as ${who} sees it`}. They could read its pages, but change nothing, and saw no keys.`,
         'The audit log says who it was, when, why, and what they read. If you asked for help, that was it.',
         { says: 'The account', link },
       ],

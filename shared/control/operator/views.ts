@@ -235,7 +235,7 @@ async function lookToEnd(
   nowMs: number,
 ): Promise<(why: Why) => string> {
   const { account, person, startedAt, endsAt, reads, view } = data
-  const tell = await lookToTellTeam(tx, { event: 'viewed', account, user: '' }, nowMs)
+  const tell = await lookToTellTeam(tx, { event: 'viewed', account, user: person }, nowMs)
   return (why) => {
     const seconds = Math.max(0, Math.round((Math.min(nowMs, endsAt) - startedAt) / 1000))
     const details = { view, why, seconds, reads }

@@ -43,10 +43,12 @@ async function tell(control: Control, job: RunningJob): Promise<void> {
   // Erased meanwhile.
   if (!account || who === undefined) return
   const to = event === 'removed' ? [who] : await readersOf(control, job.account, event)
+  // The member through whose eyes an operator looked has been looked at, too.
+  const all = event === 'viewed' && who !== '' && !to.includes(who) ? [...to, who] : to
   const page = event === 'factor' ? 'security' : event === 'viewed' ? 'account' : 'members'
   const letters = isLeaving(event)
-    ? to.map(leavingLetter(control, account.data, event))
-    : to.map(teamLetter(event, { account: account.data.name, who, link: `${settings.consoleUrl}/${page}` }))
+    ? all.map(leavingLetter(control, account.data, event))
+    : all.map(teamLetter(event, { account: account.data.name, who, link: `${settings.consoleUrl}/${page}` }))
   await leaveMails(control, job, { letters, until: clock.now() + usefulMs })
 }
 
