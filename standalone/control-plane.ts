@@ -84,6 +84,7 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
       }),
     ],
   })
+  if (control.payments.kind === 'none') log.info({}, 'Plans are not sold here: there is no key of Stripe')
   const webhook = webhookOf(control, webhookSecretsOf(options.billing))
   const worker = makeWorker(control, jobsAtOnce, identity.jobs)
   const kicks = bus.subscribe(topics.jobs, 'worker', async (message) => {

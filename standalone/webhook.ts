@@ -23,7 +23,11 @@ export function webhookOf(
       if (error.entry.http >= 500) log.error({ code: error.code, error: thrown }, 'a payment event failed')
       return new Response(JSON.stringify(toProblem(error, { docsUrl: settings.docsUrl })), {
         status: error.entry.http,
-        headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+        headers: {
+          'content-type': 'application/problem+json',
+          'cache-control': 'no-store',
+          ...(error.entry.http === 405 && { allow: 'POST' }),
+        },
       })
     }
   }

@@ -5,6 +5,7 @@
  */
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Role } from '@porttunneler/shared/api/schemas/access'
+import { billingCalls } from './billing-calls.ts'
 import { factorCalls } from './factor-calls.ts'
 import { operatorCalls } from './operator-calls.ts'
 import type { Requests } from './requests.ts'
@@ -29,6 +30,7 @@ export function makeCalls(request: Requests) {
     ...domainCalls(request),
     ...keptCalls(request),
     ...factorCalls(request),
+    ...billingCalls(request),
     ...operatorCalls(request),
   }
 }

@@ -218,6 +218,7 @@ describe('calls', () => {
   const chosen = { token: 'ptw_x', password: login.password }
   const policy = { allow: ['10.0.0.0/8'], deny: [] }
   const host = 'app.example.com'
+  const choice = { plan: 'pro', interval: 'month', seats: 1 } as const
   const returned = { state: 's', secret: 'h', code: 'c' }
 
   test('ask the API for what the shared client asks', async () => {
@@ -227,6 +228,13 @@ describe('calls', () => {
     const pairs: [() => Promise<unknown>, () => Promise<unknown>][] = [
       [() => calls.config(), () => client.config()],
       [() => calls.plans(), () => client.plans()],
+      [() => calls.billing(), () => client.billing()],
+      [() => calls.billingPeriod(), () => client.billingPeriod()],
+      [() => calls.invoices(), () => client.invoices()],
+      [() => calls.startCheckout(choice), () => client.startCheckout(choice)],
+      [() => calls.openBillingPortal(), () => client.openBillingPortal()],
+      [() => calls.changePlan(choice), () => client.changePlan(choice)],
+      [() => calls.setTransferCap('5.00'), () => client.setTransferCap({ cap: '5.00' })],
       [() => calls.register({ email }), () => client.register({ email })],
       [() => calls.confirmRegistration(chosen), () => client.confirmRegistration(chosen)],
       [() => calls.createAccount('pti_x'), () => client.createAccount({ code: 'pti_x' })],

@@ -1,10 +1,14 @@
 /** The plans of this service, with the account's own one marked. Anybody may look, also before signing in. */
+import type { Billing } from '@porttunneler/shared/api/schemas/billing'
 import type { Plans } from '@porttunneler/shared/api/schemas/plans'
+import { useBilling } from '../api/billing-queries.ts'
 import { failureIn, useMe, usePlans } from '../api/queries.ts'
 import { useSignedIn } from '../api/services.tsx'
 import { formatBytes, formatCount } from '../parts/format.ts'
 import { Heading, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { BillingCard } from './billing-card.tsx'
+import { PlanChoice } from './plan-choice.tsx'
 
 type Plan = Plans['items'][number]
 
@@ -24,9 +28,13 @@ const lead =
 /** For people who are signed in: inside the console, with their own plan marked. */
 export function PlansPage() {
   const me = useMe()
+  const permissions = me.data?.permissions ?? []
+  const billing = useBilling(permissions.includes('billing.read')).data
+  const mayPay = permissions.includes('billing.write')
   return (
     <Page title="Plans" lead={lead}>
-      <PlanList own={me.data?.plan} />
+      {billing?.isOn && <BillingCard billing={billing} mayPay={mayPay} />}
+      <PlanList own={me.data?.plan} billing={mayPay && billing?.isOn ? billing : undefined} />
     </Page>
   )
 }
@@ -42,7 +50,7 @@ export function PublicPlansPage() {
   )
 }
 
-function PlanList({ own }: { own?: string | undefined }) {
+function PlanList({ own, billing }: { own?: string | undefined; billing?: Billing | undefined }) {
   const query = usePlans()
   const failure = failureIn(query)
   const isSignedIn = useSignedIn()
@@ -56,7 +64,7 @@ function PlanList({ own }: { own?: string | undefined }) {
       {items && (
         <ul class={`grid gap-4 ${isSignedIn ? 'md:grid-cols-2 xl:grid-cols-3' : ''}`}>
           {items.map((plan) => (
-            <PlanItem key={plan.name} plan={plan} isOwn={plan.name === own} />
+            <PlanItem key={plan.name} plan={plan} isOwn={plan.name === own} billing={billing} />
           ))}
         </ul>
       )}
@@ -65,15 +73,17 @@ function PlanList({ own }: { own?: string | undefined }) {
       )}
       {items && (
         <p class="mt-4 text-sm text-muted">
-          Whoever runs this service gives an account another plan. An account keeps what its plan gave it,
-          also when the plans change.
+          {billing === undefined && 'Whoever runs this service gives an account another plan. '}An account
+          keeps what its plan gave it, also when the plans change.
         </p>
       )}
     </>
   )
 }
 
-function PlanItem({ plan, isOwn }: { plan: Plan; isOwn: boolean }) {
+function PlanItem({ plan, isOwn, billing }: { plan: Plan; isOwn: boolean; billing?: Billing | undefined }) {
+  const isSold = Object.keys(plan.prices).length > 0
+  const isPaying = billing !== undefined && billing.state !== 'free'
   return (
     <li
       aria-label={plan.title}
@@ -92,6 +102,7 @@ function PlanItem({ plan, isOwn }: { plan: Plan; isOwn: boolean }) {
           </div>
         ))}
       </dl>
+      {billing && (isSold || isPaying) && <PlanChoice plan={plan} billing={billing} />}
     </li>
   )
 }

@@ -1,6 +1,7 @@
 /** What the mock server knows: an account, tunnels of every state and kind, keys. Ids are made from small numbers. */
 import { permissions } from '@porttunneler/shared/api/schemas/access'
 import type { Key, Me } from '@porttunneler/shared/api/schemas/accounts'
+import type { Billing } from '@porttunneler/shared/api/schemas/billing'
 import type { Plans } from '@porttunneler/shared/api/schemas/plans'
 import type { Account } from '@porttunneler/shared/api/schemas/service'
 import type { Holder, Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
@@ -45,6 +46,8 @@ export const account: Account = {
     countedAt: Date.UTC(2026, 10, 23, 12),
   },
 }
+
+export const nothingSold: Billing = { isOn: false, state: 'free', plan: me.plan }
 
 export const plans: Plans = {
   version: 1,

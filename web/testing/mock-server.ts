@@ -15,13 +15,14 @@ import {
   passwordChangedSchema,
   tokensSchema,
 } from '@porttunneler/shared/api/schemas/accounts'
+import { billingSchema } from '@porttunneler/shared/api/schemas/billing'
 import { pageSchema, problemSchema } from '@porttunneler/shared/api/schemas/common'
 import { domainSchema } from '@porttunneler/shared/api/schemas/domains'
 import { plansSchema } from '@porttunneler/shared/api/schemas/plans'
 import { reservedNameSchema, reservedPortSchema } from '@porttunneler/shared/api/schemas/reservations'
 import { accountSchema, configSchema } from '@porttunneler/shared/api/schemas/service'
 import { liveSampleSchema, tunnelSchema, watchSchema } from '@porttunneler/shared/api/schemas/tunnels'
-import { account, me, mockId, mockKeys, mockTunnels, plans } from './mock-data.ts'
+import { account, me, mockId, mockKeys, mockTunnels, nothingSold, plans } from './mock-data.ts'
 
 const policy = "default-src 'self'; connect-src *; img-src 'self' data:; style-src 'self'"
 const types: Record<string, string> = {
@@ -76,6 +77,7 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
       }),
   ],
   ['GET', /^\/v1\/plans$/, (answer) => send(answer, plansSchema, plans)],
+  ['GET', /^\/v1\/billing$/, (answer) => send(answer, billingSchema, nothingSold)],
   ['POST', /^\/v1\/auth\/(register\/confirm|refresh)$/, sendTokens],
   [
     'POST',

@@ -102,7 +102,7 @@ export const planCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Too many changes of what is paid',
-    cause: 'An account can begin five payments and change its plan ten times a day.',
+    cause: 'In a day an account can begin five payments, change its plan ten times and its cap twenty times.',
     cure: 'Wait until the time that the answer names.',
   },
   'billing.open': {

@@ -9,6 +9,7 @@ import { changeLimits } from '../limits.ts'
 import { type PlanLimits, planLimitsOf } from '../plans.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
+import { subscriptions } from './billing-documents.ts'
 import type { Catalogue } from './catalogue-schema.ts'
 import { grantOf } from './grants.ts'
 
@@ -26,8 +27,9 @@ type Group = {
 type Migration = {
   readonly to: number
   readonly groups: readonly Group[]
-  /** Accounts whose plan is gone: they keep what they have. */
+  /** Accounts whose plan is gone, and those that pay: they keep what they have. */
   readonly kept: number
+  readonly paying: number
   readonly moved: number
   /** Run it again: there are more. */
   readonly more: boolean
@@ -48,6 +50,7 @@ export async function migratePlans(control: Control, { plan, isDry, write }: Opt
   const catalogue = await control.catalogues.newest()
   const groups = new Map<string, Group>()
   let kept = 0
+  let paying = 0
   let moved = 0
   let more = false
   for await (const { ref, data } of eachAccount(control)) {
@@ -55,6 +58,12 @@ export async function migratePlans(control: Control, { plan, isDry, write }: Opt
     if (from >= catalogue.version || (plan !== undefined && data.plan !== plan)) continue
     if (!Object.hasOwn(catalogue.plans, data.plan)) {
       kept++
+      continue
+    }
+    // What is paid for follows from the subscription alone.
+    const subscription = await control.store.get(subscriptions.ref(ref.id))
+    if (subscription && subscription.data.state !== 'free') {
+      paying++
       continue
     }
     if (!isDry && moved >= movesMax) {
@@ -72,7 +81,7 @@ export async function migratePlans(control: Control, { plan, isDry, write }: Opt
       })
     if (!isDry && (await move(control, { id: ref.id, catalogue, write }))) moved++
   }
-  return { to: catalogue.version, groups: [...groups.values()], kept, moved, more }
+  return { to: catalogue.version, groups: [...groups.values()], kept, paying, moved, more }
 }
 
 /** @returns false when it was moved or got another plan meanwhile */

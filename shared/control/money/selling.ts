@@ -24,6 +24,8 @@ const dayMs = 24 * 3_600_000
 const checkouts = { scope: 'checkout', max: 5, windowMs: dayMs }
 /** Stripe makes at most 20 invoices of a subscription in a day. */
 const changes = { scope: 'billing', max: 10, windowMs: dayMs }
+/** Each is a span of the timeline, which is one document. */
+const caps = { scope: 'cap', max: 20, windowMs: dayMs }
 
 type Choice = { readonly plan: string; readonly interval: Interval; readonly seats: number }
 
@@ -58,14 +60,17 @@ export async function startCheckout(
   const customer = await customerFor(control, caller, person.email)
   const nowMs = control.clock.now()
   const { trial } = planIn(catalogue, terms.plan)
+  // One trial for each account.
+  const trialDays = before?.data.timeline.length ? 0 : (trial?.days ?? 0)
+  const halfHour = Math.floor(nowMs / (dayMs / 48))
   const opened = await control.payments.openCheckout({
     customer,
     items: itemsOf(catalogue, terms),
     currency,
-    trialDays: before?.data.timeline.length ? 0 : (trial?.days ?? 0),
+    trialDays,
     returnUrl: `${control.settings.consoleUrl}/plans`,
     // The same choice within half an hour is the same page.
-    key: `checkout:${customer}:${terms.plan}:${terms.interval}:${terms.seats}:${Math.floor(nowMs / (dayMs / 48))}`,
+    key: `checkout:${[customer, terms.plan, terms.interval, terms.seats, trialDays, halfHour].join(':')}`,
   })
   await record(own, caller, { action: 'billing.checkout', details: { ...chosen } })
   return opened
@@ -248,7 +253,7 @@ function monthly(
   return interval === 'month' ? amount * 12n : amount
 }
 
-/** @param text major units, such as "25.00". @throws billing.none, billing.cap */
+/** @param text major units, such as "25.00". @throws billing.off, billing.none, billing.cap, billing.limit */
 export async function setCap(
   control: Control,
   own: AccountControl,
@@ -263,6 +268,7 @@ export async function setCap(
   const capMax = await capMaxOf(control, data)
   if (amount === undefined || amount > capMax.amount)
     throw fail('billing.cap', `It can be from 0 to ${capMax.text} ${currency.toUpperCase()} in a month.`)
+  await countEvent(control, caps, { subject: caller.account, key: 'billing.limit' })
   const nowMs = control.clock.now()
   await own.store.transact(async (tx) => {
     await requireStill(tx, caller, { needs: 'billing.write', nowMs })

@@ -1,0 +1,204 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
+import { newId } from '../base/ids.ts'
+import { Secret } from '../base/secret.ts'
+import { setAccountStatus } from '../control/accounts.ts'
+import { accounts, deletedTunnels } from '../control/documents.ts'
+import { subscriptions } from '../control/money/billing-documents.ts'
+import { readBillingPeriod } from '../control/money/billing-period.ts'
+import { changePlan, invoicesOf, openPortal, setCap, startCheckout } from '../control/money/selling.ts'
+import { runAct } from '../control/operator/acts.ts'
+import { limitsOf } from '../control/plans.ts'
+import { queries } from '../control/query-table.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { startStripe } from '../testing/stripe/server.ts'
+import { openPayments } from './open.ts'
+import { takeWebhook } from './webhook.ts'
+
+const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+const tunnel = newId('tun', 1)
+type Asking = Awaited<ReturnType<TestControl['caller']>>
+
+let stripe: Awaited<ReturnType<typeof startStripe>>
+let clock: FakeClock
+let t: TestControl
+let ada: Asking
+let secret: Secret
+
+beforeEach(async () => {
+  clock = new FakeClock()
+  const send = async ({
+    url,
+    body,
+    headers,
+  }: {
+    url: string
+    body: string
+    headers: Record<string, string>
+  }) => (await takeWebhook(t.control, new Request(url, { method: 'POST', body, headers }), [secret])).status
+  stripe = await startStripe({ clock, send })
+  t = makeTestControl({
+    plan: 'free',
+    payments: openPayments({ key: new Secret(stripe.key), server: stripe.sdk }),
+  })
+  clock.advance(t.clock.now() - clock.now())
+  await t.openCell()
+  const made = await t.caller('ada@example.com')
+  ada = { ...made, ...(made.user && { user: { ...made.user, emailVerified: true } }) }
+  const synced = await runAct(
+    { control: t.control, enrolment: t.relayIdentity },
+    { act: 'billing.sync', input: { apply: true }, operator: 'grace' },
+  )
+  secret = new Secret(String((synced as { webhookSecret?: string }).webhookSecret))
+})
+afterEach(async () => {
+  await t.close()
+  await stripe.close()
+})
+
+const advance = (ms: number) => {
+  clock.advance(ms)
+  t.clock.advance(ms)
+}
+/** Webhooks in any order, some twice, and then the jobs that they asked for. */
+const settle = async () => {
+  stripe.catchUp()
+  await stripe.deliver({ random: Math.random, twice: () => Math.random() < 0.3 })
+  await t.runJobs()
+}
+const buy = async (
+  choice: Partial<Parameters<typeof startCheckout>[3]> = {},
+  number = '4242424242424242',
+) => {
+  const wanted = { plan: 'team', interval: 'month', seats: 3, currency: 'usd', ...choice } as const
+  const { url } = await startCheckout(t.control, t.of(ada), ada, wanted)
+  const form = { email: 'ada@example.com', name: 'Ada', country: 'US', number }
+  const paid = await fetch(url, { method: 'POST', body: new URLSearchParams(form), redirect: 'manual' })
+  await settle()
+  return paid.status
+}
+const change = async (plan: string, seats = 1, isDry = false, interval: 'month' | 'year' = 'month') => {
+  const outcome = await changePlan(t.control, t.of(ada), ada, { plan, interval, seats, isDry })
+  if (!isDry) await settle()
+  return outcome
+}
+const rights = async () => {
+  const found = (await t.control.store.get(accounts.ref(ada.account)))?.data
+  if (!found) return expect.fail('an account')
+  const { tunnelsOnline, seats } = limitsOf(found)
+  return { plan: found.plan, tunnelsOnline, seats }
+}
+const doc = async () =>
+  (await t.control.store.get(subscriptions.ref(ada.account)))?.data ?? expect.fail('a subscription')
+const reportedHours = async () => {
+  const where = { account: ada.account }
+  const { items } = await t.control.store.query(queries.meterReportsOfAccount, { where, limit: 100 })
+  return items.map(({ data }) => data)
+}
+const totals = async () => (await invoicesOf(t.control, t.of(ada))).map(({ total }) => total)
+
+describe('selling by Stripe', () => {
+  test('a trial begins with the page, turns into a paid month, and its invoice is ours', async () => {
+    await buy()
+    expect(await rights()).toEqual({ plan: 'team', tunnelsOnline: 50, seats: 3 })
+    expect(await doc()).toMatchObject({ state: 'trial' })
+    advance(14 * dayMs + 3_600_000 * 7)
+    await settle()
+    expect(await doc()).toMatchObject({ state: 'active' })
+    expect(await totals()).toEqual([3_900, 0])
+    const { soFar } = await readBillingPeriod(t.of(ada))
+    expect(soFar.lines.map(({ kind, amount }) => [kind, amount])).toEqual([['plan', 3_900n]])
+  })
+
+  test('more is charged now as the preview says, less waits, and the end waits too', async () => {
+    await buy({ plan: 'pro', seats: 1 })
+    advance(14 * dayMs + 3_600_000 * 7)
+    await settle()
+    advance(10 * dayMs)
+    const told = await change('team', 4, true)
+    expect(told).toMatchObject({ when: 'now' })
+    expect(await rights()).toMatchObject({ plan: 'pro' })
+    await change('team', 4)
+    expect(await rights()).toEqual({ plan: 'team', tunnelsOnline: 50, seats: 4 })
+    expect((await totals())[0]).toBe(told.due)
+    const { soFar } = await readBillingPeriod(t.of(ada))
+    const prorated = soFar.lines.filter(({ isProration }) => isProration)
+    expect(Number(prorated.reduce((sum, { amount }) => sum + amount, 0n))).toBe(told.due)
+
+    expect(await change('pro')).toMatchObject({ when: 'later' })
+    expect(await doc()).toMatchObject({ plan: 'team', next: { plan: 'pro', seats: 1 } })
+    expect(await change('team', 4)).toMatchObject({ when: 'kept' })
+    expect((await doc()).next).toBeUndefined()
+    await change('pro')
+    advance(21 * dayMs)
+    await settle()
+    expect(await rights()).toMatchObject({ plan: 'pro', tunnelsOnline: 10 })
+
+    expect(await change('free')).toMatchObject({ when: 'end' })
+    expect((await doc()).cancelAt).toBeGreaterThan(t.clock.now())
+    advance(32 * dayMs)
+    await settle()
+    expect(await rights()).toMatchObject({ plan: 'free', tunnelsOnline: 3 })
+  })
+
+  test('a card that the bank declines buys nothing', async () => {
+    expect(await buy({}, '4000000000000002')).toBe(402)
+    expect(await rights()).toMatchObject({ plan: 'free' })
+  })
+
+  test('a second payment for the same account is refused before it begins', async () => {
+    await buy()
+    await expect(buy()).rejects.toMatchObject({ key: 'billing.twice' })
+    expect(await openPortal(t.control, t.of(ada), ada)).toHaveProperty('url')
+    await setCap(t.control, t.of(ada), ada, '20.00')
+    expect(await doc()).toMatchObject({ cap: 2_000, capNow: 0 })
+  })
+
+  test('transfer beyond the plan is reported once, up to the cap, and invoiced as bill() says', async () => {
+    await buy({ plan: 'pro', seats: 1 })
+    advance(14 * dayMs + 7 * hourMs)
+    await settle()
+    await setCap(t.control, t.of(ada), ada, '5.00')
+    await settle()
+    const ttl = new Date(t.clock.now() + 1_000 * dayMs)
+    const gone = { account: ada.account, cell: 'home', deletedAt: 0, ttl }
+    await t.control.store.set(deletedTunnels.ref(tunnel), gone)
+    const carry = async (gigabytes: number) => {
+      advance(3 * hourMs)
+      const hour = Math.floor(t.clock.now() / hourMs - 1) * hourMs
+      const bytes = { in: 0, out: gigabytes * 1_000_000_000 }
+      const row = { tunnel, account: ada.account, boot: quietSync.boot.boot, hour, opened: 1, refused: 0 }
+      await t.sync({ usage: [{ ...row, ...bytes }] })
+      advance(hourMs)
+      await settle()
+      await settle()
+    }
+    await carry(60)
+    const transfer = async () =>
+      (await readBillingPeriod(t.of(ada))).soFar.lines.find(({ kind }) => kind === 'transfer')
+    // 10 GB beyond the plan's 50, at 12 cents a GB.
+    expect(await transfer()).toMatchObject({ quantity: 10_000n, amount: 120n })
+    await carry(100)
+    const sold = await transfer()
+    // 5.00 USD buy 41,666 MB, whatever was carried.
+    expect(sold).toMatchObject({ quantity: 41_666n, amount: 500n })
+    const reports = await reportedHours()
+    expect(reports.reduce((sum, { megabytes }) => sum + megabytes, 0)).toBe(41_666)
+    await settle()
+    expect(await reportedHours(), 'a further hour sends nothing again').toEqual(reports)
+    for (let day = 0; day < 32; day++) {
+      advance(dayMs)
+      await settle()
+    }
+    expect((await totals())[0]).toBe(900 + Number(sold?.amount ?? 0n))
+  })
+
+  test('a closed account ends what it pays', async () => {
+    await buy()
+    await setAccountStatus(t.control, ada.account, 'closed')
+    await settle()
+    expect(await t.control.store.get(subscriptions.ref(ada.account))).toBeUndefined()
+    expect([...stripe.world.tables.subscriptions.values()].map(({ status }) => status)).toEqual(['canceled'])
+  })
+})

@@ -1,0 +1,168 @@
+/** What the account pays: its state, the coming invoice, the cap of further transfer, and earlier invoices. */
+import type { Billing } from '@porttunneler/shared/api/schemas/billing'
+import { useState } from 'preact/hooks'
+import { useBillingPeriod, useInvoices, usePayPage, useTransferCap } from '../api/billing-queries.ts'
+import { failureIn } from '../api/queries.ts'
+import { useAnnounce } from '../parts/announcer.tsx'
+import { Button } from '../parts/button.tsx'
+import { TextField } from '../parts/field.tsx'
+import { formatBytes, formatTime } from '../parts/format.ts'
+import { formatMoney, majorUnits } from '../parts/money-text.ts'
+import { Card } from '../parts/page.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
+
+export function BillingCard({ billing, mayPay }: { billing: Billing; mayPay: boolean }) {
+  const page = usePayPage()
+  const failure = failureIn(page)
+  return (
+    <Card title="Billing">
+      <p role="status" class="max-w-prose">
+        {stateText(billing)}
+      </p>
+      {billing.next && (
+        <p class="mt-2 text-muted">
+          On {formatTime(billing.next.at)} it becomes {billing.next.plan}. Choose your present plan to keep
+          it.
+        </p>
+      )}
+      {billing.state !== 'free' && <ComingInvoice />}
+      {billing.capMax !== undefined && billing.capMax !== '0' && mayPay && <CapForm billing={billing} />}
+      {failure && <ProblemNotice failure={failure} />}
+      {billing.state !== 'free' && mayPay && (
+        <div class="mt-4">
+          <Button onClick={() => page.mutate('portal')} isBusy={page.isPending}>
+            Card, address and tax number
+          </Button>
+        </div>
+      )}
+      {billing.state !== 'free' && <Invoices />}
+    </Card>
+  )
+}
+
+function stateText({ state, plan, periodEnd = 0, trialEnd = 0, limitedFrom = 0, cancelAt = 0 }: Billing) {
+  if (state === 'free') return 'You pay nothing. A plan below is in force within seconds of its payment.'
+  if (state === 'trial') return `You are trying ${plan} until ${formatTime(trialEnd)}. Then it is paid.`
+  if (state === 'pastDue')
+    return `An invoice is open. Everything goes on until ${formatTime(limitedFrom)}; then the free plan applies.`
+  if (state === 'limited')
+    return 'An invoice is open for more than a week, so the free plan applies. Nothing is deleted; pay it, and all is back.'
+  if (cancelAt > 0) return `You have ${plan} until ${formatTime(cancelAt)}, and pay no more.`
+  return `You pay for ${plan}. The next payment is on ${formatTime(periodEnd)}.`
+}
+
+function ComingInvoice() {
+  const period = useBillingPeriod()
+  const failure = failureIn(period)
+  if (failure) return <ProblemNotice failure={failure} onRetry={() => void period.refetch()} />
+  if (!period.data) return null
+  const { currency, soFar, forecast, usedMB, includedMB, end } = period.data
+  return (
+    <div class="mt-4 overflow-x-auto">
+      <table class="w-full text-left">
+        <caption class="text-left text-sm text-muted">
+          This period, until {formatTime(end)}, without tax. Transfer: {bytesText(usedMB)} of{' '}
+          {bytesText(includedMB)} that are included.
+        </caption>
+        <tbody>
+          {soFar.lines.map((line) => (
+            <tr key={`${line.kind} ${line.from} ${line.amount}`}>
+              <td class="py-1">{lineText(line)}</td>
+              <td class="py-1 text-right tabular-nums">{formatMoney(line.amount, currency)}</td>
+            </tr>
+          ))}
+          <tr class="border-t border-line font-semibold">
+            <td class="py-1">So far</td>
+            <td class="py-1 text-right tabular-nums">{formatMoney(soFar.subtotal, currency)}</td>
+          </tr>
+          <tr>
+            <td class="py-1 text-muted">If transfer goes on like this</td>
+            <td class="py-1 text-right tabular-nums">{formatMoney(forecast.subtotal, currency)}</td>
+          </tr>
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function bytesText(megabytes: string): string {
+  return formatBytes(Number(megabytes) * 1_000_000)
+}
+
+type Line = {
+  readonly kind: string
+  readonly isProration: boolean
+  readonly quantity: string
+  readonly amount: string
+}
+
+function lineText({ kind, isProration, quantity, amount }: Line): string {
+  if (kind === 'transfer') return `Transfer beyond the plan, ${bytesText(quantity)}`
+  const what = kind === 'seats' ? `${quantity} further seats` : 'Plan'
+  if (!isProration) return what
+  return amount.startsWith('-') ? `${what}: rest given back` : `${what}: rest of the period`
+}
+
+function CapForm({ billing }: { billing: Billing }) {
+  const { currency = '', cap = '0', capNow = '0', capMax = '0' } = billing
+  const [text, setText] = useState(majorUnits(cap, currency))
+  const change = useTransferCap()
+  const announce = useAnnounce()
+  const failure = failureIn(change)
+  const isLess = capNow !== cap
+  return (
+    <form
+      class="mt-4 max-w-sm space-y-3"
+      onSubmit={(event) => {
+        event.preventDefault()
+        change.mutate(text.trim(), { onSuccess: () => announce('The cap is set.') })
+      }}
+    >
+      <TextField
+        label={`Most that transfer beyond the plan may cost in a month, ${currency.toUpperCase()}`}
+        hint={
+          <>
+            At 0 tunnels stop when the plan is used up, and nothing more is charged. At most{' '}
+            {formatMoney(capMax, currency)}.
+            {isLess &&
+              ` Now ${formatMoney(capNow, currency)} of it count: all of it after three paid invoices.`}
+          </>
+        }
+        inputMode="decimal"
+        value={text}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+      {failure && <ProblemNotice failure={failure} />}
+      <Button type="submit" isBusy={change.isPending}>
+        Set the cap
+      </Button>
+    </form>
+  )
+}
+
+function Invoices() {
+  const items = useInvoices().data?.items ?? []
+  if (items.length === 0) return null
+  return (
+    <section class="mt-5" aria-label="Invoices">
+      <h3 class="font-semibold">Invoices</h3>
+      <ul class="mt-2 space-y-1">
+        {items.map(({ id, number, state, createdAt, total, currency, url }) => (
+          <li key={id} class="flex flex-wrap justify-between gap-x-4">
+            <span>
+              {url === '' ? (
+                number || 'Draft'
+              ) : (
+                <a class="underline" href={url}>
+                  {number || 'Draft'}
+                </a>
+              )}
+              , {formatTime(createdAt)}, {state}
+            </span>
+            <span class="tabular-nums">{formatMoney(total, currency)}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}

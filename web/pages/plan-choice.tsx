@@ -1,0 +1,76 @@
+/** The buttons of a plan: pay for it, or change to it after seeing what that costs now. */
+import type { Billing } from '@porttunneler/shared/api/schemas/billing'
+import type { Plans } from '@porttunneler/shared/api/schemas/plans'
+import { useState } from 'preact/hooks'
+import { usePayPage, usePlanChange } from '../api/billing-queries.ts'
+import { failureIn } from '../api/queries.ts'
+import { Button } from '../parts/button.tsx'
+import { formatTime } from '../parts/format.ts'
+import { formatMoney } from '../parts/money-text.ts'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
+
+type Plan = Plans['items'][number]
+type Interval = 'month' | 'year'
+const intervals = ['month', 'year'] as const
+
+export function PlanChoice({ plan, billing }: { plan: Plan; billing: Billing }) {
+  const page = usePayPage()
+  const look = usePlanChange()
+  const change = usePlanChange()
+  const [interval, setChosen] = useState<Interval>()
+  const failure = failureIn(page) ?? failureIn(look) ?? failureIn(change)
+  const isPaying = billing.state !== 'free'
+  const seats = Math.max(plan.seats?.included ?? 1, Math.min(billing.seats ?? 1, plan.seats?.max ?? 1))
+  const choose = (chosen: Interval) => {
+    const choice = { plan: plan.name, interval: chosen, seats }
+    setChosen(chosen)
+    if (isPaying) look.mutate({ ...choice, dryRun: true })
+    else page.mutate({ ...choice, currency: currencyOf(plan, chosen) })
+  }
+  const told = look.data && !change.isSuccess ? look.data : undefined
+  const offered = intervals.filter((one) => plan.prices[one])
+  const choices = isPaying && offered.length === 0 ? (['month'] as const) : offered
+  return (
+    <div class="mt-4 space-y-3">
+      {failure && <ProblemNotice failure={failure} />}
+      {told && interval && (
+        <p role="status">
+          {toldText(told)}{' '}
+          <Button
+            look="accent"
+            onClick={() => change.mutate({ plan: plan.name, interval, seats })}
+            isBusy={change.isPending}
+          >
+            {told.when === 'now' ? `Pay ${formatMoney(told.due, told.currency)} now` : 'Change'}
+          </Button>
+        </p>
+      )}
+      <div class="flex flex-wrap gap-3">
+        {choices.map((one) => (
+          <Button
+            key={one}
+            onClick={() => choose(one)}
+            isBusy={(page.isPending || look.isPending) && interval === one}
+          >
+            {offered.length === 0
+              ? 'End the subscription'
+              : `${isPaying ? 'Change to' : 'Choose'} ${plan.title}, by the ${one}`}
+          </Button>
+        ))}
+      </div>
+    </div>
+  )
+}
+
+function currencyOf({ prices }: Plan, interval: Interval): string {
+  return Object.keys(prices[interval] ?? {})[0] ?? 'usd'
+}
+
+type Told = { readonly when: string; readonly at: number; readonly due: string; readonly currency: string }
+
+function toldText({ when, at }: Told): string {
+  if (when === 'now') return 'It is in force as soon as it is paid; you pay for the rest of the period.'
+  if (when === 'end') return `Your plan goes on until ${formatTime(at)} and then ends.`
+  if (when === 'kept') return 'This is what you have; a change that waits is taken back.'
+  return `It begins with the next period, on ${formatTime(at)}.`
+}
