@@ -2,6 +2,7 @@ import { hashSecret } from '@porttunneler/shared/base/ids'
 import { controlOf } from '@porttunneler/shared/control/control'
 import { keys } from '@porttunneler/shared/control/documents'
 import { revokeKey } from '@porttunneler/shared/control/keys'
+import { queries } from '@porttunneler/shared/control/query-table'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { demoKey, ensureFirstAccount } from './first-account.ts'
 import { makeTestControl, type TestControl } from './testing/control.ts'
@@ -28,6 +29,26 @@ describe('the first account', () => {
     expect(await ensureFirstAccount(control, identity, email)).toBeDefined()
     expect(await ensureFirstAccount(control, identity, email)).toBeUndefined()
     expect(await ensureFirstAccount(control, identity, 'other@porttunneler.localhost')).toBeUndefined()
+  })
+
+  test('accepts no terms of its own server, at the first start and later, and its demo goes on', async () => {
+    const { control, identity, elsewhere } = given
+    const terms = [{ kind: 'terms', version: '1', url: 'https://example.com/terms' }]
+    Object.assign(control.settings, { terms })
+    await ensureFirstAccount(control, identity, email)
+    const user =
+      (await control.store.query(queries.usersByEmail, { where: { email }, limit: 1 })).items[0]?.ref.id ?? ''
+    const { control: later } = elsewhere()
+    await ensureFirstAccount(later, identity, email)
+    for (const each of [control, later]) {
+      await each.terms.require(user)
+      expect(await each.terms.read(user)).toEqual({ items: [] })
+    }
+    await identity.register({ email: 'eve@example.com', password: 'correct horse battery' }, { from: '' })
+    const eve = (
+      await control.store.query(queries.usersByEmail, { where: { email: 'eve@example.com' }, limit: 1 })
+    ).items[0]
+    await expect(control.terms.require(eve?.ref.id ?? '')).rejects.toMatchObject({ key: 'terms.due' })
   })
 
   test('a start that was killed half-way does not stop the server from starting', async () => {

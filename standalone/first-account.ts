@@ -33,7 +33,11 @@ export async function ensureFirstAccount(
   identity: LocalIdentity,
   email: string,
 ): Promise<FirstAccount | undefined> {
-  if (await control.store.get(firstRef)) return undefined
+  const known = await control.store.get(firstRef)
+  if (known) {
+    leaveOut(control, known.data)
+    return undefined
+  }
   const password = newPassword()
   const claims = await register(identity, { email, password })
   if (!claims) return undefined
@@ -44,7 +48,13 @@ export async function ensureFirstAccount(
   // The operator made it before anybody else could, so a first reset has nothing of a stranger's to end.
   await control.store.update(users.ref(member.user), { emailVerified: true })
   await control.store.create(firstRef, { subject, account: member.account, email, demoKey: '' })
+  leaveOut(control, claims)
   return { email, password }
+}
+
+/** Whoever has set the server up publishes its terms, and accepts none. */
+function leaveOut({ terms }: Control, { subject }: Pick<FirstAccountDoc, 'subject'>): void {
+  terms.leaveOut(subject.slice('local:'.length))
 }
 
 /** Undefined when a start that was killed at the wrong moment had made it: then a reset link gives a new password. */

@@ -66,7 +66,7 @@ export function LeavingPage() {
             Sign out
           </Button>
         </div>
-        <ExportButtons isOwner={here?.role === 'owner'} {...(here && { accountName: here.name })} />
+        <ExportButtons isOwner={here?.role === 'owner'} />
       </div>
     </>
   )

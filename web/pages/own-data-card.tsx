@@ -14,9 +14,10 @@ export function OwnDataCard({ me }: { me: Me }) {
   return (
     <Card title="Your data">
       <p class="max-w-prose text-muted">
-        A file has all that is stored, without secrets, for you to keep or to take elsewhere.
+        A file has all that is stored, without secrets, for you to keep or to take elsewhere. This account is{' '}
+        <span class="break-words">{me.accountName}</span>.
       </p>
-      <ExportButtons isOwner={me.permissions.includes('account.close')} accountName={me.accountName} />
+      <ExportButtons isOwner={me.permissions.includes('account.close')} />
       <Deletions me={me} />
     </Card>
   )
@@ -37,7 +38,7 @@ function Deletions({ me }: { me: Me }) {
       <div class="mt-4 flex flex-wrap gap-3">
         {me.permissions.includes('account.close') && (
           <Button look="danger" onClick={() => setAsked('account')}>
-            Delete the account {me.accountName}
+            Delete this account
           </Button>
         )}
         <Button look="danger" onClick={() => setAsked('person')}>
@@ -77,7 +78,7 @@ function Deletions({ me }: { me: Me }) {
 }
 
 /** Also on the page of what is being deleted. */
-export function ExportButtons({ isOwner, accountName }: { isOwner: boolean; accountName?: string }) {
+export function ExportButtons({ isOwner }: { isOwner: boolean }) {
   const { calls } = useServices()
   const person = useExport(calls.exportPerson, 'porttunneler-person.json')
   const account = useExport(calls.exportAccount, 'porttunneler-account.json')
@@ -90,7 +91,7 @@ export function ExportButtons({ isOwner, accountName }: { isOwner: boolean; acco
         </Button>
         {isOwner && (
           <Button onClick={() => account.mutate()} isBusy={account.isPending}>
-            Export the account {accountName}
+            Export this account
           </Button>
         )}
       </div>

@@ -23,10 +23,11 @@ export function TermsPage() {
   }
   const failure = failureIn(terms)
   const { data } = terms
+  const isChange = data?.items.some(({ accepted, dueAt }) => accepted && dueAt !== undefined)
   const isDue = data?.dueAt !== undefined && data.dueAt <= clock.now()
   return (
     <>
-      <Heading title={data?.items.some(({ accepted }) => accepted) ? 'The terms have changed' : 'Terms'} />
+      <Heading title={isChange ? 'The terms have changed' : 'Terms'} />
       <div class="mt-3 space-y-4">
         {failure && <ProblemNotice failure={failure} onRetry={() => void terms.refetch()} />}
         {terms.isLoading && <Skeleton what="the documents" rows={2} />}

@@ -27,6 +27,7 @@ export class Terms {
   readonly #parts: Parts
   /** Each has accepted all versions that `#of` names: an acceptance is never taken back. */
   readonly #done = new Set<string>()
+  readonly #leftOut = new Set<string>()
   #of = ''
 
   constructor(parts: Parts) {
@@ -44,10 +45,21 @@ export class Terms {
     throw fail('terms.due', `Read and accept the documents at ${consoleUrl}/terms.`)
   }
 
+  /** The person runs this server: the documents are theirs, and so is the demo that their key serves. */
+  leaveOut(user: string): void {
+    this.#leftOut.add(user)
+  }
+
   /** From when on the person needs what they have not accepted. Costs a read only while something is open. */
   async dueAt(user: string): Promise<number | undefined> {
     const { store } = this.#parts
-    if (this.#documents.length === 0 || !user.startsWith('usr_') || this.#isDone(user)) return undefined
+    if (
+      this.#documents.length === 0 ||
+      !user.startsWith('usr_') ||
+      this.#leftOut.has(user) ||
+      this.#isDone(user)
+    )
+      return undefined
     const person = (await store.get(users.ref(user)))?.data
     if (!person) return undefined
     const { dueAt } = describe(this.#documents, person)
@@ -59,7 +71,7 @@ export class Terms {
   async read(user: string): Promise<OwnTerms> {
     const person = (await this.#parts.store.get(users.ref(user)))?.data
     if (!person) throw fail('auth.invalid')
-    return describe(this.#documents, person)
+    return this.#leftOut.has(user) ? { items: [] } : describe(this.#documents, person)
   }
 
   /**
