@@ -52,7 +52,7 @@ export async function ensureFirstAccount(
   return { email, password }
 }
 
-/** Whoever has set the server up publishes its terms, and accepts none. */
+/** The person who has set the server up publishes its terms, and accepts none. */
 function leaveOut({ terms }: Control, { subject }: Pick<FirstAccountDoc, 'subject'>): void {
   terms.leaveOut(subject.slice('local:'.length))
 }
