@@ -3,6 +3,7 @@
  * every platform implementation through its suite, and models and fuzzers; `e2e` starts real programs. With
  * PT_TEST_REPORTS a run leaves its counts in that folder, for .ci/run to add up.
  */
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './e2e/longest-first.ts'
@@ -13,6 +14,8 @@ const packages = '{shared,relay-vm,cli,standalone,functions,ptunctl,packaging,we
 const long = '**/*.{contract,model,fuzz}.test.ts'
 const installed = '**/{node_modules,dist}/**'
 const reports = process.env.PT_TEST_REPORTS
+/** A third of their time unit tests wait for sockets, timers and disks, so three at a time keep two cores busy. */
+const quick = { maxWorkers: Math.ceil(availableParallelism() * 1.5), sequence: { groupOrder: 1 } }
 /** In CI, where other work may use the machine; e2e/count.ts names the tests that needed it (docs/decisions/0056). */
 const retry = process.env.CI ? 1 : 0
 /** How many files e2e/run.ts wants at a time, of all its projects; they begin with those that take longest. */
@@ -32,6 +35,7 @@ export default defineConfig({
       {
         test: {
           ...common,
+          ...quick,
           name: 'unit',
           // Unit tests share no state that they change, so a worker reads each module once: half the time.
           isolate: false,
@@ -43,7 +47,9 @@ export default defineConfig({
         },
       },
       // Reading all files takes seconds, and minutes where others use both cores.
-      { test: { ...common, name: 'tidy', include: ['e2e/repo/*.test.ts'], testTimeout: programsMs } },
+      {
+        test: { ...common, ...quick, name: 'tidy', include: ['e2e/repo/*.test.ts'], testTimeout: programsMs },
+      },
       {
         test: {
           ...common,

@@ -2,10 +2,11 @@
  * How much of a matrix a run takes. `npm test` makes one short journey of each kind; `npm run test:long` sets
  * PT_E2E_SUITES=all and takes every suite on every platform, every pool, every path (docs/decisions/0056).
  */
+import { isWhole } from '@porttunneler/shared/testing/breadth'
 import { test } from 'vitest'
 import { patienceMs } from './harness/events.ts'
 
-export const isWhole = process.env.PT_E2E_SUITES === 'all'
+export { isWhole }
 
 /** Tests whose promise a quicker one holds in `npm test`. */
 export const longTest = test.runIf(isWhole)

@@ -15,15 +15,14 @@ import { noPayments } from '@porttunneler/shared/control/money/payments-none'
 import { noDns } from '@porttunneler/shared/control/own-records'
 import type { AskNetworks, Dns, InquiryDesk, Store } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
-import { queryTable } from '@porttunneler/shared/control/query-table'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { syncRelay } from '@porttunneler/shared/control/relays'
 import { signIn } from '@porttunneler/shared/testing/callers'
 import { noInquiries } from '@porttunneler/shared/testing/zones'
 import { openLocalBus } from '../platform/bus.local.ts'
 import { localIdentity } from '../platform/identity.local.ts'
-import { openSqliteStore } from '../platform/store.sqlite.ts'
 import { makeLocalIdentity } from './local-identity.ts'
+import { openMemoryStore } from './memory-store.ts'
 
 const testCell: CellSettings = {
   id: 'home',
@@ -48,7 +47,6 @@ export function makeTestControl({
   dns = noDns,
   askNetworks = async () => [],
   payments = noPayments,
-  path = ':memory:',
 }: {
   log?: Log
   plan?: string
@@ -59,11 +57,9 @@ export function makeTestControl({
   dns?: Dns
   askNetworks?: AskNetworks
   payments?: Payments
-  /** The database's file, for a test that reads all of it. */
-  path?: string
 } = {}) {
   // Real time paces races: with a clock that stands still, their losers would wait for ever.
-  const store = openSqliteStore(path, { queries: queryTable })
+  const { store, documents } = openMemoryStore()
   const bus = openLocalBus({ clock: systemClock, random: Math.random, onBackgroundError: () => {} })
   const { clock, identity, options, mail, mails } = makeLocalIdentity({ store })
   const relayIdentity = enrolledRelayIdentity({ store, clock })
@@ -101,6 +97,8 @@ export function makeTestControl({
       const another = makeControl({ ...platform, identity: localIdentity(options) }, parts)
       return { control: another, principals: new Principals(another) }
     },
+    /** All that the store holds. */
+    documents,
     sync,
     async openCell(changes: Partial<CellSettings> = {}) {
       await ensureCell(control, { ...testCell, ...changes })

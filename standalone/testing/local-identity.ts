@@ -7,11 +7,10 @@ import { notifyPeople } from '@porttunneler/shared/control/mail/notices'
 import { OffLinks } from '@porttunneler/shared/control/mail/off-links'
 import { sendMails } from '@porttunneler/shared/control/mail/sending'
 import type { Doc, KeyVault, Mail } from '@porttunneler/shared/control/platform'
-import { queryTable } from '@porttunneler/shared/control/query-table'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { localIdentity } from '../platform/identity.local.ts'
 import type { LocalIdentityOptions } from '../platform/identity.local.types.ts'
-import { openSqliteStore } from '../platform/store.sqlite.ts'
+import { openMemoryStore } from './memory-store.ts'
 
 /** Only hides what it wraps from a plain search; the vault's own test checks the wrapping. */
 const testVault: KeyVault = {
@@ -29,7 +28,7 @@ export function makeLocalIdentity({
   readonly sendsNotices?: boolean
 } = {}) {
   const clock = changes.clock instanceof FakeClock ? changes.clock : new FakeClock()
-  const store = changes.store ?? openSqliteStore(':memory:', { queries: queryTable })
+  const store = changes.store ?? openMemoryStore().store
   const mails: Parameters<Mail['send']>[0][] = []
   const mail: Mail = given ?? { send: async (message) => void mails.push(message) }
   const kicked: string[] = []

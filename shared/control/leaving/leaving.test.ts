@@ -2,10 +2,6 @@
  * Deletions can be undone for two weeks and then leave nothing: a walk over the whole database looks for what is left.
  * They go on after a crash at any write. The attacks are a table.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type Call, makeTestApi, type TestApi } from '../../../standalone/testing/api.ts'
@@ -21,15 +17,10 @@ const day = 24 * 3_600_000
 const password = 'correct horse battery'
 
 let t: TestApi
-let folder: string
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'leaving-'))
-  t = await makeTestApi({}, { path: join(folder, 'db') })
+  t = await makeTestApi()
 })
-afterEach(async () => {
-  await t.close()
-  rmSync(folder, { recursive: true })
-})
+afterEach(() => t.close())
 
 const problemSchema = z.object({ code: z.string() })
 /** The code of a refusal, or the status. */
@@ -76,19 +67,12 @@ async function makeKey(token: string, account: string): Promise<string> {
 
 /** Every document that mentions one of the texts, as `collection: text`. */
 function mentions(...texts: readonly string[]): readonly string[] {
-  const db = new DatabaseSync(join(folder, 'db'), { readOnly: true })
-  try {
-    // What has expired is deleted by the next purge.
-    const rows = db
-      .prepare('SELECT collection, id, body FROM documents WHERE ttl IS NULL OR ttl > ?')
-      .all(t.clock.now())
-    const found = rows.flatMap(({ collection, id, body }) =>
-      texts.flatMap((text) => (`${id} ${body}`.includes(text) ? [`${collection}: ${text}`] : [])),
-    )
-    return [...new Set(found)].toSorted()
-  } finally {
-    db.close()
-  }
+  // What has expired is deleted by the next purge.
+  const rows = t.documents().filter(({ ttl }) => ttl === null || ttl > t.clock.now())
+  const found = rows.flatMap(({ collection, id, body }) =>
+    texts.flatMap((text) => (`${id} ${body}`.includes(text) ? [`${collection}: ${text}`] : [])),
+  )
+  return [...new Set(found)].toSorted()
 }
 
 /**
