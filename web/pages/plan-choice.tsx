@@ -41,7 +41,9 @@ export function PlanChoice({ plan, billing }: { plan: Plan; billing: Billing }) 
             onClick={() => change.mutate({ plan: plan.name, interval, seats })}
             isBusy={change.isPending}
           >
-            {told.when === 'now' ? `Pay ${formatMoney(told.due, told.currency)} now` : 'Change'}
+            {told.when === 'now' && told.due !== '0'
+              ? `Pay ${formatMoney(told.due, told.currency)} now`
+              : 'Change'}
           </Button>
         </p>
       )}
@@ -68,7 +70,8 @@ function currencyOf({ prices }: Plan, interval: Interval): string {
 
 type Told = { readonly when: string; readonly at: number; readonly due: string; readonly currency: string }
 
-function toldText({ when, at }: Told): string {
+function toldText({ when, at, due }: Told): string {
+  if (when === 'now' && due === '0') return 'It is in force at once, and costs nothing now.'
   if (when === 'now') return 'It is in force as soon as it is paid; you pay for the rest of the period.'
   if (when === 'end') return `Your plan goes on until ${formatTime(at)} and then ends.`
   if (when === 'kept') return 'This is what you have; a change that waits is taken back.'

@@ -33,7 +33,11 @@ export function PlansPage() {
   const mayPay = permissions.includes('billing.write')
   return (
     <Page title="Plans" lead={lead}>
-      {billing?.isOn && <BillingCard billing={billing} mayPay={mayPay} />}
+      {billing?.isOn && (
+        <div class="mb-4">
+          <BillingCard billing={billing} mayPay={mayPay} />
+        </div>
+      )}
       <PlanList own={me.data?.plan} billing={mayPay && billing?.isOn ? billing : undefined} />
     </Page>
   )
