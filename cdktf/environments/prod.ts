@@ -1,6 +1,6 @@
 import type { EnvironmentInput } from '../environment.ts'
 
-/** The first operator's installation. Everything here is public: ids, hosts, sizes, hashes of what is deployed. */
+/** The first operator’s installation. All of it is public: ids, hosts, sizes, the key that releases are checked by. */
 export const prod: EnvironmentInput = {
   name: 'prod',
   project: 'porttunneler-prod',
@@ -23,22 +23,12 @@ export const prod: EnvironmentInput = {
       host: 'eu.ptun-oguzhanb.com',
     },
   ],
-  relayArchive: {
-    url: 'https://storage.googleapis.com/porttunneler-prod-archives/0.1.0/relay-vm.tar.gz',
-    sha256: '0'.repeat(64),
-  },
-  nodeArchive: {
-    url: 'https://storage.googleapis.com/porttunneler-prod-archives/0.1.0/node-24.21.0-linux-x64.tar.gz',
-    sha256: '0'.repeat(64),
-  },
   release: {
-    url: 'https://storage.googleapis.com/porttunneler-prod-archives/0.1.0/SHA256SUMS',
     // Nobody has the other half of this one.
     keys: ['MCowBQYDK2VwAyEAfprroZPagWCYhoO78IPTji3JoHYJX0bY27QrRG3M/HE='],
     oldest: '0.1.0',
   },
   image: 'projects/debian-cloud/global/images/debian-12-bookworm-v20261112',
-  functionsArchiveSha256: '0'.repeat(64),
   firebaseApiKey: `AIza${'0'.repeat(35)}`,
   acmeEmail: 'hostmaster@oguzhanb.com',
   mailFrom: 'PortTunneler <no-reply@oguzhanb.com>',
