@@ -18,8 +18,8 @@ import { type Program, runProgram, startProgram, textOf } from './harness/progra
 import type { Service } from './harness/service.ts'
 import { dial, type Listening, listening, portOf, readBytes } from './harness/sockets.ts'
 import {
+  firstLogin,
   freeSettings,
-  makeKey,
   startStandalone,
   startStandaloneService,
   temporaryFolder,
@@ -54,16 +54,12 @@ beforeAll(async () => {
   }
   const started = await startStandalone({ folder, env })
   server = started.program
-  const { account, api } = started.file
-  if (!account) throw new Error('a first start shows its account')
-  const near = { api: new URL(api).origin, account }
-  const key = await makeKey(near)
+  const login = await firstLogin(started)
   service = {
-    ...near,
-    key,
+    ...login,
     addressOf: (_host, port) => ({ host: '127.0.0.1', port }),
   } as Service
-  far = { api: `http://${apiHost}:${new URL(near.api).port}`, key }
+  far = { api: `http://${apiHost}:${new URL(login.api).port}`, key: login.key }
   ;[web, echo] = await Promise.all([startHttp(), startEcho()])
 })
 afterAll(async () => {

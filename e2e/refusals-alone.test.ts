@@ -14,8 +14,8 @@ import { eventually } from './harness/events.ts'
 import { childrenOf } from './harness/programs.ts'
 import { type Address, dial, type Listening, readBytes } from './harness/sockets.ts'
 import {
+  firstLogin,
   freeSettings,
-  makeKey,
   relayOf,
   type Standalone,
   startStandalone,
@@ -46,10 +46,7 @@ function addressOf(url: string): Address {
 }
 
 async function agentOf(server: Standalone, upstream: number, env: Readonly<Record<string, string>> = {}) {
-  const { account } = server.file
-  if (!account) throw new Error('a first start shows its account')
-  const api = new URL(server.file.api).origin
-  const key = await makeKey({ api, account })
+  const { api, key } = await firstLogin(server)
   const agent = await startAgent({ api, key }, { echo: { kind: 'tcp', upstream } }, { env })
   return { agent, at: addressOf(await agent.online('echo')) }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type Agent, agentHome, publishedPtun, startAgent } from '../harness/agent.ts'
 import type { Service } from '../harness/service.ts'
 import { type Address, listening, listenTcp, portOf } from '../harness/sockets.ts'
-import { makeKey, type Standalone, startStandalone, temporaryFolder } from '../harness/standalone.ts'
+import { firstLogin, type Standalone, startStandalone, temporaryFolder } from '../harness/standalone.ts'
 import { sendHashed } from '../harness/transfer.ts'
 import { addresses, type Network } from './network.ts'
 
@@ -117,18 +117,15 @@ function endpoint(url = ''): Address {
   return { host: addresses.relay, port: Number(new URL(url).port) }
 }
 
-async function serviceOf({ file, program }: Standalone): Promise<Service> {
-  if (!file.account) throw new Error('a first start shows its account')
-  const login = { api: new URL(file.api).origin, account: file.account }
+async function serviceOf(server: Standalone): Promise<Service> {
   return {
-    ...login,
-    key: await makeKey(login),
+    ...(await firstLogin(server)),
     addressOf: (_host, port) => ({ host: addresses.relay, port }),
     faults: {
       killRelay: () => Promise.reject(new Error('scenarios do it themselves')),
       freezeControlPlane: () => () => undefined,
     },
-    stop: async () => void (await program.stop()),
+    stop: async () => void (await server.program.stop()),
   }
 }
 

@@ -6,8 +6,8 @@ import { visit } from '../harness/http.ts'
 import { childrenOf, runProgram } from '../harness/programs.ts'
 import type { Service } from '../harness/service.ts'
 import {
+  firstLogin,
   freeSettings,
-  makeKey,
   type Standalone,
   startStandalone,
   temporaryFolder,
@@ -39,16 +39,11 @@ export async function openWorld(parts: AsyncDisposableStack): Promise<World> {
     return server
   }
   const server = await start(join(folder, 'first'))
-  const { account } = server.file
-  if (!account) throw new Error('a first start shows its account')
-  const plain = { api: new URL(server.file.api).origin, account }
-  const key = await makeKey(plain)
   const upstream = await startHttp()
   parts.defer(() => upstream.close())
   const addressOf = (_host: string, port: number) => ({ host: '127.0.0.1', port })
   const service: Service = {
-    ...plain,
-    key,
+    ...(await firstLogin(server)),
     addressOf,
     faults: { killRelay: async () => {}, freezeControlPlane: () => () => {} },
     stop: async () => {},

@@ -108,12 +108,8 @@ export async function startStandaloneService({ env, yaml }: ServiceSettings = {}
   const folder = temporaryFolder('server')
   if (yaml !== undefined) writeFileSync(join(folder, 'standalone.yaml'), yaml, { mode: 0o600 })
   const { program, file } = await startStandalone({ folder, env: { ...(await freeSettings()), ...env } })
-  const { account } = file
-  if (!account) throw new Error('a first start shows its account')
-  const service = { api: new URL(file.api).origin, account }
   return {
-    ...service,
-    key: await makeKey(service),
+    ...(await firstLogin({ file })),
     ...(file.demo && { demo: file.demo }),
     addressOf: (_host, port) => ({ host: '127.0.0.1', port }),
     faults: {
@@ -137,6 +133,15 @@ export async function startStandaloneService({ env, yaml }: ServiceSettings = {}
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Who the first start has shown, and a key of that account. */
+export async function firstLogin({
+  file,
+}: Pick<Standalone, 'file'>): Promise<Pick<Service, 'api' | 'account' | 'key'>> {
+  if (!file.account) throw new Error('a first start shows its account')
+  const login = { api: new URL(file.api).origin, account: file.account }
+  return { ...login, key: await makeKey(login) }
 }
 
 /** Signs in with the password, as the console does, and makes a key as a user would. */

@@ -10,8 +10,8 @@ import { eventually } from '../harness/events.ts'
 import { childrenOf } from '../harness/programs.ts'
 import type { Service } from '../harness/service.ts'
 import {
+  firstLogin,
   freeSettings,
-  makeKey,
   type Standalone,
   startStandalone,
   temporaryFolder,
@@ -64,10 +64,7 @@ export async function openWorld(): Promise<World> {
       PORTTUNNELER_METRICS_PORT: '0',
     },
   })
-  const { account } = server.file
-  if (!account) throw new Error('a first start shows its account')
-  const login = { api: new URL(server.file.api).origin, account }
-  const service = { ...login, key: await makeKey(login) }
+  const service = await firstLogin(server)
   const parties = { a: await openParty('a', service), b: await openParty('b', service) }
   return {
     server,

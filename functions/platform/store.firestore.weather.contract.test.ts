@@ -83,6 +83,23 @@ withEmulators(({ firestore }) => {
     300,
   )
 
+  check(
+    'it closes while calls hang: after the deadline of one, and every call has failed by then',
+    async ({ store, proxy }) => {
+      proxy.stall()
+      const ended: unknown[] = []
+      const calls = everyCall(store).map((call) => call().catch((error: unknown) => ended.push(error)))
+      const startedAt = systemClock.monotonic()
+      await store.close()
+      expect(systemClock.monotonic() - startedAt).toBeLessThan(2_000)
+      await Promise.all(calls)
+      expect(ended.map((error) => (error as { key?: string }).key)).toEqual(
+        calls.map(() => 'store.unavailable'),
+      )
+    },
+    300,
+  )
+
   check('a create whose answer was lost is made once, and is not mistaken for another’s', async (scene) => {
     const { store, direct, proxy } = scene
     const lost = proxy.loseNextAnswer()
