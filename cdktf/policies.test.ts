@@ -9,9 +9,16 @@ import { accessPolicies } from './testing/policies-access.ts'
 import { dataPolicies } from './testing/policies-data.ts'
 import { placePolicies } from './testing/policies-places.ts'
 import { projectPolicies } from './testing/policies-project.ts'
+import { releasePolicies } from './testing/policies-release.ts'
 import { stacksOf } from './testing/policy.ts'
 
-const policies = [...accessPolicies, ...dataPolicies, ...placePolicies, ...projectPolicies]
+const policies = [
+  ...accessPolicies,
+  ...dataPolicies,
+  ...placePolicies,
+  ...projectPolicies,
+  ...releasePolicies,
+]
 
 function synthesised(name: EnvironmentName) {
   using bench = new Workbench(readEnvironment(name))

@@ -8,6 +8,7 @@ import { IamWorkloadIdentityPoolProvider } from '@cdktf/provider-google/lib/iam-
 import { IdentityPlatformConfig } from '@cdktf/provider-google/lib/identity-platform-config/index.js'
 import { IdentityPlatformOauthIdpConfig } from '@cdktf/provider-google/lib/identity-platform-oauth-idp-config/index.js'
 import { KmsCryptoKeyIamMember } from '@cdktf/provider-google/lib/kms-crypto-key-iam-member/index.js'
+import { ProjectIamCustomRole } from '@cdktf/provider-google/lib/project-iam-custom-role/index.js'
 import { ProjectIamMember } from '@cdktf/provider-google/lib/project-iam-member/index.js'
 import { ServiceAccount } from '@cdktf/provider-google/lib/service-account/index.js'
 import { ServiceAccountIamMember } from '@cdktf/provider-google/lib/service-account-iam-member/index.js'
@@ -21,35 +22,9 @@ import {
   sourcesBucket,
   stateBucket,
 } from '../names.ts'
+import { releaseRoles, releaser } from '../release-rights.ts'
 import { PorttunnelerStack, type StackOptions } from './porttunneler-stack.ts'
 
-/**
- * Roles that applying all stacks and moving traffic needs. No role of a whole project's owner or editor is among
- * them, and
- * none that gives rights to others: a change of rights is applied by a person (docs/release.md).
- */
-const releaseRoles = [
-  'roles/artifactregistry.reader',
-  'roles/cloudfunctions.admin',
-  'roles/cloudkms.viewer',
-  'roles/cloudscheduler.admin',
-  'roles/compute.admin',
-  'roles/datastore.owner',
-  'roles/eventarc.admin',
-  'roles/firebasehosting.admin',
-  'roles/firebaserules.admin',
-  // Terraform looks at every account, role and grant before it says that none changes.
-  'roles/iam.securityReviewer',
-  'roles/iam.serviceAccountUser',
-  'roles/iam.workloadIdentityPoolViewer',
-  'roles/identityplatform.admin',
-  'roles/logging.configWriter',
-  'roles/monitoring.admin',
-  'roles/pubsub.admin',
-  'roles/run.admin',
-  'roles/secretmanager.admin',
-  'roles/serviceusage.serviceUsageConsumer',
-]
 /**
  * On the buckets of state, sources and archives alone: the account sees no export of a restore, which has everybody's
  * data, and can open no bucket to strangers. A release that changes a bucket itself stops at `apply`, for a person.
@@ -130,8 +105,11 @@ export class IdentityStack extends PorttunnelerStack {
       role: 'roles/cloudkms.signer',
       member: `serviceAccount:${account.email}`,
     })
-    for (const role of releaseRoles)
-      new ProjectIamMember(this, `release-${role.split('/')[1]}`, {
+    const { roleId, title, permissions } = releaser
+    const own = new ProjectIamCustomRole(this, roleId, { roleId, title, permissions: [...permissions] })
+    const labelled = Object.keys(releaseRoles).map((role) => [role.split('/')[1], role] as const)
+    for (const [label, role] of [...labelled, [roleId, own.name] as const])
+      new ProjectIamMember(this, `release-${label}`, {
         project,
         role,
         member: `serviceAccount:${account.email}`,

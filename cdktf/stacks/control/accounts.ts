@@ -9,7 +9,7 @@ import { ServiceAccount } from '@cdktf/provider-google/lib/service-account/index
 import { ServiceAccountIamMember } from '@cdktf/provider-google/lib/service-account-iam-member/index.js'
 import { Construct } from 'constructs'
 import { deployments } from '../../../functions/deployment.ts'
-import { accounts, functionAccounts, kmsKeyPath, relayAccount } from '../../names.ts'
+import { accounts, emailOf, functionAccounts, kmsKeyPath, relayAccount } from '../../names.ts'
 import type { PorttunnelerStack } from '../porttunneler-stack.ts'
 
 const everyFunction = ['roles/datastore.user', 'roles/logging.logWriter']
@@ -69,6 +69,7 @@ export class Accounts extends Construct {
       const role = new ProjectIamCustomRole(this, id, { roleId: id, title, permissions: [...permissions] })
       for (const holder of holders) this.#grant(stack, holder, role.name, id)
     }
+    for (const name of names) this.#letRelease(stack, name)
     this.#letMakeTokens(functionAccounts.api)
     for (const [name, { signs }] of Object.entries(deployments))
       if (signs) this.#letSign(stack, functionAccounts[name as keyof typeof functionAccounts])
@@ -85,6 +86,17 @@ export class Accounts extends Construct {
       project: environment.project,
       role,
       member: this.member(name),
+    })
+  }
+
+  /** Who deploys a program has to be allowed to let it run as its account: here, and not as any of the project. */
+  #letRelease({ environment }: PorttunnelerStack, name: string): void {
+    const account = this.byName.get(name)
+    if (!account) throw new Error(`No account ${name}`)
+    new ServiceAccountIamMember(this, `${name}-released`, {
+      serviceAccountId: account.name,
+      role: 'roles/iam.serviceAccountUser',
+      member: `serviceAccount:${emailOf(environment, accounts.release)}`,
     })
   }
 
