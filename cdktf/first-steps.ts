@@ -29,6 +29,12 @@ export type Step = {
   readonly commands: readonly string[]
 }
 
+/**
+ * In each shell, at the top of the checkout: commands find its Node 24 and its ptunctl, whatever else the machine has.
+ * An older Node reads no TypeScript.
+ */
+export const inEachShell = 'export PATH="$PWD/node_modules/.bin:$PATH"'
+
 /** Terraform itself calls these two; it switches on the rest. */
 const terraformNeeds = [
   'serviceusage',
@@ -286,12 +292,19 @@ page, and without \`--page\` the same steps are printed for any environment. Wha
 You need a checkout after \`npm ci\`, Terraform 1.11 or later, \`gcloud\` and \`firebase\` (\`npm install -g
 firebase-tools\`) signed in as you, a billing account at Google, two zones at Cloudflare, and an endpoint at Stripe.
 \`cdktf/environments/prod.ts\` has the facts.
+
+In each shell, at the top of the checkout, so that its Node 24 and its \`ptunctl\` are found first:
+
+\`\`\`sh
+${inEachShell}
+\`\`\`
 `
 
 if (import.meta.main)
   await runFor(
     (environment, { page }) => {
       if (page) return writeFileSync(pageFile, pageText(environment))
+      process.stdout.write(`\n# In each shell, at the top of the checkout after npm ci\n${inEachShell}\n`)
       firstSteps(environment).forEach(({ title, note, commands }, index) => {
         const words = note === undefined ? [] : [`# ${note}`]
         process.stdout.write(`\n# ${index + 1}. ${title}\n${[...words, ...commands].join('\n')}\n`)

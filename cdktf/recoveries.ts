@@ -8,7 +8,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { deployments } from '../functions/deployment.ts'
 import type { Environment } from './environment.ts'
-import type { Step } from './first-steps.ts'
+import { inEachShell, type Step } from './first-steps.ts'
 import { operatorLine } from './function-variables.ts'
 import { archivesBucket, keyRing, releaseSecrets, signingKey, stateBucket, vmsOf } from './names.ts'
 import { readEnvironment } from './read-environment.ts'
@@ -281,6 +281,7 @@ if (import.meta.main) {
   })
   const wanted = recoveryNames.find((name) => name === positionals[0])
   if (!wanted) throw new Error(`Name what was lost: ${recoveryNames.join(', ')}`)
+  process.stdout.write(`\n# In each shell, at the top of the checkout after npm ci\n${inEachShell}\n`)
   recoveryOf(wanted, readEnvironment(values.env)).forEach(({ title, note, commands }, index) => {
     const words = note === undefined ? [] : [`# ${note}`]
     process.stdout.write(`\n# ${index + 1}. ${title}\n${[...words, ...commands].join('\n')}\n`)

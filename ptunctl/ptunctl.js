@@ -3,6 +3,14 @@
 import module from 'node:module'
 import process from 'node:process'
 
+const wanted = 24
+if (Number.parseInt(process.versions.node, 10) < wanted) {
+  process.stderr.write(
+    `ptunctl needs Node.js ${wanted} or newer; this is Node.js ${process.versions.node} (${process.execPath}).\n` +
+      'The checkout has one after npm ci: export PATH="$PWD/node_modules/.bin:$PATH" at its top.\n',
+  )
+  process.exit(4)
+}
 module.enableCompileCache()
 const { outliveOutputOf } = await import('@porttunneler/shared/base/outlive-output')
 const { run, tellFailure } = await import('./main.ts')
