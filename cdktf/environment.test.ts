@@ -57,6 +57,7 @@ test.each<[fault: string, place: string, input: object]>([
   ['a sign-in service with a name of Firebase', 'signInIssuers', withIssuers({ id: 'oidc.work' })],
   ['a secret of a sign-in service', 'signInIssuers', withIssuers({ clientSecret: 'x' })],
   ['two sign-in services of one id', 'two services', withIssuers({}, {})],
+  ['a document without an address', 'terms', { ...prod, terms: [{ kind: 'terms', version: '1' }] }],
   ['two cells of one id', 'two cells', { ...prod, cells: [cell, cell] }],
   ['a cell elsewhere', 'its host is not below', withCell({ host: 'eu.example.com' })],
   ['a cell whose id is too long for accounts', 'cells', withCell({ id: 'a'.repeat(17) })],

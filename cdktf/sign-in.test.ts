@@ -1,4 +1,4 @@
-/** Services to sign in with: the environment names them once, for Identity Platform and for the console. */
+/** Services to sign in with, and terms: the environment names them once, for Google and for the functions. */
 import { expect, test } from 'vitest'
 import { readSettings } from '../functions/settings.ts'
 import { environmentSchema } from './environment.ts'
@@ -20,4 +20,12 @@ test('an issuer of the environment is set up without a secret, and the console s
   expect(JSON.stringify(made)).not.toContain('client_secret')
   const { control } = readSettings(functionVariables(environment))
   expect(control.firebase?.issuers).toEqual([{ id: 'oidc.work', name: 'Example, Ltd' }])
+})
+
+test('documents that people accept reach the functions, with the end of their last day', () => {
+  const document = { kind: 'terms', version: '2026-11', url: 'https://example.com/terms' }
+  const environment = environmentSchema.parse({ ...prod, terms: [{ ...document, by: '2026-12-15' }] })
+  const { control } = readSettings(functionVariables(environment))
+  expect(control.terms).toEqual([{ ...document, by: Date.parse('2026-12-16') }])
+  expect(functionVariables(environmentSchema.parse(prod))).not.toHaveProperty('PORTTUNNELER_TERMS')
 })

@@ -176,6 +176,7 @@ describe('the setting', () => {
     ['text', 'https://example.com/terms'],
     ['two of a kind', [one, one]],
     ['no address', [{ ...one, url: 'terms.html' }]],
+    ['an expression of Terraform', [{ ...one, url: 'https://example.com/{x}' }]],
     ['a script', [{ ...one, url: 'javascript:alert(1)' }]],
     ['a wrong day', [{ ...one, by: '15.12.2026' }]],
     ['an unknown kind', [{ ...one, kind: 'cookies' }]],

@@ -8,7 +8,11 @@ const dayMs = 24 * 3_600_000
 const documentSchema = z.strictObject({
   kind: z.enum(termsKinds),
   version: termsVersionSchema,
-  url: z.url({ protocol: /^https?$/ }).max(500),
+  /** Without braces: the cloud's stack would take `${…}` for an expression. */
+  url: z
+    .url({ protocol: /^https?$/ })
+    .max(500)
+    .regex(/^[^\s"'<>{}]+$/, 'an address'),
   /** The last day (UTC) on which people who are here already go on without it. */
   by: z.iso.date().optional(),
 })
