@@ -447,6 +447,7 @@ describe('access: every route by everybody', () => {
         ...ofOperators.map(([route]) => route.replace(/\?.*/, '')),
         ...withoutCaller,
       ]
+      // Those of signing in: access-sign-in.test.ts.
       expect(described.filter((route) => !route.includes('/v1/auth/')).toSorted()).toEqual(known.toSorted())
     }))
 

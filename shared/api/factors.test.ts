@@ -79,6 +79,21 @@ describe('a person with a second factor', () => {
     expect(await codeOf('GET', '/v1/me', { token: changed.body.accessToken })).toBe('fine')
   })
 
+  test('a new password by a mailed link opens nothing: the second step is asked for as before', async () => {
+    await add(t.ada)
+    expect((await asked('POST', '/v1/auth/password/reset', { json: { email: ada.email } })).status).toBe(202)
+    for (let round = 0; round < 3; round++) await t.runJobs()
+    const token = t.mails.map(({ text }) => /#(\S+)/.exec(text)?.[1]).findLast(Boolean)
+    const password = 'another long password'
+    const json = { token, password }
+    expect((await asked('POST', '/v1/auth/password/reset/confirm', { json })).status).toBe(200)
+    const { body } = await asked('POST', '/v1/auth/login', { json: { ...ada, password } })
+    const { accessToken } = tokensSchema.parse(body)
+    expect(await codeOf('GET', '/v1/me', { token: accessToken })).toBe('PT-1201')
+    expect((await show(accessToken)).status).toBe(200)
+    expect(await codeOf('GET', '/v1/me', { token: accessToken })).toBe('fine')
+  })
+
   test('who shows it in one process is known in another at once, and who adds one within 30 s', async () => {
     const other = t.elsewhere()
     const there = t.over(other.control, other.principals)

@@ -65,6 +65,29 @@ describe('sign-in routes', () => {
     expect((await identity.verify(accessToken)).email).toBe(ada.email)
   })
 
+  test('session fixation: a sign-in takes over no session that somebody else began', async () => {
+    const { post, signUp, identity } = makeApp()
+    const victim = { email: 'victim@example.com', password: 'another long password' }
+    await identity.register(victim, { from: '' })
+    const { tokens: attacker, cookie } = await signUp()
+    // All that an attacker could leave in the victim's browser, or send along with the form.
+    const planted = { ...bearer(attacker.accessToken), cookie: cookie.split(';')[0] ?? '' }
+    const answer = await post('login', victim, planted)
+    const tokens = tokensSchema.parse(await answer.json())
+    const [theirs, ours] = [
+      await identity.verify(attacker.accessToken),
+      await identity.verify(tokens.accessToken),
+    ]
+    expect([theirs.email, ours.email]).toEqual([ada.email, victim.email])
+    expect(ours.signIn).not.toBe(theirs.signIn)
+    expect(tokens.refreshToken).not.toBe(attacker.refreshToken)
+    // The planted device is the attacker's alone: the victim's browser gets one of its own.
+    expect(answer.headers.get('set-cookie')).toMatch(/^ptun_device=ptv_/)
+    expect(answer.headers.get('set-cookie')).not.toContain(planted.cookie)
+    // A body that names a session is refused.
+    expect((await post('login', { ...victim, refreshToken: attacker.refreshToken })).status).toBe(400)
+  })
+
   test('a device is known by a cookie that no script can read and no other site can send', async () => {
     const { post, signUp } = makeApp()
     const { cookie } = await signUp()

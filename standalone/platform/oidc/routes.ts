@@ -138,7 +138,7 @@ const routes = {
     path: '/v1/auth/links/{link}',
     operationId: 'removeLink',
     summary: 'Remove a linked sign-in, unless it is the last way to sign in',
-    description: 'Needs a sign-in of the last 30 minutes. Sessions that began with it go on.',
+    description: 'Needs a fresh sign-in. Sessions that began with it go on.',
     tags,
     request: { params: linkParamsSchema },
     responses: emptyAnswer('Removed'),
