@@ -227,7 +227,7 @@ test('a member who was viewed hears of it beside the owners', async () => {
   }
   const told = t.mails.filter(({ subject }) => subject.startsWith('An operator looked'))
   expect(told.map(({ to }) => to).toSorted()).toEqual(['ada@example.com', 'eve@example.com'])
-  expect(told[0]?.text).toContain('as eve@example.com sees it')
+  expect(told[0]?.text).toMatch(/\sas\s+eve@example\.com\s+sees it/)
 })
 
 test('a view ends after half an hour, whether or not anybody looks; and when another begins', async () => {
