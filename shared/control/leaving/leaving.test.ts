@@ -36,10 +36,11 @@ async function signIn(email: string): Promise<string> {
 /** Signed in for 15 min at a time. @returns what the mails that came meanwhile were about */
 async function pass(ms: number): Promise<readonly string[]> {
   const before = t.mails.length
-  // In few steps: a round of all jobs takes long.
+  // In few steps: a round of all jobs takes long. A job may miss the round in which another asks for it, so there are
+  // more rounds than a mail has steps.
   for (let left = ms; left > 0; left -= 5 * day) {
     t.clock.advance(Math.min(left, 5 * day))
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 6; round++) {
       await t.runJobs()
       t.clock.advance(1_000)
     }
