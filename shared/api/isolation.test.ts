@@ -82,7 +82,8 @@ describe('api: one account and the ids of another', () => {
     const move = { account: (await t.principals.authenticate(t.eve, '')).account }
     const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
     const named = Object.entries(paths).flatMap(([path, operations]) =>
-      // A token of a mail is its own proof, mails and the desk are for operators, and services and kinds of mail belong to nobody.
+      // A token of a mail is its own proof, mails and the desk are for operators; services and kinds of mail belong
+      // to nobody.
       path.includes('{') && !/\{(token|mail|provider|purpose)\}|\/operator\//.test(path)
         ? Object.keys(operations).map((method) => [method.toUpperCase(), path] as const)
         : [],
