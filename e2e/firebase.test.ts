@@ -9,6 +9,7 @@ import { type AuthEmulator, noMetadata, startAuthEmulator } from './harness/auth
 import { type Looks, openTab, startBrowser, type Tab } from './harness/browser.ts'
 import { eventually } from './harness/events.ts'
 import { type FirebaseService, startFirebaseService } from './harness/firebase-service.ts'
+import { gapiStandIn, passFirebaseWindow } from './harness/firebase-window.ts'
 import { describeWith } from './requirements.ts'
 
 const password = 'correct horse battery'
@@ -269,25 +270,11 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
       inTab(async (tab) => {
         const { page } = tab
         const email = newAddress()
-        await page.addInitScript(standInForGapi)
+        await page.addInitScript(gapiStandIn)
         await page.goto(service.url)
-        const opened = page.waitForEvent('popup')
-        await page.getByRole('button', { name: `Continue with ${name}` }).click()
-        const other = await opened
-        await other.waitForURL(/\/auth\/handler\?/, { waitUntil: 'commit' })
-        const asked = new URL(other.url()).searchParams
+        const claims = { sub: `w-${name}`, email, ...(name === 'Google' && { email_verified: true }) }
+        const asked = await passFirebaseWindow(page, { name, emulatorUrl: emulator.url, claims })
         expect(asked.get('scopes')).toContain(name === 'GitHub' ? 'user:email' : 'profile')
-        const person = { sub: `w-${name}`, email, ...(name === 'Google' && { email_verified: true }) }
-        const answer = new URL(`${emulator.url}/emulator/auth/handler`)
-        answer.searchParams.set('providerId', asked.get('providerId') ?? '')
-        answer.searchParams.set('id_token', JSON.stringify(person))
-        const event = {
-          type: 'signInViaPopup',
-          eventId: asked.get('eventId'),
-          urlResponse: answer.href,
-          sessionId: 'x',
-        }
-        await page.evaluate(`onAuthEvent(${JSON.stringify({ authEvent: event })})`)
         if (name === 'GitHub') {
           await page.getByRole('heading', { name: 'Confirm your address' }).waitFor()
           // The mail was sent without a click.
@@ -329,19 +316,3 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
       }, look),
   )
 })
-
-/**
- * Replaces the script from apis.google.com, by which the SDK gets the other window's result from its hidden frame.
- * Everything else (the SDK, the window, the exchange with Firebase) is real.
- */
-const standInForGapi = `
-  const frame = {
-    restyle: async () => {},
-    ping: async (done) => done(),
-    // The SDK throws inside this callback whatever it gets, and the real script ignores that.
-    send: async (type, body, done) => { try { done([{ webStorageSupport: true }]) } catch {} },
-    register: (type, handler) => { if (type === 'authEvent') globalThis.onAuthEvent = handler },
-  }
-  const open = async (options, use) => use(frame)
-  globalThis.gapi = { iframes: { Iframe: () => {}, CROSS_ORIGIN_IFRAMES_FILTER: {}, getContext: () => ({ open }) } }
-`

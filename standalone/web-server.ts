@@ -9,7 +9,7 @@ import { type AddressInfo, Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
 import { errorAnswer, refusalPage } from '@porttunneler/shared/api/error-pages'
-import { pageHeaders } from '@porttunneler/shared/api/page-headers'
+import { type PageNeeds, pageHeaders } from '@porttunneler/shared/api/page-headers'
 import { toProblem } from '@porttunneler/shared/api/problem'
 import { plainAddress, sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -31,6 +31,8 @@ export type WebOptions = {
   readonly liveOrigins: () => readonly string[]
   /** Whether the public address is https: then browsers are told to keep to it. */
   readonly isHttps: boolean
+  /** For sign-in by another service in a window of its own; absent: pages open none. */
+  readonly signIn?: PageNeeds['signIn']
   /** Host names besides addresses and loopback names. */
   readonly names: readonly string[]
   /** The console's https address, once there is a certificate for it: pages that are asked for by http lead there. */
@@ -39,7 +41,7 @@ export type WebOptions = {
 
 /** Everything the console's port answers, as one Fetch handler. */
 export function makeWeb(options: WebOptions): Fetch {
-  const { api, files, liveOrigins, isHttps, names } = options
+  const { api, files, liveOrigins, isHttps, signIn, names } = options
   const isOwn = ownNames(names)
   const respond = (request: Request, env: object): Response | Promise<Response> => {
     const { hostname, pathname: path } = new URL(request.url)
@@ -58,7 +60,8 @@ export function makeWeb(options: WebOptions): Fetch {
   }
   return async (request, env) => {
     const answer = await respond(request, env)
-    for (const [name, value] of Object.entries(pageHeaders({ connect: liveOrigins(), isHttps })))
+    const headers = pageHeaders({ connect: liveOrigins(), isHttps, ...(signIn && { signIn }) })
+    for (const [name, value] of Object.entries(headers))
       if (!answer.headers.has(name)) answer.headers.set(name, value)
     return answer
   }

@@ -2,6 +2,7 @@
 import { useSyncExternalStore } from 'preact/compat'
 import { useEffect, useRef } from 'preact/hooks'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter-preact'
+import { gates } from './api/gates.ts'
 import { failureIn, useMe } from './api/queries.ts'
 import { useServices, useSignedIn } from './api/services.tsx'
 import { goesOnWithoutTerms, useTermsWait } from './api/terms-queries.ts'
@@ -43,15 +44,6 @@ const operatorAccount = async () => (await import('./pages/operator-account.tsx'
 const terms = async () => (await import('./pages/terms.tsx')).TermsPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
-/** What a person may lack for everything else, as `/v1/me` says. */
-const codes = {
-  noAccount: 'PT-1015',
-  personLeaves: 'PT-1130',
-  accountLeaves: 'PT-1131',
-  secondStep: 'PT-1201',
-  factorRequired: 'PT-1202',
-} as const
-
 export function App() {
   const isSignedIn = useSignedIn()
   const isAsking = useAsking()
@@ -75,15 +67,11 @@ function useAsking(): boolean {
 function SignedIn() {
   const search = useSearch()
   const [path] = useLocation()
-  const code = failureIn(useMe())?.problem.code
+  const code = useGate()
   const hasTerms = useTermsWait()
-  if (path === '/recover') return narrow(<LazyPage load={recover} />)
-  if (code === codes.secondStep) return narrow(<LazyPage load={secondStep} />)
-  if (code === codes.personLeaves || code === codes.accountLeaves) return narrow(<LazyPage load={leaving} />)
-  if (code === codes.noAccount && path !== '/wait-list' && path !== '/join')
-    return narrow(<LazyPage load={invitation} />)
-  if (code === codes.factorRequired && path !== '/join') return <FactorRequired />
-  if (path === '/terms' || (hasTerms && !goesOnWithoutTerms(path))) return narrow(<LazyPage load={terms} />)
+  const lacksFactor = code === gates.factorRequired
+  const first = firstPage({ code, path, hasTerms })
+  if (first) return first
   const toNext = () => <Redirect to={nextAfterSignIn(search)} replace />
   return (
     <Switch>
@@ -99,6 +87,8 @@ function SignedIn() {
       <Route path="/stop-address">{narrow(<LazyPage load={stopAddress} />)}</Route>
       <Route>
         <Shell>
+          {/* The page stays when the factor is there: it shows the recovery codes, once. */}
+          {lacksFactor && <FactorNotice />}
           <Switch>
             <Route path="/">
               <TunnelsPage />
@@ -141,6 +131,32 @@ function SignedIn() {
   )
 }
 
+type Standing = { readonly code: string | undefined; readonly path: string; readonly hasTerms: boolean }
+
+/** The page that comes before all others, for a person who lacks something. */
+function firstPage({ code, path, hasTerms }: Standing) {
+  if (path === '/recover') return narrow(<LazyPage load={recover} />)
+  if (code === gates.secondStep) return narrow(<LazyPage load={secondStep} />)
+  if (code === gates.personLeaves || code === gates.accountLeaves) return narrow(<LazyPage load={leaving} />)
+  if (code === gates.noAccount && path !== '/wait-list' && path !== '/join')
+    return narrow(<LazyPage load={invitation} />)
+  if (code === gates.factorRequired)
+    return path === '/join' || path === '/security' ? undefined : <Redirect to="/security" replace />
+  if (path === '/terms' || (hasTerms && !goesOnWithoutTerms(path))) return narrow(<LazyPage load={terms} />)
+  return undefined
+}
+
+/**
+ * What the person lacks. While it is asked anew the last answer stands: else each asking, which the parts of the page
+ * begin as well, would take the page away that the person needs, and with it what they have typed there.
+ */
+function useGate(): string | undefined {
+  const me = useMe()
+  const last = useRef<string>()
+  if (!me.isPending) last.current = failureIn(me)?.problem.code
+  return last.current
+}
+
 /** To everybody else they do not exist, and nor does their code. */
 function OperatorPages() {
   const me = useMe()
@@ -164,17 +180,10 @@ function OperatorPages() {
   )
 }
 
-/** The account asks for a factor: here is where to add one, and the menu leads to other accounts. */
-function FactorRequired() {
+/** The account asks for a factor: the page below is where to add one, and the menu leads to other accounts. */
+function FactorNotice() {
   const failure = failureIn(useMe())
-  return (
-    <Shell>
-      <div class="space-y-5">
-        {failure && <ProblemNotice failure={failure} />}
-        <LazyPage load={security} />
-      </div>
-    </Shell>
-  )
+  return <div class="mb-5">{failure && <ProblemNotice failure={failure} />}</div>
 }
 
 function SignedOut() {

@@ -26,7 +26,8 @@ async function frontOf(listener: RequestListener): Promise<number> {
   const page = Buffer.from('<title>console</title>')
   const files = new Map([['/index.html', { body: page, headers: { 'content-type': 'text/html' } }]])
   const functionOf = (target: string) => (target.startsWith('/v1/') ? port : undefined)
-  return serve(makeFront({ files, liveOrigins: () => [], functionOf }))
+  const signIn = { script: ['https://apis.google.com'], frame: ["'self'"] }
+  return serve(makeFront({ files, liveOrigins: () => [], signIn, functionOf }))
 }
 
 async function send(port: number, path: string, body: string, agent: Agent | false = false) {
@@ -73,4 +74,6 @@ test('front: a stopped function gives a 502, other paths are pages', async () =>
   expect((await send(port, '/v1/me', '')).status).toBe(502)
   const page = await fetch(`http://127.0.0.1:${port}/tunnels`)
   expect(await page.text()).toContain('console')
+  // Else a browser cuts the window of another service off from the page that opened it.
+  expect(page.headers.get('cross-origin-opener-policy')).toBe('same-origin-allow-popups')
 })

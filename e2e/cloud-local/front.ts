@@ -11,7 +11,7 @@ import {
 } from 'node:http'
 import { listenerOf, makeWeb, type WebOptions } from '../../standalone/web-server.ts'
 
-export type FrontOptions = Pick<WebOptions, 'files' | 'liveOrigins'> & {
+export type FrontOptions = Pick<WebOptions, 'files' | 'liveOrigins' | 'signIn'> & {
   /** The port of the running function that a path belongs to, if any. */
   readonly functionOf: (path: string) => number | undefined
 }

@@ -197,6 +197,8 @@ class Start {
         `http://${auth}`,
         ...(this.#relays?.ports ?? []).map((ports) => liveOrigin(config, ports)),
       ],
+      // As Hosting does (functions/hosting.ts); the emulator's own pages are in the place of those on our host.
+      signIn: { script: ['https://apis.google.com'], frame: ["'self'", `http://${auth}`] },
       functionOf: (target) => portOf(functionOf(target)),
     })
     const listening = await listenWith(front, { host: config.bind, port: config.ports.console, clock })

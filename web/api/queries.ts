@@ -1,10 +1,18 @@
 /** Server state by TanStack Query: what is read, how often it is read again, and what a change makes stale. */
 
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
-import { QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import {
+  MutationCache,
+  QueryCache,
+  QueryClient,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query'
 import { readAllPages } from './all-pages.ts'
 import type { KeyCreated, TunnelUpdate } from './calls.ts'
 import { type ApiFailure, toFailure } from './failure.ts'
+import { isAtGate } from './gates.ts'
 import { useServices } from './services.tsx'
 
 /** Agents come and go: states and endpoints are read this often while somebody looks. */
@@ -25,7 +33,19 @@ const names = {
 } as const
 
 export function makeQueryClient(): QueryClient {
-  return new QueryClient({
+  // A page that has been open for a while learns by any call that its person lacks something, such as a second factor
+  // since a moment ago: what is known of the person is read again, and the console asks them for it (app.tsx).
+  const onError = (error: unknown) => {
+    const knows = client.getQueryState(names.me)?.status === 'success'
+    if (knows && isAtGate(error)) void client.invalidateQueries({ queryKey: names.me })
+  }
+  const client: QueryClient = new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error, { queryKey }) => {
+        if (queryKey[0] !== names.me[0]) onError(error)
+      },
+    }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         retry: (count, error) => count < 2 && toFailure(error).isPassing,
@@ -35,6 +55,7 @@ export function makeQueryClient(): QueryClient {
       mutations: { networkMode: 'always' },
     },
   })
+  return client
 }
 
 export function useConfig() {

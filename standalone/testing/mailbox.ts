@@ -1,0 +1,42 @@
+/** A mail server on this machine that takes every mail and keeps it. */
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { SMTPServer } from 'smtp-server'
+
+type Mail = { readonly to: readonly string[]; readonly subject: string; readonly text: string }
+
+export async function startMailbox() {
+  const mails: Mail[] = []
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['STARTTLS'],
+    onData: (stream, { envelope }, done) => {
+      buffer(stream).then((bytes) => {
+        mails.push({ to: envelope.rcptTo.map(({ address }) => address), ...read(bytes.toString()) })
+        done()
+      }, done)
+    },
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
+  return {
+    url: `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`,
+    /** @returns the text of the newest mail to the address with this in its subject */
+    find: (to: string, subject: string): string | undefined =>
+      mails.findLast((mail) => mail.to.includes(to) && mail.subject.includes(subject))?.text,
+    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  }
+}
+
+/** Subject and plain text of a mail as nodemailer writes it: 7bit or quoted-printable (RFC 2045, 6.7). */
+function read(raw: string): Omit<Mail, 'to'> {
+  const unfolded = raw.replace(/\r\n[ \t]/g, ' ')
+  const subject = /^Subject: (.*)$/m.exec(unfolded)?.[1]?.trim() ?? ''
+  const text = raw.split(/^Content-Type: text\/html/m)[0] ?? ''
+  const isQuoted = /^Content-Transfer-Encoding: quoted-printable/m.test(text)
+  return { subject, text: isQuoted ? unquote(text) : text }
+}
+
+function unquote(text: string): string {
+  const whole = text.replace(/=\r?\n/g, '')
+  return whole.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+}
