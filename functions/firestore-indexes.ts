@@ -92,6 +92,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['sealLeaves', 'leaves'],
   ['signInPlaces', 'seen'],
   ['subscriptions', 'asked'],
+  ['subscriptions', 'closing'],
   ['subscriptions', 'next'],
   ['subscriptions', 'timeline'],
   ['tunnels', 'formerCells'],

@@ -4,6 +4,7 @@ import { newId } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
 import { setAccountStatus } from '../control/accounts.ts'
 import { accounts, deletedTunnels } from '../control/documents.ts'
+import { keepAccount, leaveAccount } from '../control/leaving/accounts.ts'
 import { subscriptions } from '../control/money/billing-documents.ts'
 import { readBillingPeriod } from '../control/money/billing-period.ts'
 import { changePlan, invoicesOf, openPortal, setCap, startCheckout } from '../control/money/selling.ts'
@@ -95,6 +96,17 @@ const reportedHours = async () => {
   const where = { account: ada.account }
   const { items } = await t.control.store.query(queries.meterReportsOfAccount, { where, limit: 100 })
   return items.map(({ data }) => data)
+}
+// The job of the account asks for the one of the customer.
+const leave = async () => {
+  await leaveAccount(t.of(ada), ada)
+  await settle()
+  await settle()
+}
+const keep = async () => {
+  await keepAccount(t.of(ada), ada)
+  await settle()
+  await settle()
 }
 const totals = async () => (await invoicesOf(t.control, t.of(ada))).map(({ total }) => total)
 
@@ -195,6 +207,38 @@ describe('selling by Stripe', () => {
       await settle()
     }
     expect((await totals())[0]).toBe(900 + Number(sold?.amount ?? 0n))
+  })
+
+  test('an account that is being deleted does not renew, and a taken back deletion takes that back', async () => {
+    await buy({ plan: 'team', seats: 3 })
+    advance(14 * dayMs + 7 * hourMs)
+    await settle()
+    await change('pro')
+    const planned = (await doc()).next
+    expect(planned).toMatchObject({ plan: 'pro' })
+    await leave()
+    expect(await doc()).toMatchObject({ cancelAt: (await doc()).periodEnd, closing: { items: [{}, {}] } })
+    expect((await doc()).next).toBeUndefined()
+    await keep()
+    expect(await doc()).toMatchObject({ cancelAt: 0, next: planned })
+    expect(await doc()).not.toHaveProperty('closing')
+
+    // An end that its owner asked for stays.
+    await change('free')
+    await leave()
+    expect(await doc()).not.toHaveProperty('closing')
+    await keep()
+    expect((await doc()).cancelAt).toBeGreaterThan(t.clock.now())
+    await change('team', 3)
+    expect(await doc()).toMatchObject({ cancelAt: 0 })
+
+    const paid = await totals()
+    advance((await doc()).periodEnd - t.clock.now() - 10 * dayMs)
+    await leave()
+    advance(11 * dayMs)
+    await settle()
+    expect(await doc()).toMatchObject({ state: 'free', subscription: '' })
+    expect(await totals(), 'no further month').toEqual(paid)
   })
 
   test('a closed account ends what it pays', async () => {

@@ -13,6 +13,7 @@ import type { AccountControl, Control } from '../control.ts'
 import { type AccountDoc, accounts } from '../documents.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
+import { askToFollowPayer } from '../money/following.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { requireStill } from '../still.ts'
 import { lookToTellTeam } from '../team/letters.ts'
@@ -57,7 +58,7 @@ export async function lookToLeaveWith(
 export async function keepAccount(control: AccountControl, caller: Caller): Promise<void> {
   const { account } = caller
   const nowMs = control.clock.now()
-  const [command, job] = await control.store.transact(async (tx) => {
+  const [command, jobs] = await control.store.transact(async (tx) => {
     await requireStill(tx, caller, { needs: 'account.close', nowMs })
     const found = await readOpen(tx, account)
     if (!found.data.leaving) throw fail('leaving.none')
@@ -68,12 +69,13 @@ export async function keepAccount(control: AccountControl, caller: Caller): Prom
         'This account goes with the sign-in of its owner: undo that deletion instead.',
       )
     const tell = await lookToTellTeam(tx, { event: 'kept', account, user: '' }, nowMs)
+    const settle = await lookToKeep(tx, account, nowMs)
     const written = writeKept(tx, found, nowMs)
     writeAudit(tx, { ...byCaller(caller), target: account, action: 'account.kept' }, nowMs)
-    return [written, tell()] as const
+    return [written, [tell(), settle()]] as const
   })
   await publishCommands(control, [command])
-  await kick(control, [job])
+  await kick(control, jobs)
 }
 
 function writeLeaving(
@@ -93,6 +95,11 @@ function writeLeaving(
     leaving: { askedAt: terms.askedAt, dueAt: terms.dueAt, was, with: person },
     nowMs,
   })
+}
+
+/** Asks, after an undoing, that what the deletion had ended goes on; as `look` of jobs. */
+export function lookToKeep(tx: Transaction, account: string, nowMs: number): Promise<() => string> {
+  return look(tx, { kind, subject: account, account }, nowMs)
 }
 
 export function writeKept(tx: Transaction, found: Snapshot<AccountDoc>, nowMs: number) {
@@ -121,12 +128,15 @@ async function run(control: Control, job: RunningJob): Promise<void> {
   const { store, clock } = control
   const { account } = job
   const leaving = (await store.get(accounts.ref(account)))?.data.leaving
-  if (!leaving) return
+  if (!leaving) return askToFollowPayer(control, account)
   const nowMs = clock.now()
   const of = leaving.askedAt
   const before = progressSchema.parse(job.progress)
   const told = before.of === of ? before.told : undefined
-  if (!told) await tell(control, job, { of, told: 'begun' })
+  if (!told) {
+    await askToFollowPayer(control, account)
+    await tell(control, job, { of, told: 'begun' })
+  }
   if (nowMs < remindAt(leaving, nowMs)) return job.pause({ of, told: 'begun' }, remindAt(leaving, nowMs))
   if (told !== 'soon') await tell(control, job, { of, told: 'soon' })
   if (nowMs < endOf(leaving, nowMs)) return job.pause({ of, told: 'soon' }, endOf(leaving, nowMs))

@@ -16,7 +16,7 @@ import type { Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { lookToTake } from '../quota.ts'
 import { lookToUnserve, memberOf } from '../unserve.ts'
-import { lookToLeaveWith, writeKept } from './accounts.ts'
+import { lookToKeep, lookToLeaveWith, writeKept } from './accounts.ts'
 import { leaveKind, membershipsOf, othersThan } from './people.ts'
 import { dayOf, endOf, graceMs, remindAt, withoutLeaving } from './terms.ts'
 
@@ -135,14 +135,18 @@ async function resume(control: Control, job: RunningJob): Promise<void> {
     const { account } = data
     job.signal.throwIfAborted()
     const commands: Outgoing[] = []
+    const jobs: string[] = []
     await job.advance(job.progress, async (tx) => {
       commands.splice(0)
+      jobs.splice(0)
       const person = await tx.get(users.ref(user))
       const own = await tx.get(members.ref(`${account}:${user}`))
       const found = await tx.get(accounts.ref(account))
       const nowMs = control.clock.now()
       if (!person || person.data.leaving) return
+      const settle = await lookToKeep(tx, account, nowMs)
       if (found && found.data.status !== 'closed' && found.data.leaving?.with === user) {
+        jobs.push(settle())
         commands.push(writeKept(tx, found, nowMs))
         writeAudit(tx, { account, actor: user, from: '', target: account, action: 'account.kept' }, nowMs)
       }
@@ -151,6 +155,7 @@ async function resume(control: Control, job: RunningJob): Promise<void> {
       writeMember(tx, { account, user, details: { status: 'active', reason: 'stays' } }, nowMs)
     })
     await publishCommands(control, commands)
+    await kick(control, jobs)
   }
 }
 

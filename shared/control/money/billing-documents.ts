@@ -2,6 +2,7 @@
 import { collection, globalCollection, ownIdCollection } from '../names.ts'
 import type { Span } from './bill.ts'
 import type { Interval } from './catalogue-schema.ts'
+import type { PricedItem } from './payments.ts'
 
 /** docs/plans.md: `pastDue` keeps the plan for a week, `limited` has what is free and deletes nothing. */
 export type BillingState = 'free' | 'trial' | 'active' | 'pastDue' | 'limited'
@@ -41,6 +42,8 @@ export type SubscriptionDoc = {
     readonly at: number
   }
   readonly isDisputed: boolean
+  /** The deletion of the account that ended it, by its time, and the change that waited then; [] = none did. */
+  readonly closing?: { readonly of: number; readonly items: readonly PricedItem[] }
   /** A change that was asked for, so that its time is known when it arrives. */
   readonly asked?: { readonly items: string; readonly at: number }
   readonly syncedAt: number

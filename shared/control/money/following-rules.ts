@@ -60,7 +60,7 @@ export function follow(
 ): SubscriptionDoc | undefined {
   const { chosen } = chooseSubscription(found.subscriptions)
   const graceFrom = found.openSince
-  const { next: _, asked: __, ...kept } = before
+  const { next: _, asked: __, closing, ...kept } = before
   const seen = { ...kept, graceFrom, isDisputed: found.isDisputed, syncedAt: nowMs }
   if (!chosen) {
     const ended = Math.max(0, ...found.subscriptions.map(({ endedAt }) => endedAt))
@@ -76,6 +76,7 @@ export function follow(
   const after: SubscriptionDoc = {
     ...seen,
     ...terms,
+    ...(closing && { closing }),
     subscription: chosen.id,
     state,
     periodStart: chosen.period.start,

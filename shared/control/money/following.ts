@@ -22,6 +22,7 @@ import {
 } from './following-rules.ts'
 import { grantOf } from './grants.ts'
 import { finishEvents } from './inbox.ts'
+import { alignWithAccount, payerOf } from './leaving-payers.ts'
 import { lookToReport } from './meters.ts'
 import type { CustomerState } from './payments.ts'
 import { readKey } from './price-keys.ts'
@@ -41,6 +42,12 @@ export async function askToFollow(control: Control, customer: string): Promise<v
   const nowMs = control.clock.now()
   const job = await control.store.transact(async (tx) => (await lookToFollow(tx, customer, nowMs))())
   await kick(control, [job])
+}
+
+/** After the deletion of an account has begun or was taken back: its subscription ends, or goes on, with it. */
+export async function askToFollowPayer(control: Control, account: string): Promise<void> {
+  const customer = await payerOf(control, account)
+  if (customer !== undefined) await askToFollow(control, customer)
 }
 
 /** A look at a customer, and then another when its state changes by itself, for as long as it pays. */
@@ -71,6 +78,7 @@ export async function followCustomer(
     if (!before) return undefined
     // Read after our own version: what we know is then never newer than what we were told.
     const found = await control.payments.readCustomer(customer)
+    if (await alignWithAccount(control, before, found)) continue
     const known = await cataloguesOf(control, found)
     const done = await write(control, { before, found, known })
     if (done) return done

@@ -66,6 +66,7 @@ export const partsOfAccounts: readonly Part[] = [
       cancelAt: 'show',
       next: 'show',
       isDisputed: 'show',
+      closing: 'show',
       asked: 'hide',
       syncedAt: 'show',
     },
