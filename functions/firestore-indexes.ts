@@ -34,6 +34,7 @@ export const expiring = [
   'signIns',
   'spentChallenges',
   'stripeEvents',
+  'trials',
   'usageHours',
   'usageLate',
   'usageMonths',

@@ -9,7 +9,7 @@ import { serviceSecrets } from './documents.ts'
 /** Made once and then the same for every process; by default 32 random bytes in base64url. */
 export async function serviceSecret(
   { store, vault }: Pick<Control, 'store' | 'vault'>,
-  purpose: 'cursors' | 'acme' | 'tickets' | 'domains' | 'mails' | 'factors',
+  purpose: 'cursors' | 'acme' | 'tickets' | 'domains' | 'mails' | 'factors' | 'trials',
   make: () => Secret = () => new Secret(randomBytes(32).toString('base64url')),
 ): Promise<Secret> {
   const ref = serviceSecrets.ref(purpose)

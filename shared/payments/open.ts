@@ -19,6 +19,7 @@ export function openPayments(options: StripeOptions): Payments {
     changeLater: async (change, key) => (await stripe()).changeLater(change, key),
     cancelLater: async (subscription, key) => (await stripe()).cancelLater(subscription, key),
     keep: async (subscription, key) => (await stripe()).keep(subscription, key),
+    endNow: async (subscription) => (await stripe()).endNow(subscription),
     endCustomer: async (customer) => (await stripe()).endCustomer(customer),
     listInvoices: async (customer) => (await stripe()).listInvoices(customer),
     customerOf: async (charge) => (await stripe()).customerOf(charge),

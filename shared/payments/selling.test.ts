@@ -8,6 +8,7 @@ import { keepAccount, leaveAccount } from '../control/leaving/accounts.ts'
 import { subscriptions } from '../control/money/billing-documents.ts'
 import { readBillingPeriod } from '../control/money/billing-period.ts'
 import { changePlan, invoicesOf, openPortal, setCap, startCheckout } from '../control/money/selling.ts'
+import { mayTry } from '../control/money/trials.ts'
 import { runAct } from '../control/operator/acts.ts'
 import { limitsOf } from '../control/plans.ts'
 import { queries } from '../control/query-table.ts'
@@ -38,7 +39,7 @@ beforeEach(async () => {
     body: string
     headers: Record<string, string>
   }) => (await takeWebhook(t.control, new Request(url, { method: 'POST', body, headers }), [secret])).status
-  stripe = await startStripe({ clock, send })
+  stripe = await startStripe({ clock, send, settings: { cardsAre: 'numbers' } })
   t = makeTestControl({
     plan: 'free',
     payments: openPayments({ key: new Secret(stripe.key), server: stripe.sdk }),
@@ -184,6 +185,8 @@ describe('selling by Stripe', () => {
       await t.sync({ usage: [{ ...row, ...bytes }] })
       advance(hourMs)
       await settle()
+      // Reports may have run beside the books that count the hour; then they go out an hour later.
+      advance(hourMs)
       await settle()
     }
     await carry(60)
@@ -239,6 +242,54 @@ describe('selling by Stripe', () => {
     await settle()
     expect(await doc()).toMatchObject({ state: 'free', subscription: '' })
     expect(await totals(), 'no further month').toEqual(paid)
+  })
+
+  test('a second trial of a card is ended before it begins, and the plan is paid from its first day', async () => {
+    await buy({ plan: 'pro', seats: 1 })
+    expect(await doc()).toMatchObject({ state: 'trial' })
+    const made = await t.caller('eve@example.com')
+    ada = { ...made, ...(made.user && { user: { ...made.user, emailVerified: true } }) }
+    await buy({ plan: 'pro', seats: 1 })
+    expect(await doc()).toMatchObject({ state: 'free', hadTrial: true })
+    expect(await rights()).toMatchObject({ plan: 'free' })
+    expect(await totals(), 'nothing was charged').toEqual([0])
+    await buy({ plan: 'pro', seats: 1 })
+    expect(await doc()).toMatchObject({ state: 'active' })
+    expect(await totals()).toEqual([900, 0])
+  })
+
+  test('a mailbox has one trial, whatever its address is written like', async () => {
+    await buy({ plan: 'pro', seats: 1 })
+    const made = await t.caller('eve@example.com')
+    const email = 'Ada+2@example.com'
+    ada = { ...made, ...(made.user && { user: { ...made.user, email, emailVerified: true } }) }
+    await buy({ plan: 'pro', seats: 1 }, '5555555555554444')
+    expect(await doc()).toMatchObject({ state: 'active' })
+    // After 400 days nothing is known of it.
+    advance(401 * dayMs)
+    expect(await mayTry(t.control, { account: 'acc_new', email: 'Ada@example.com' })).toBe(true)
+  })
+
+  test('an account has one open payment page, and few in a day', async () => {
+    const open = (plan: string) =>
+      startCheckout(t.control, t.of(ada), ada, { plan, interval: 'month', seats: 1, currency: 'usd' })
+    const pages = () =>
+      [...stripe.world.tables.sessions.values()]
+        .filter(({ status }) => status === 'open')
+        .map(({ url }) => url)
+    const first = await open('pro')
+    expect(await open('pro')).toEqual(first)
+    const second = await open('team')
+    expect(pages()).toEqual([second.url])
+    await expect(open('pro'), 'on its first day').rejects.toMatchObject({ key: 'billing.limit' })
+    advance(dayMs)
+    const third = await open('pro')
+    expect(third).not.toEqual(first)
+    await open('team')
+    // The first page for it is closed: this is another.
+    const last = await open('pro')
+    expect(last).not.toEqual(third)
+    expect(pages()).toEqual([last.url])
   })
 
   test('a closed account ends what it pays', async () => {

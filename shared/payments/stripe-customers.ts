@@ -14,9 +14,12 @@ import { isMissing, toMs } from './stripe-calls.ts'
 /** Live subscriptions of a customer; more than two are a mistake already. */
 const subscriptionsMax = 20
 const invoicesMax = 100
+const cardsMax = 10
 const nobody: CustomerState = {
   account: '',
   subscriptions: [],
+  email: '',
+  cards: [],
   openSince: 0,
   paidCount: 0,
   lastTotal: 0,
@@ -39,11 +42,15 @@ export async function readCustomer(stripe: Stripe, id: string): Promise<Customer
     stripe.invoices.list({ customer: id, status: 'open', limit: invoicesMax }),
     stripe.invoices.list({ customer: id, status: 'paid', limit: invoicesMax }),
   ])
+  const isTrial = subscriptions.data.some(({ status }) => status === 'trialing')
+  const cards = isTrial ? await cardsOf(stripe, id) : []
   const keys = await keysOfPhases(stripe, subscriptions.data)
   const dues = open.data.flatMap(({ status_transitions: at }) => at.finalized_at ?? [])
   const payments = paid.data.filter(({ total }) => total > 0)
   return {
     account: customer.metadata.account ?? '',
+    email: customer.email ?? '',
+    cards,
     subscriptions: subscriptions.data.map((one) => subscriptionOf(one, keys)),
     openSince: dues.length > 0 ? toMs(Math.min(...dues)) : 0,
     paidCount: Math.min(3, payments.length),
@@ -78,6 +85,11 @@ function subscriptionOf(one: Stripe.Subscription, keys: ReadonlyMap<string, stri
     endedAt: toMs(one.ended_at),
     ...(next && { next }),
   }
+}
+
+async function cardsOf(stripe: Stripe, customer: string): Promise<readonly string[]> {
+  const { data } = await stripe.paymentMethods.list({ customer, type: 'card', limit: cardsMax })
+  return data.flatMap(({ card }) => card?.fingerprint ?? [])
 }
 
 /** The phase of its schedule that follows the present one. */

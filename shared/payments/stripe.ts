@@ -8,6 +8,9 @@ import { cancelLater, changeLater, changeNow, keep, preview, priceIds } from './
 import { idOf, listInvoices, readCustomer } from './stripe-customers.ts'
 import { findObjects, makeMeter, makePortal, makePrice, makeWebhook, portalId } from './stripe-objects.ts'
 
+/** All that one customer's bounds allow in two days. */
+const sessionsMax = 20
+
 export function openStripePayments(options: StripeOptions): Payments {
   const stripe = openStripe(options)
   return {
@@ -21,6 +24,7 @@ export function openStripePayments(options: StripeOptions): Payments {
     changeLater: (change, key) => ask(() => changeLater(stripe, change, key)),
     cancelLater: (subscription, key) => ask(() => cancelLater(stripe, subscription, key)),
     keep: (subscription, key) => ask(() => keep(stripe, subscription, key)),
+    endNow: (subscription) => ask(() => endNow(stripe, subscription)),
     endCustomer: (customer) => ask(() => endCustomer(stripe, customer)),
     listInvoices: (customer) => ask(() => listInvoices(stripe, customer)),
     customerOf: (charge) => ask(async () => idOf((await stripe.charges.retrieve(charge)).customer)),
@@ -44,16 +48,33 @@ async function makeCustomer(stripe: Stripe, account: string, email: string): Pro
 
 type Checkout = Parameters<Payments['openCheckout']>[0]
 
+/** @returns the open page for the same choice, or how many there were of it; pages for other choices are closed */
+async function onePage(
+  stripe: Stripe,
+  { customer, key }: Pick<Checkout, 'customer' | 'key'>,
+): Promise<{ readonly url: string | undefined; readonly before: number }> {
+  const { data } = await stripe.checkout.sessions.list({ customer, limit: sessionsMax })
+  const same = data.filter(({ metadata }) => metadata?.key === key)
+  const present = same.find(({ status }) => status === 'open')
+  for (const { id, status } of data)
+    if (status === 'open' && id !== present?.id) await stripe.checkout.sessions.expire(id)
+  return { url: present?.url ?? undefined, before: same.length }
+}
+
 async function openCheckout(
   stripe: Stripe,
-  { customer, items, currency, trialDays, returnUrl, key }: Checkout,
+  { customer, items, currency, trialDays, returnUrl, key, expiresAt }: Checkout,
 ): Promise<{ readonly url: string }> {
+  const { url, before } = await onePage(stripe, { customer, key })
+  if (url !== undefined) return { url }
   const ids = await priceIds(stripe, items)
   const session = await stripe.checkout.sessions.create(
     {
       mode: 'subscription',
       customer,
       currency,
+      metadata: { key },
+      expires_at: toSeconds(expiresAt),
       line_items: items.map(({ price, quantity }) => ({
         price: ids.get(price) ?? '',
         ...(!isTransferKey(price) && { quantity }),
@@ -68,7 +89,7 @@ async function openCheckout(
       success_url: `${returnUrl}?paid=yes`,
       cancel_url: `${returnUrl}?paid=no`,
     },
-    { idempotencyKey: key },
+    { idempotencyKey: `${key}:${before}` },
   )
   return { url: session.url ?? '' }
 }
@@ -85,6 +106,11 @@ async function openPortal(
     ...(configuration !== undefined && { configuration }),
   })
   return { url }
+}
+
+async function endNow(stripe: Stripe, subscription: string): Promise<void> {
+  const { status } = await stripe.subscriptions.retrieve(subscription)
+  if (status === 'trialing') await stripe.subscriptions.cancel(subscription)
 }
 
 /** Ends what is paid for, charges what was used, and then the customer is deleted; its invoices stay. */

@@ -102,7 +102,8 @@ export const planCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Too many changes of what is paid',
-    cause: 'In a day an account can begin five payments, change its plan ten times and its cap twenty times.',
+    cause:
+      'In a day an account can begin five payments (three on its first day, and twenty come from one network), change its plan ten times and its cap twenty times.',
     cure: 'Wait until the time that the answer names.',
   },
   'billing.open': {

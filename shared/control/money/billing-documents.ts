@@ -42,6 +42,8 @@ export type SubscriptionDoc = {
     readonly at: number
   }
   readonly isDisputed: boolean
+  /** A trial was ended, since its card or mailbox had one before (trials.ts). */
+  readonly hadTrial?: true
   /** The deletion of the account that ended it, by its time, and the change that waited then; [] = none did. */
   readonly closing?: { readonly of: number; readonly items: readonly PricedItem[] }
   /** A change that was asked for, so that its time is known when it arrives. */
@@ -77,7 +79,11 @@ export type MeterReportDoc = {
   readonly ttl: Date
 }
 
+/** Id: a keyed hash of a card or a mailbox. Its creation is the claim of its one trial. */
+type TrialDoc = { readonly account: string; readonly ttl: Date }
+
 export const subscriptions = ownIdCollection<SubscriptionDoc>('subscriptions')
 export const customers = globalCollection<CustomerDoc>('customers')
 export const paymentEvents = globalCollection<PaymentEventDoc>('stripeEvents')
 export const meterReports = collection<MeterReportDoc>('meterReports')
+export const trials = globalCollection<TrialDoc>('trials')

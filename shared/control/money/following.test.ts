@@ -32,6 +32,8 @@ const payments: Payments = {
 const nothing: CustomerState = {
   account: '',
   subscriptions: [],
+  email: '',
+  cards: [],
   openSince: 0,
   paidCount: 0,
   lastTotal: 0,

@@ -26,6 +26,7 @@ import { alignWithAccount, payerOf } from './leaving-payers.ts'
 import { lookToReport } from './meters.ts'
 import type { CustomerState } from './payments.ts'
 import { readKey } from './price-keys.ts'
+import { endSecondTrial } from './trials.ts'
 
 const kind = 'billing.customer'
 /** Somebody else wrote meanwhile: then the truth is asked for again. */
@@ -79,6 +80,7 @@ export async function followCustomer(
     // Read after our own version: what we know is then never newer than what we were told.
     const found = await control.payments.readCustomer(customer)
     if (await alignWithAccount(control, before, found)) continue
+    if (await endSecondTrial(control, before, found)) continue
     const known = await cataloguesOf(control, found)
     const done = await write(control, { before, found, known })
     if (done) return done

@@ -55,7 +55,7 @@ async function restore(
   return true
 }
 
-export function withoutClosing({ closing: _, ...rest }: SubscriptionDoc): SubscriptionDoc {
+function withoutClosing({ closing: _, ...rest }: SubscriptionDoc): SubscriptionDoc {
   return rest
 }
 

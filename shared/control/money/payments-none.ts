@@ -15,6 +15,7 @@ export const noPayments: Payments = {
   changeLater: off,
   cancelLater: off,
   keep: off,
+  endNow: off,
   endCustomer: off,
   listInvoices: off,
   customerOf: off,

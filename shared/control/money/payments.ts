@@ -39,6 +39,10 @@ export type CustomerState = {
   /** The account that we made it for; '' when it is gone or not ours. */
   readonly account: string
   readonly subscriptions: readonly PaidSubscription[]
+  /** Where the service writes to; '' = nowhere. */
+  readonly email: string
+  /** Fingerprints of its cards, while a trial is on: the same card has the same, whoever pays with it. */
+  readonly cards: readonly string[]
   /** When the oldest open invoice was finalised; 0: none is open. */
   readonly openSince: number
   /** Invoices above 0 that were paid, at most 3, and the total of the last. */
@@ -115,7 +119,10 @@ export interface Payments {
     readonly currency: string
     readonly trialDays: number
     readonly returnUrl: string
+    /** What is asked for. A page that is open for the same is used again; any other of the customer is closed. */
     readonly key: string
+    /** 31 min to 24 h ahead. */
+    readonly expiresAt: number
   }): Promise<{ readonly url: string }>
   openPortal(customer: string, returnUrl: string): Promise<{ readonly url: string }>
   /** What a change costs at once, with tax. */
@@ -128,6 +135,8 @@ export interface Payments {
   cancelLater(subscription: PaidSubscription, key: string): Promise<void>
   /** Takes back a planned change or end. */
   keep(subscription: PaidSubscription, key: string): Promise<void>
+  /** A trial, at once; nothing is charged. Repeating it changes nothing. */
+  endNow(subscription: string): Promise<void>
   /** At once, and what was used is charged. Repeating it changes nothing. */
   endCustomer(customer: string): Promise<void>
   listInvoices(customer: string): Promise<readonly Invoice[]>

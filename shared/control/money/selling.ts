@@ -12,16 +12,19 @@ import { requireStill } from '../still.ts'
 import { currencySchema, parseAmount } from './amounts.ts'
 import { customers, type SubscriptionDoc, subscriptions } from './billing-documents.ts'
 import type { Catalogue, Interval, Plan } from './catalogue-schema.ts'
+import { countCheckout } from './checkout-bounds.ts'
 import { askToFollow } from './following.ts'
 import { chooseSubscription, textOf } from './following-rules.ts'
 import { planIn } from './grants.ts'
 import type { Invoice, PaidSubscription } from './payments.ts'
 import { itemsOf, type Terms } from './price-keys.ts'
 import { priceOf, seatPriceOf } from './prices.ts'
+import { mayTry } from './trials.ts'
 
 const dayMs = 24 * 3_600_000
-/** Trying cards at our expense has to be slow. */
-const checkouts = { scope: 'checkout', max: 5, windowMs: dayMs }
+const halfHourMs = dayMs / 48
+/** A payment page lives for so long after the half hour in which it was asked for; Stripe wants 30 min. */
+const pageMs = 35 * 60_000
 /** Stripe makes at most 20 invoices of a subscription in a day. */
 const changes = { scope: 'billing', max: 10, windowMs: dayMs }
 /** Each is a span of the timeline, which is one document. */
@@ -55,14 +58,15 @@ export async function startCheckout(
   const terms = termsFor(catalogue, chosen, currency)
   const before = await own.store.get(subscriptions.ref(caller.account))
   if (before && before.data.state !== 'free') throw fail('billing.twice')
-  for (const subject of [caller.account, caller.from])
-    if (subject !== '') await countEvent(control, checkouts, { subject, key: 'billing.limit' })
+  await countCheckout(control, caller)
   const customer = await customerFor(control, caller, person.email)
   const nowMs = control.clock.now()
   const { trial } = planIn(catalogue, terms.plan)
-  // One trial for each account.
-  const trialDays = before?.data.timeline.length ? 0 : (trial?.days ?? 0)
-  const halfHour = Math.floor(nowMs / (dayMs / 48))
+  // One trial for each account, card and mailbox (trials.ts).
+  const hadTrial = before !== undefined && (before.data.hadTrial || before.data.timeline.length > 0)
+  const isFirst = !hadTrial && (await mayTry(control, { account: caller.account, email: person.email }))
+  const trialDays = isFirst ? (trial?.days ?? 0) : 0
+  const halfHour = Math.floor(nowMs / halfHourMs)
   const opened = await control.payments.openCheckout({
     customer,
     items: itemsOf(catalogue, terms),
@@ -71,6 +75,7 @@ export async function startCheckout(
     returnUrl: `${control.settings.consoleUrl}/plans`,
     // The same choice within half an hour is the same page.
     key: `checkout:${[customer, terms.plan, terms.interval, terms.seats, trialDays, halfHour].join(':')}`,
+    expiresAt: (halfHour + 1) * halfHourMs + pageMs,
   })
   await record(own, caller, { action: 'billing.checkout', details: { ...chosen } })
   return opened

@@ -67,6 +67,7 @@ export const partsOfAccounts: readonly Part[] = [
       next: 'show',
       isDisputed: 'show',
       closing: 'show',
+      hadTrial: 'show',
       asked: 'hide',
       syncedAt: 'show',
     },

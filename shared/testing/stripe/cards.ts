@@ -60,7 +60,12 @@ export function cardNumbered(typed: string): Card | undefined {
   return Object.values(byName).find((card) => card.number === number)
 }
 
-/** The same for a number wherever it comes from: that is what trials are counted by. */
-export function fingerprintOf({ number }: Card): string {
-  return createHash('sha256').update(number).digest('base64url').replace(/[-_]/g, '').slice(0, 16)
+/** The same for a card wherever it comes from: that is what trials are counted by. @param owner '' = whoever has it */
+export function fingerprintOf({ number }: Card, owner: string): string {
+  return createHash('sha256')
+    .update(number)
+    .update(owner)
+    .digest('base64url')
+    .replace(/[-_]/g, '')
+    .slice(0, 16)
 }

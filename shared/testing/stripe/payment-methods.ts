@@ -66,7 +66,7 @@ export function attachCard(world: World, customer: Stripe.Customer, card: Card):
       display_brand: card.brand,
       exp_month: 12,
       exp_year: new Date(world.now() * 1_000).getUTCFullYear() + 8,
-      fingerprint: fingerprintOf(card),
+      fingerprint: fingerprintOf(card, world.settings.cardsAre === 'own' ? customer.id : ''),
       funding: 'credit',
       generated_from: null,
       last4: card.number.slice(-4),

@@ -15,6 +15,11 @@ export type Settings = {
   readonly chargeMin: Readonly<Record<string, number>>
   /** Requests in a second of the server's clock; undefined = any number. A sandbox has 25. */
   readonly ratePerSecond: number | undefined
+  /**
+   * Whether a test number is one card, as at Stripe, or each customer's own: people's cards differ, and there are few
+   * test numbers.
+   */
+  readonly cardsAre: 'numbers' | 'own'
   /** Webhooks may go to addresses which only this machine can reach. */
   readonly localWebhooks: boolean
 }
@@ -30,5 +35,6 @@ export const defaultSettings: Settings = {
   taxRates: { DE: '0.19', FR: '0.20', HU: '0.27' },
   chargeMin: { usd: 50, eur: 50, gbp: 30 },
   ratePerSecond: undefined,
+  cardsAre: 'own',
   localWebhooks: false,
 }
