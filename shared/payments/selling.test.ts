@@ -185,8 +185,8 @@ describe('selling by Stripe', () => {
       await t.sync({ usage: [{ ...row, ...bytes }] })
       advance(hourMs)
       await settle()
-      // Reports may have run beside the books that count the hour; then they go out an hour later.
-      advance(hourMs)
+      // Reports may have run beside the books that count the hour; then they go out an hour and 25 min later.
+      advance(2 * hourMs)
       await settle()
     }
     await carry(60)

@@ -1,6 +1,6 @@
 /**
  * Who tries stolen cards needs many payment pages. So they are few for each account and source, and fewest for an
- * account that is new, since those cost nothing (money.md, rule 30).
+ * account that is new, since those cost nothing (docs/plans.md).
  */
 import { isAddress, plainAddress, sourceNetwork } from '../../base/addresses.ts'
 import type { Caller } from '../caller.ts'

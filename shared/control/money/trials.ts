@@ -19,7 +19,7 @@ const keepMs = 400 * dayMs
 const dotless: ReadonlySet<string> = new Set(['gmail.com', 'googlemail.com'])
 
 /** The mailbox behind an address: what follows a `+` only sorts the mail of one person. */
-export function mailboxOf(email: string): string {
+function mailboxOf(email: string): string {
   const address = normaliseEmail(email)
   const at = address.lastIndexOf('@')
   const [local = '', domain = ''] = [address.slice(0, Math.max(0, at)), address.slice(at + 1)]
