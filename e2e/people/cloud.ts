@@ -36,9 +36,8 @@ const startMs = 300_000
 const mailMs = 180_000
 
 export async function openCloudStage(): Promise<Stage> {
-  const folder = temporaryFolder('people')
   const data = temporaryFolder('cloud')
-  const clocks = makeClocks(folder)
+  const clocks = makeClocks()
   const mailbox = await startMailbox()
   const args = ['--relays', '1', '--sign-in', 'emulator', '--data', data]
   const program = await startProgram('node', ['e2e/cloud-local/main.ts', ...args], {
@@ -71,7 +70,7 @@ export async function openCloudStage(): Promise<Stage> {
     stop: async () => {
       await program.stop()
       await mailbox.close()
-      for (const each of [folder, data]) rmSync(each, { recursive: true, force: true })
+      rmSync(data, { recursive: true, force: true })
     },
   }
 }

@@ -1,13 +1,12 @@
 /** The stage of the walk on one machine: the server as a user starts it, and a real OpenID provider beside it. */
-import { rmSync } from 'node:fs'
 import { startSignInService } from '@porttunneler/standalone/testing/sign-in-service'
-import { freeSettings, startStandaloneService, temporaryFolder } from '../harness/standalone.ts'
+import { freeSettings, startStandaloneService } from '../harness/standalone.ts'
 import { makeClocks } from './clock.ts'
 import type { Stage } from './stage.ts'
 
 export async function openStandaloneStage(): Promise<Stage> {
-  const folder = temporaryFolder('people')
-  const clocks = makeClocks(folder)
+  const clocks = makeClocks()
+  await clocks.setHere()
   const env = await freeSettings()
   const redirectUri = `http://localhost:${env.PORTTUNNELER_CONSOLE_PORT}/sign-in/with/work`
   const work = await startSignInService({ redirectUri })
@@ -36,7 +35,7 @@ export async function openStandaloneStage(): Promise<Stage> {
     stop: async () => {
       await service.stop()
       await work.close()
-      rmSync(folder, { recursive: true, force: true })
+      clocks.set(0)
     },
   }
 }

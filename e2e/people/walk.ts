@@ -218,7 +218,10 @@ class Walk {
     await this.#bob.heading('Sign in')
     await this.#stage.mailTo(bob.email, 'Your second factors were removed')
     await this.#stage.signIn(this.#bob, bob, false)
-    // The team still asks for a factor: a new one, on the new device.
+    // A new sign-in begins in the own account. The team still asks for a factor: a new one, on the new device.
+    await this.#bob.heading('Tunnels')
+    await this.#bob.click('Account menu')
+    await this.#bob.page.getByRole('list', { name: 'Accounts' }).getByRole('button', { name: 'Lab' }).click()
     await this.#bob.page.getByRole('alert').getByText('PT-1202').waitFor()
     await addPasskey(this.#bob, 'New phone', '21')
     await this.#bob.go('/')

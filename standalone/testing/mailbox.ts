@@ -27,16 +27,34 @@ export async function startMailbox() {
   }
 }
 
-/** Subject and plain text of a mail as nodemailer writes it: 7bit or quoted-printable (RFC 2045, 6.7). */
+/** Subject and plain text of a mail as nodemailer writes it (RFC 2045, section 6; RFC 2047). */
 function read(raw: string): Omit<Mail, 'to'> {
   const unfolded = raw.replace(/\r\n[ \t]/g, ' ')
   const subject = /^Subject: (.*)$/m.exec(unfolded)?.[1]?.trim() ?? ''
-  const text = raw.split(/^Content-Type: text\/html/m)[0] ?? ''
-  const isQuoted = /^Content-Transfer-Encoding: quoted-printable/m.test(text)
-  return { subject, text: isQuoted ? unquote(text) : text }
+  const [head = '', ...rest] = (raw.split(/^Content-Type: text\/html/m)[0] ?? '').split(
+    /(?<=^Content-Type: text\/plain)/m,
+  )
+  const part = rest.join('') || head
+  const [, encoding = ''] = /^Content-Transfer-Encoding: (\S+)/m.exec(part) ?? []
+  const body = part.slice(part.indexOf('\r\n\r\n') + 4)
+  return { subject: wordsOf(subject), text: decode(body, encoding) }
 }
 
-function unquote(text: string): string {
+function wordsOf(header: string): string {
+  const joined = header.replace(/\?=\s+=\?/g, '?==?')
+  return joined.replace(/=\?utf-8\?([qb])\?([^?]*)\?=/gi, (_, kind: string, text: string) =>
+    kind.toLowerCase() === 'b'
+      ? decode(text, 'base64')
+      : decode(text.replaceAll('_', ' '), 'quoted-printable'),
+  )
+}
+
+function decode(text: string, encoding: string): string {
+  if (encoding === 'base64') return Buffer.from(text.split('\r\n--')[0] ?? '', 'base64').toString()
+  if (encoding !== 'quoted-printable') return text
   const whole = text.replace(/=\r?\n/g, '')
-  return whole.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  const bytes = whole.replace(/=([0-9A-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
+  return Buffer.from(bytes, 'latin1').toString()
 }
