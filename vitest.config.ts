@@ -39,7 +39,8 @@ export default defineConfig({
           name: 'unit',
           // Unit tests share no state that they change, so a worker reads each module once: half the time.
           isolate: false,
-          include: [`${packages}/**/*.test.ts`],
+          // A simulated year starts no programs either.
+          include: [`${packages}/**/*.test.ts`, 'e2e/year/*.test.ts'],
           exclude: [installed, long],
           // Most take milliseconds; the limit only ends tests that hang, also where others use both cores.
           testTimeout: 120_000,
@@ -82,7 +83,7 @@ export default defineConfig({
           ...common,
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
-          exclude: ['e2e/repo/**', installed],
+          exclude: ['e2e/{repo,year}/**', installed],
           globalSetup: ['e2e/global-setup.ts', 'functions/testing/emulators.setup.ts'],
           testTimeout: programsMs,
           hookTimeout: programsMs,

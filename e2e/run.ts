@@ -20,7 +20,7 @@ import { setup } from './global-setup.ts'
 const root = join(import.meta.dirname, '..')
 /** Files whose figures would suffer, or make others suffer, if they ran beside one another. */
 const alone = ['chaos', 'hostile', 'network', 'standalone', 'upgrade'].map((name) => `e2e/${name}.test.ts`)
-const others = globSync('e2e/**/*.test.ts', { cwd: root }).filter(
+const others = globSync('e2e/**/*.test.ts', { cwd: root, exclude: ['e2e/year/**'] }).filter(
   (file) => !alone.includes(file) && !/node_modules|e2e\/repo\//.test(file),
 )
 const suites = ['.contract.test.ts', '.model.test.ts', '.fuzz.test.ts']

@@ -13,6 +13,7 @@ import { runAct } from '../control/operator/acts.ts'
 import { limitsOf } from '../control/plans.ts'
 import { queries } from '../control/query-table.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
+import { sdkOf } from '../testing/stripe/sdk.ts'
 import { startStripe } from '../testing/stripe/server.ts'
 import { openPayments } from './open.ts'
 import { takeWebhook } from './webhook.ts'
@@ -290,6 +291,21 @@ describe('selling by Stripe', () => {
     const last = await open('pro')
     expect(last).not.toEqual(third)
     expect(pages()).toEqual([last.url])
+  })
+
+  test('a dispute that we win holds nothing back any more', async () => {
+    await buy({}, '4000000000000259')
+    advance(14 * dayMs + 7 * hourMs)
+    await settle()
+    expect(await doc()).toMatchObject({ isDisputed: true })
+    await expect(change('team', 5)).rejects.toMatchObject({ key: 'billing.disputed' })
+    const sdk = sdkOf(stripe)
+    for (const { id } of stripe.world.all('disputes'))
+      await sdk.disputes.update(id, { evidence: { uncategorized_text: 'winning_evidence' } })
+    await settle()
+    expect(await doc()).toMatchObject({ isDisputed: false })
+    await change('team', 5)
+    expect(await rights()).toMatchObject({ seats: 5 })
   })
 
   test('a closed account ends what it pays', async () => {

@@ -59,10 +59,14 @@ export async function readCustomer(stripe: Stripe, id: string): Promise<Customer
   }
 }
 
-/** A dispute that waits for an answer, or that was lost lately. */
+/** A dispute that waits for an answer, or that was lost lately. A charge stays `disputed` when we have won. */
 async function hasDispute(stripe: Stripe, customer: string): Promise<boolean> {
   const { data } = await stripe.charges.list({ customer, limit: 20 })
-  return data.some(({ disputed }) => disputed)
+  for (const { id } of data.filter(({ disputed }) => disputed)) {
+    const disputes = await stripe.disputes.list({ charge: id, limit: 10 })
+    if (disputes.data.some(({ status }) => status !== 'won' && status !== 'warning_closed')) return true
+  }
+  return false
 }
 
 function subscriptionOf(one: Stripe.Subscription, keys: ReadonlyMap<string, string>): PaidSubscription {

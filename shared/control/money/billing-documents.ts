@@ -24,6 +24,8 @@ export type SubscriptionDoc = {
   readonly seats: number
   readonly periodStart: number
   readonly periodEnd: number
+  /** The one before, for usage that comes late: months differ in length, so nothing else tells where it began. */
+  readonly lastPeriod?: { readonly start: number; readonly end: number }
   /** What it had when: for the bill. Older than a period before the present one is dropped. */
   readonly timeline: readonly SpanDoc[]
   /** The most that the owner lets transfer cost in a period, minor units; begins at 0. */

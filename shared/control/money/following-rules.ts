@@ -83,6 +83,7 @@ export function follow(
     periodEnd: chosen.period.end,
     trialEnd: chosen.trialEnd,
     cancelAt: chosen.cancelAt,
+    ...lastPeriodOf(before, chosen),
     ...(nextTerms &&
       chosen.next && {
         next: {
@@ -98,6 +99,15 @@ export function follow(
   const at = timeOfChange(before, chosen, { nowMs, isArrived })
   const timeline = continued(before.timeline, { ...after, capNow }, at)
   return { ...after, capNow, timeline, ...(before.asked && !isArrived && { asked: before.asked }) }
+}
+
+/** Usage of it may still come when the next one has begun. */
+function lastPeriodOf(
+  { periodStart: start, periodEnd: end, lastPeriod }: SubscriptionDoc,
+  { period }: PaidSubscription,
+): Pick<SubscriptionDoc, 'lastPeriod'> {
+  if (start > 0 && period.start > start) return { lastPeriod: { start, end: Math.min(end, period.start) } }
+  return lastPeriod ? { lastPeriod } : {}
 }
 
 /** Compares what was asked for with what arrived. */

@@ -77,12 +77,9 @@ async function sendHours(own: AccountControl, doc: SubscriptionDoc, job: Running
 }
 
 /** The present period, and the one before it while late usage may come for it. */
-function periodsOf({ periodStart, periodEnd, timeline }: SubscriptionDoc, nowMs: number) {
+function periodsOf({ periodStart, periodEnd, lastPeriod }: SubscriptionDoc, nowMs: number) {
   const now = { start: periodStart, end: periodEnd }
-  const before = timeline.filter(({ from }) => from < periodStart).map(({ from }) => from)
-  if (before.length === 0 || nowMs > periodStart + tailMs) return [now]
-  const month = periodEnd - periodStart
-  return [{ start: Math.max(Math.min(...before), periodStart - month), end: periodStart }, now]
+  return lastPeriod && nowMs <= periodStart + tailMs ? [lastPeriod, now] : [now]
 }
 
 async function reportsOf(

@@ -58,6 +58,7 @@ export const partsOfAccounts: readonly Part[] = [
       seats: 'show',
       periodStart: 'show',
       periodEnd: 'show',
+      lastPeriod: 'show',
       timeline: 'show',
       cap: 'show',
       capNow: 'show',
