@@ -15,21 +15,25 @@ import { writeRelease } from './tunnels.ts'
 /**
  * New connections have the new limits at once; tunnels above the new number end within seconds.
  * @param next returns the changed account; its writes commit with the change. It may run again.
+ * @param tell asks for what its people are told, if it changes
  */
 export async function changeLimits(
   control: Pick<AccountControl, 'bus' | 'clock' | 'log' | 'store'>,
   next: (tx: Transaction, before: AccountDoc, nowMs: number) => AccountDoc,
+  tell?: (tx: Transaction, nowMs: number) => Promise<() => string>,
 ): Promise<void> {
   const { account } = control.store
   const nowMs = control.clock.now()
-  const job = await control.store.transact(async (tx) => {
+  const jobs = await control.store.transact(async (tx) => {
     const before = await tx.get(accounts.ref(account))
     if (!before) throw fail('api.not_found')
     const ask = await look(tx, { kind: 'limits', subject: account, account }, nowMs)
-    tx.set(before.ref, next(tx, before.data, nowMs))
-    return ask()
+    const told = await tell?.(tx, nowMs)
+    const after = next(tx, before.data, nowMs)
+    tx.set(before.ref, after)
+    return [ask(), ...(told && after !== before.data ? [told()] : [])]
   })
-  await kick(control, [job])
+  await kick(control, jobs)
 }
 
 export function keepLimits(control: Control): JobKind {

@@ -308,6 +308,24 @@ describe('selling by Stripe', () => {
     expect(await rights()).toMatchObject({ seats: 5 })
   })
 
+  test('people hear before a trial ends, and of a second one that was ended', async () => {
+    const heard = () => t.mails.map(({ subject }) => subject).filter((one) => /trial/i.test(one))
+    await buy({ plan: 'pro', seats: 1 })
+    advance(10 * dayMs)
+    await settle()
+    expect(heard()).toEqual([])
+    for (let day = 0; day < 2; day++) {
+      advance(dayMs)
+      for (let round = 0; round < 3; round++) await settle()
+    }
+    expect(heard()).toEqual([expect.stringMatching(/^The trial of "ada" ends on \d{4}-\d\d-\d\d$/)])
+    const made = await t.caller('eve@example.com')
+    ada = { ...made, ...(made.user && { user: { ...made.user, emailVerified: true } }) }
+    await buy({ plan: 'pro', seats: 1 })
+    for (let round = 0; round < 3; round++) await settle()
+    expect(heard().slice(1)).toEqual(['No second trial for "eve"'])
+  })
+
   test('a closed account ends what it pays', async () => {
     await buy()
     await setAccountStatus(t.control, ada.account, 'closed')

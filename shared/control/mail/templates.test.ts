@@ -15,6 +15,7 @@ const forgotten = 'https://tunnel.example.com/forgot-password'
 const domain = { host: 'app.example.com', link: 'https://tunnel.example.com/domains' }
 const team = { account: 'Lab', who: 'bob@example.com', link: 'https://tunnel.example.com/members' }
 const leaving = { account: 'Lab', day: '2026-01-31', link: 'https://tunnel.example.com/account' }
+const money = { account: 'Lab', day: '2026-01-31', link: 'https://tunnel.example.com/plans' }
 const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>['data'] } = {
   'password-reset': { link, isProven: false },
   'account-link': { link },
@@ -58,6 +59,11 @@ const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>[
   'account-leaving-soon': leaving,
   'account-left': leaving,
   'account-kept': leaving,
+  'billing-open': money,
+  'billing-limited': money,
+  'billing-trial': money,
+  'billing-second': money,
+  'billing-moved': money,
   'person-leaving': { day: '2026-01-31', link: 'https://tunnel.example.com', isAlone: false },
   'person-left': { link: 'https://tunnel.example.com' },
   'person-stays': { link: 'https://tunnel.example.com' },

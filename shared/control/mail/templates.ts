@@ -9,6 +9,7 @@ import { declare, quoted, type Template } from './declaring.ts'
 import { factorNews, writeFactorNews, writePolicyNews, writeRecoveryLink } from './factor-news.ts'
 import { asName, type Content } from './layout.ts'
 import { leavingTemplates } from './leaving-templates.ts'
+import { moneyTemplates } from './money-templates.ts'
 
 /**
  * Why a mail goes out. `asked`: its reader asked for it just now, so it also goes where earlier mails were refused;
@@ -312,6 +313,7 @@ export const templates = {
     }),
   ),
   ...leavingTemplates,
+  ...moneyTemplates,
   ...addressTemplates,
 } as const
 

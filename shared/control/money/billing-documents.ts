@@ -35,6 +35,8 @@ export type SubscriptionDoc = {
   /** Since when an invoice is open; 0 = none is. */
   readonly graceFrom: number
   readonly trialEnd: number
+  /** The end of a trial that people were told of. */
+  readonly toldTrial?: number
   readonly cancelAt: number
   /** A change for the next period. */
   readonly next?: {

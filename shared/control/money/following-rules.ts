@@ -13,6 +13,8 @@ import { transferRateOf } from './prices.ts'
 const dayMs = 24 * 3_600_000
 /** From the finalisation of the oldest open invoice on, whenever its events come. */
 export const graceMs = 7 * dayMs
+/** So long before its end people hear that a trial will cost something. */
+const trialNoticeMs = 3 * dayMs
 /** Spans that ended so long ago are in no bill that can still change. */
 const keepSpansMs = 70 * dayMs
 /** Below so many paid invoices, a cap is at most the last total: a stolen card is found out by then. */
@@ -182,10 +184,24 @@ export function includedBytes({ plan, state }: SubscriptionDoc, catalogue: Catal
   return gigabytes === 'unlimited' ? undefined : gigabytes * 1_000_000_000
 }
 
+/** What its people have to hear of when `before` becomes `after`; undefined: nothing. */
+export function newsOf(
+  before: SubscriptionDoc,
+  after: SubscriptionDoc,
+  nowMs: number,
+): 'billing-open' | 'billing-limited' | 'billing-trial' | undefined {
+  const { state, trialEnd, cancelAt, toldTrial } = after
+  if (state === 'pastDue' && before.state !== 'pastDue') return 'billing-open'
+  if (state === 'limited' && before.state !== 'limited') return 'billing-limited'
+  const isSoon = state === 'trial' && cancelAt === 0 && nowMs >= trialEnd - trialNoticeMs
+  return isSoon && toldTrial !== trialEnd ? 'billing-trial' : undefined
+}
+
 /** When it must be looked at again, though nothing may be heard of it. @returns undefined: never */
 export function nextLook(doc: SubscriptionDoc, nowMs: number): number | undefined {
   if (doc.state === 'free') return undefined
   const grace = doc.state === 'pastDue' && doc.graceFrom > 0 ? [doc.graceFrom + graceMs] : []
-  const times = [...grace, doc.periodEnd + 3_600_000, nowMs + 7 * dayMs]
+  const trial = doc.state === 'trial' ? [doc.trialEnd - trialNoticeMs] : []
+  const times = [...grace, ...trial, doc.periodEnd + 3_600_000, nowMs + 7 * dayMs]
   return Math.max(nowMs + 60_000, Math.min(...times.filter((at) => at > nowMs)))
 }

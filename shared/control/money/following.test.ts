@@ -160,6 +160,9 @@ describe('a subscription is followed', () => {
     await t.runJobs()
     expect(await doc()).toMatchObject({ state: 'limited', plan: 'pro' })
     expect(await rights()).toMatchObject({ plan: 'free', tunnelsOnline: 3 })
+    for (let round = 0; round < 3; round++) await t.runJobs()
+    const mails = t.mails.map(({ subject }) => subject).filter((one) => !/address|confirm/i.test(one))
+    expect(mails).toEqual(['An invoice of "ada" is open', '"ada" has what is free'])
     truth = { ...truth, subscriptions: [pro()], openSince: 0 }
     await say('evt_paid', 'invoice.paid')
     expect(await rights()).toMatchObject({ plan: 'pro', tunnelsOnline: 10 })

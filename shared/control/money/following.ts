@@ -10,6 +10,7 @@ import { type AccountDoc, accounts } from '../documents.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
+import { lookToTellTeam } from '../team/letters.ts'
 import { customers, type SubscriptionDoc, subscriptions } from './billing-documents.ts'
 import type { Catalogue } from './catalogue-schema.ts'
 import {
@@ -18,6 +19,7 @@ import {
   follow,
   includedBytes,
   type KnownCatalogues,
+  newsOf,
   nextLook,
 } from './following-rules.ts'
 import { grantOf } from './grants.ts'
@@ -134,15 +136,17 @@ async function write(
     return before.data
   }
   const free = await control.catalogues.newest()
+  const news = newsOf(before.data, after, nowMs)
   const jobs = await control.store.transact(async (tx) => {
     const latest = await tx.get(before.ref)
     if (latest?.version !== before.version) return undefined
     const owner = await tx.get(accounts.ref(account))
     const delayMs = after.state === 'limited' ? lastDayMs : 0
     const ask = await look(tx, { kind: 'limits', subject: account, account, dueAt: nowMs + delayMs }, nowMs)
+    const tell = news && (await lookToTellTeam(tx, { event: news, account, user: '' }, nowMs))
     const report = after.capNow > 0 ? await lookToReport(tx, account, nowMs) : undefined
-    tx.set(before.ref, after)
-    const reports = report ? [report()] : []
+    tx.set(before.ref, news === 'billing-trial' ? { ...after, toldTrial: after.trialEnd } : after)
+    const reports = [...(report ? [report()] : []), ...(tell ? [tell()] : [])]
     const next = owner && entitled(owner.data, { before: before.data, after, free, known })
     if (!owner || !next) return reports
     tx.set(owner.ref, next)

@@ -9,6 +9,7 @@ import { changeLimits } from '../limits.ts'
 import { type PlanLimits, planLimitsOf } from '../plans.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
+import { lookToTellTeam } from '../team/letters.ts'
 import { subscriptions } from './billing-documents.ts'
 import type { Catalogue } from './catalogue-schema.ts'
 import { grantOf } from './grants.ts'
@@ -90,13 +91,16 @@ async function move(
   { id, catalogue, write }: { readonly id: string; readonly catalogue: Catalogue } & Pick<Options, 'write'>,
 ): Promise<boolean> {
   let isMoved = false
-  await changeLimits(controlOf(control, id), (tx, before, nowMs) => {
+  const change = (tx: Transaction, before: AccountDoc, nowMs: number): AccountDoc => {
     const { plan, granted } = before
     isMoved = (granted?.version ?? 0) < catalogue.version && Object.hasOwn(catalogue.plans, plan)
     if (!isMoved) return before
     write(tx, { account: id, from: granted?.version ?? 0, plan }, nowMs)
     return { ...before, ...grantOf(catalogue, plan) }
-  }).catch((error: PortTunnelerError) => {
+  }
+  const tell = (tx: Transaction, nowMs: number) =>
+    lookToTellTeam(tx, { event: 'billing-moved', account: id, user: '' }, nowMs)
+  await changeLimits(controlOf(control, id), change, tell).catch((error: PortTunnelerError) => {
     // It was erased meanwhile.
     if (error.key !== 'api.not_found') throw error
     isMoved = false

@@ -4,10 +4,12 @@
  */
 import { createHmac } from 'node:crypto'
 import type { Control } from '../control.ts'
+import { kick } from '../jobs/kick.ts'
 import { normaliseEmail } from '../mail/addresses.ts'
 import type { Snapshot } from '../platform.ts'
 import { serviceSecret } from '../service-secrets.ts'
-import { type SubscriptionDoc, subscriptions, trials } from './billing-documents.ts'
+import { lookToTellTeam } from '../team/letters.ts'
+import { type SubscriptionDoc, trials } from './billing-documents.ts'
 import { chooseSubscription } from './following-rules.ts'
 import type { CustomerState } from './payments.ts'
 
@@ -80,7 +82,13 @@ export async function endSecondTrial(
   for (const mark of marks) isFirst = (await claim(control, account, mark)) && isFirst
   if (isFirst) return false
   control.log.info({ account, subscription: chosen.id }, 'A second trial of a card or a mailbox was ended')
-  await control.store.update(subscriptions.ref(account), { hadTrial: true })
+  const nowMs = control.clock.now()
+  const job = await control.store.transact(async (tx) => {
+    const tell = await lookToTellTeam(tx, { event: 'billing-second', account, user: '' }, nowMs)
+    tx.update(before.ref, { hadTrial: true })
+    return tell()
+  })
+  await kick(control, [job])
   await control.payments.endNow(chosen.id)
   return true
 }

@@ -64,6 +64,7 @@ export const partsOfAccounts: readonly Part[] = [
       capNow: 'show',
       graceFrom: 'show',
       trialEnd: 'show',
+      toldTrial: 'hide',
       cancelAt: 'show',
       next: 'show',
       isDisputed: 'show',

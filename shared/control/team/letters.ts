@@ -1,4 +1,4 @@
-/** Mails about who belongs to an account, to those whom it concerns. */
+/** Mails about who belongs to an account and what it pays for, to those whom it concerns. */
 import { z } from 'zod'
 import { permissionsOf } from '../../api/schemas/access.ts'
 import { roleOf } from '../caller.ts'
@@ -8,12 +8,23 @@ import { type AccountDoc, accounts, type MemberDoc, users } from '../documents.t
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import { dayOf, endOf } from '../leaving/terms.ts'
 import { type Addressed, leaveMails } from '../mail/sending.ts'
-import type { Transaction } from '../platform.ts'
+import { type SubscriptionDoc, subscriptions } from '../money/billing-documents.ts'
+import { graceMs } from '../money/following-rules.ts'
+import type { Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
 
 const leavingEvents = ['leaving', 'leaving-soon', 'left', 'kept'] as const
-const eventSchema = z.enum(['joined', 'removed', 'owner', 'suspended', 'viewed', 'factor', ...leavingEvents])
+const moneyEvents = [
+  'billing-open',
+  'billing-limited',
+  'billing-trial',
+  'billing-second',
+  'billing-moved',
+] as const
+const memberEvents = ['joined', 'removed', 'owner', 'suspended', 'viewed', 'factor'] as const
+const eventSchema = z.enum([...memberEvents, ...leavingEvents, ...moneyEvents])
 type TeamEvent = z.infer<typeof eventSchema>
+export type MoneyEvent = (typeof moneyEvents)[number]
 const bodySchema = z.object({ event: eventSchema, user: z.string() })
 /** Later, the news would only confuse. */
 const usefulMs = 3 * 24 * 3_600_000
@@ -46,9 +57,12 @@ async function tell(control: Control, job: RunningJob): Promise<void> {
   // The member through whose eyes an operator looked has been looked at, too.
   const all = event === 'viewed' && who !== '' && !to.includes(who) ? [...to, who] : to
   const page = event === 'factor' ? 'security' : event === 'viewed' ? 'account' : 'members'
-  const letters = isLeaving(event)
-    ? all.map(leavingLetter(control, account.data, event))
-    : all.map(teamLetter(event, { account: account.data.name, who, link: `${settings.consoleUrl}/${page}` }))
+  const letter = isLeaving(event)
+    ? leavingLetter(control, account.data, event)
+    : isMoney(event)
+      ? await moneyLetter(control, account, event)
+      : teamLetter(event, { account: account.data.name, who, link: `${settings.consoleUrl}/${page}` })
+  const letters = all.map(letter)
   await leaveMails(control, job, { letters, until: clock.now() + usefulMs })
 }
 
@@ -56,8 +70,29 @@ function isLeaving(event: TeamEvent): event is (typeof leavingEvents)[number] {
   return (leavingEvents as readonly TeamEvent[]).includes(event)
 }
 
+function isMoney(event: TeamEvent): event is MoneyEvent {
+  return (moneyEvents as readonly TeamEvent[]).includes(event)
+}
+
+async function moneyLetter(
+  { store, clock, settings }: Control,
+  { ref, data: { name } }: Snapshot<AccountDoc>,
+  event: MoneyEvent,
+): Promise<(to: string) => Addressed> {
+  const doc = (await store.get(subscriptions.ref(ref.id)))?.data
+  const day = dayOf(doc ? dayOfNews(doc, event, clock.now()) : clock.now())
+  const data = { account: name, day, link: `${settings.consoleUrl}/plans` }
+  return (to) => ({ to, template: event, data })
+}
+
+/** The day that the mail names. */
+function dayOfNews({ graceFrom, trialEnd }: SubscriptionDoc, event: MoneyEvent, nowMs: number): number {
+  if (event === 'billing-open' && graceFrom > 0) return graceFrom + graceMs
+  return event === 'billing-trial' && trialEnd > 0 ? trialEnd : nowMs
+}
+
 function teamLetter(
-  event: Exclude<TeamEvent, (typeof leavingEvents)[number]>,
+  event: (typeof memberEvents)[number],
   data: { readonly account: string; readonly who: string; readonly link: string },
 ): (to: string) => Addressed {
   const isOfAccount = event === 'suspended' || event === 'viewed'
@@ -83,7 +118,13 @@ function leavingLetter(
 async function readersOf({ store }: Control, account: string, event: TeamEvent): Promise<readonly string[]> {
   // Its end, and what it asks of its members, concern everybody.
   const isForAll = isLeaving(event) || event === 'factor'
-  const right = isForAll ? 'account.read' : event === 'joined' ? 'members.manage' : 'owners.manage'
+  const right = isMoney(event)
+    ? 'billing.write'
+    : isForAll
+      ? 'account.read'
+      : event === 'joined'
+        ? 'members.manage'
+        : 'owners.manage'
   const mayKnow = (member: MemberDoc) =>
     member.status !== 'disabled' && permissionsOf(roleOf(member)).has(right)
   const all = await queryAll(store, queries.membersOfAccount, { where: { account } })

@@ -77,6 +77,7 @@ export async function startStripe({ clock, settings, seed = 'stripe', send = pos
   const server = createServer((request, response) => {
     void serve(request, response).catch(() => response.destroy())
   })
+  let calls = 0
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request)
     const call = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body }
@@ -88,6 +89,7 @@ export async function startStripe({ clock, settings, seed = 'stripe', send = pos
       response.end(html)
       return
     }
+    calls++
     const answer = await answerCall({ world, faults, kept, key, routes }, call)
     if (!answer) {
       response.destroy()
@@ -116,6 +118,8 @@ export async function startStripe({ clock, settings, seed = 'stripe', send = pos
     key,
     sdk: { host: '127.0.0.1', port: address.port, protocol: 'http' } as const,
     faults,
+    /** Requests to its API up to now. */
+    calls: () => calls,
     /** What it holds, for a test to look at; change it by requests alone. */
     world,
     /** Renewals, finalisations, retries and expiries up to now. Each request does this too. */
