@@ -14,8 +14,8 @@ export const moneyTemplates = {
       subject: `An invoice of ${quoted(account)} is open`,
       because,
       parts: [
-        `A payment of the PortTunneler account ${quoted(account)} failed. Everything goes on until ${day} (UTC); from ` +
-          'then on it has what is free, and no transfer beyond its plan is sold until then.',
+        `A payment of the PortTunneler account ${quoted(account)} failed. The plan stays until ${day} (UTC); ` +
+          'from then on the account has what is free. Until the invoice is paid no transfer beyond the plan is sold.',
         { says: 'Pay it, or change the card, here', link },
       ],
     }),
