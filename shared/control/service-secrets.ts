@@ -6,10 +6,13 @@ import { Secret } from '../base/secret.ts'
 import type { Control } from './control.ts'
 import { serviceSecrets } from './documents.ts'
 
+/** What they are for. An operator who rotates or loses the vault's key has all of them sealed or made again. */
+export const secretPurposes = ['cursors', 'acme', 'tickets', 'domains', 'mails', 'factors', 'trials'] as const
+
 /** Made once and then the same for every process; by default 32 random bytes in base64url. */
 export async function serviceSecret(
   { store, vault }: Pick<Control, 'store' | 'vault'>,
-  purpose: 'cursors' | 'acme' | 'tickets' | 'domains' | 'mails' | 'factors' | 'trials',
+  purpose: (typeof secretPurposes)[number],
   make: () => Secret = () => new Secret(randomBytes(32).toString('base64url')),
 ): Promise<Secret> {
   const ref = serviceSecrets.ref(purpose)

@@ -7,7 +7,7 @@ import { Secret } from '../../base/secret.ts'
 import { certificates, noCertificate } from '../certificate-documents.ts'
 import { claimLeases } from '../claims.ts'
 import { factors, noFactors } from '../factors/factor-documents.ts'
-import { serviceSecret } from '../service-secrets.ts'
+import { secretPurposes, serviceSecret } from '../service-secrets.ts'
 import type { ActName } from './acts.ts'
 import { runAct } from './acts.ts'
 
@@ -29,8 +29,7 @@ beforeEach(async () => {
     return new Secret(text)
   })
   await t.openCell()
-  await serviceSecret(t.control, 'cursors')
-  await serviceSecret(t.control, 'domains')
+  for (const purpose of secretPurposes) await serviceSecret(t.control, purpose)
   const certificate = { ...noCertificate('', ['tunnel.example.com']), wrappedKey: '1|a key', version: 1 }
   await t.control.store.set(certificates.ref('tunnel.example.com'), certificate)
   const app = { wrapped: '1|an app', createdAt: 1, usedAt: 0, usedSteps: [] }
@@ -61,17 +60,17 @@ test('after a rotation nothing needs the version before, and every secret is the
   const { kid } = (await t.control.signer.publicKeys()).jwks.keys[0] ?? {}
   newest = 2
   enabled.add(2)
-  expect(await act('secrets.rotate')).toEqual({ sealed: 6, lost: 0 })
+  expect(await act('secrets.rotate')).toEqual({ sealed: 4 + secretPurposes.length, lost: 0 })
   enabled.delete(1)
   expect(await counts()).toEqual({
     'signing key': [2, 0],
-    'secret of the service': [2, 0],
+    'secret of the service': [secretPurposes.length, 0],
     'key of a certificate': [1, 0],
     'authenticator app': [1, 0],
   })
   expect((await serviceSecret(t.control, 'domains')).reveal()).toBe(before)
   expect((await t.control.signer.publicKeys()).jwks.keys.map((key) => key.kid)).toContain(kid)
-  expect(await act('secrets.rotate'), 'again, for a crash in between').toEqual({ sealed: 6, lost: 0 })
+  expect(await act('secrets.rotate'), 'again, for a crash in between').toEqual({ sealed: 4 + secretPurposes.length, lost: 0 })
 })
 
 test('what a destroyed version has sealed is made anew, and claims work again', async () => {
@@ -81,11 +80,14 @@ test('what a destroyed version has sealed is made anew, and claims work again', 
   enabled = new Set([2])
   t.clock.advance(61_000)
   await expect(claim()).rejects.toMatchObject({ key: 'vault.unreadable' })
-  expect(await counts()).toMatchObject({ 'signing key': [0, 2], 'secret of the service': [0, 2] })
+  expect(await counts()).toMatchObject({
+    'signing key': [0, 2],
+    'secret of the service': [0, secretPurposes.length],
+  })
   // No authority is set here, so no certificate is ordered.
   expect(await act('secrets.renew', { reason: 'a version was destroyed' })).toEqual({
     signingKeys: 2,
-    secrets: 2,
+    secrets: secretPurposes.length,
     certificates: 0,
   })
   expect(await claim()).toBe('leased')

@@ -13,6 +13,7 @@ import { serviceSecrets, signingKeys } from '../documents.ts'
 import { kick } from '../jobs/kick.ts'
 import type { Doc, QueryOptions, Ref } from '../platform.ts'
 import { queries } from '../query-table.ts'
+import { secretPurposes } from '../service-secrets.ts'
 import { declareAct, reasonSchema, recordAct } from './act.ts'
 import { tellRelays } from './keys.ts'
 
@@ -28,7 +29,6 @@ type Sealed = {
   replace(doc: Doc, wrapped: string): Doc
 }
 
-const purposes = ['cursors', 'acme', 'tickets', 'domains', 'factors'] as const
 const pageMax = 100
 const noInput = z.strictObject({})
 
@@ -80,7 +80,7 @@ async function* sealedOf(control: Control): AsyncGenerator<Sealed> {
     const replace = (doc: Doc, wrappedPrivate: string) => ({ ...doc, wrappedPrivate })
     if (found) yield { kind: 'signing key', ref: found.ref, wrapped: found.data.wrappedPrivate, replace }
   }
-  for (const purpose of purposes) {
+  for (const purpose of secretPurposes) {
     const found = await control.store.get(serviceSecrets.ref(purpose))
     const replace = (doc: Doc, wrapped: string) => ({ ...doc, wrapped })
     if (found) yield { kind: 'secret of the service', ref: found.ref, wrapped: found.data.wrapped, replace }
