@@ -70,7 +70,10 @@ test('after a rotation nothing needs the version before, and every secret is the
   })
   expect((await serviceSecret(t.control, 'domains')).reveal()).toBe(before)
   expect((await t.control.signer.publicKeys()).jwks.keys.map((key) => key.kid)).toContain(kid)
-  expect(await act('secrets.rotate'), 'again, for a crash in between').toEqual({ sealed: 4 + secretPurposes.length, lost: 0 })
+  expect(await act('secrets.rotate'), 'again, for a crash in between').toEqual({
+    sealed: 4 + secretPurposes.length,
+    lost: 0,
+  })
 })
 
 test('what a destroyed version has sealed is made anew, and claims work again', async () => {
