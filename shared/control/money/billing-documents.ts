@@ -10,7 +10,7 @@ export type BillingState = 'free' | 'trial' | 'active' | 'pastDue' | 'limited'
 /** A span of the bill as it is stored: its cap is a number. */
 export type SpanDoc = Omit<Span, 'cap'> & { readonly cap: number }
 
-/** Id: account. Made with its customer; what follows from it is granted to the account (follow.ts). */
+/** Id: account. Made with its customer; what follows from it is granted to the account (following.ts). */
 export type SubscriptionDoc = {
   readonly account: string
   readonly customer: string
@@ -30,7 +30,7 @@ export type SubscriptionDoc = {
   readonly timeline: readonly SpanDoc[]
   /** The most that the owner lets transfer cost in a period, minor units; begins at 0. */
   readonly cap: number
-  /** How much of it counts: a new payer has less (follow.ts). */
+  /** How much of it counts: a new payer has less (following.ts). */
   readonly capNow: number
   /** Since when an invoice is open; 0 = none is. */
   readonly graceFrom: number

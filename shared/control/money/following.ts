@@ -3,7 +3,7 @@
  * do. Every event asks for the same job, so their order does not matter, and one that is lost is made good within a
  * week. docs/decisions/0090
  */
-import { fail } from '../../base/errors.ts'
+import { fail, isFailure } from '../../base/errors.ts'
 import { writeAudit } from '../audit.ts'
 import type { Control } from '../control.ts'
 import { type AccountDoc, accounts } from '../documents.ts'
@@ -99,13 +99,9 @@ async function cataloguesOf({ catalogues }: Control, found: CustomerState): Prom
       known.set(version, await catalogues.of(version))
     } catch (error) {
       // A price of a catalogue that is gone means nothing to us: `follow` says so.
-      if (!isUnknownPlan(error)) throw error
+      if (!isFailure(error, 'plan.unknown')) throw error
     }
   return known
-}
-
-function isUnknownPlan(error: unknown): boolean {
-  return error instanceof Error && 'key' in error && error.key === 'plan.unknown'
 }
 
 /** @returns undefined when the document changed meanwhile */

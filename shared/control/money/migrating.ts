@@ -2,7 +2,7 @@
  * Moves accounts that keep what an earlier catalogue gave them to the plan of the same name as it is now. An operator
  * sees first whom it concerns and what each plan gains and loses; nothing moves by itself (docs/decisions/0086).
  */
-import type { PortTunnelerError } from '../../base/errors.ts'
+import { isFailure } from '../../base/errors.ts'
 import { type Control, controlOf } from '../control.ts'
 import type { AccountDoc } from '../documents.ts'
 import { changeLimits } from '../limits.ts'
@@ -100,9 +100,9 @@ async function move(
   }
   const tell = (tx: Transaction, nowMs: number) =>
     lookToTellTeam(tx, { event: 'billing-moved', account: id, user: '' }, nowMs)
-  await changeLimits(controlOf(control, id), change, tell).catch((error: PortTunnelerError) => {
+  await changeLimits(controlOf(control, id), change, tell).catch((error: unknown) => {
     // It was erased meanwhile.
-    if (error.key !== 'api.not_found') throw error
+    if (!isFailure(error, 'api.not_found')) throw error
     isMoved = false
   })
   return isMoved

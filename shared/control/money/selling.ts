@@ -175,14 +175,13 @@ export async function changePlan(
   const later = { at: periodEnd, due: 0, currency: doc.currency }
   if (!isDry) await countEvent(control, changes, { subject: caller.account, key: 'billing.limit' })
   const key = `change:${doc.account}:${version}:${choice.plan}:${choice.interval}:${choice.seats}`
-  if (plan === 'end') {
-    if (!isDry) await payments.cancelLater(chosen, key)
-  } else if (plan.when === 'kept') {
-    if (!isDry) await payments.keep(chosen, key)
-  } else if (plan.when === 'later') {
-    if (!isDry) await payments.changeLater({ subscription: chosen, items: plan.items }, key)
-  } else return changeAtOnce(control, own, caller, { doc, chosen, choice, items: plan.items, at, key, isDry })
-  if (!isDry) await settle(control, own, caller, { doc, details: { ...choice, when } })
+  if (plan !== 'end' && plan.when === 'now')
+    return changeAtOnce(control, own, caller, { doc, chosen, choice, items: plan.items, at, key, isDry })
+  if (isDry) return { when, ...later }
+  if (plan === 'end') await payments.cancelLater(chosen, key)
+  else if (plan.when === 'kept') await payments.keep(chosen, key)
+  else await payments.changeLater({ subscription: chosen, items: plan.items }, key)
+  await settle(control, own, caller, { doc, details: { ...choice, when } })
   return { when, ...later }
 }
 
@@ -239,15 +238,15 @@ async function planOf(
   const terms = termsFor(catalogue, choice, doc.currency)
   const items = itemsOf(catalogue, terms)
   if (isSamePlan && terms.seats === doc.seats) return { when: 'kept', items }
-  const before = monthly(planIn(present, doc.plan), doc, doc.currency)
-  const after = monthly(planIn(catalogue, choice.plan), terms, doc.currency)
+  const before = yearly(planIn(present, doc.plan), doc, doc.currency)
+  const after = yearly(planIn(catalogue, choice.plan), terms, doc.currency)
   const isLonger = doc.interval === 'month' && choice.interval === 'year'
   const isShorter = doc.interval === 'year' && choice.interval === 'month'
   return { when: !isShorter && (isLonger || after > before) ? 'now' : 'later', items }
 }
 
-/** What plan and seats cost, x 12 months. */
-function monthly(
+/** What plan and seats cost in a year. */
+function yearly(
   plan: Plan,
   { interval, seats }: Pick<Terms, 'interval' | 'seats'>,
   currency: string,
