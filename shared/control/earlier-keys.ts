@@ -14,11 +14,8 @@ import { type JobKind, look, type RunningJob } from './jobs/jobs.ts'
 import { kick } from './jobs/kick.ts'
 import { describeKey } from './keys.ts'
 import type { Snapshot, Store, Transaction } from './platform.ts'
-import { queries } from './query-table.ts'
+import { membersMax, queries } from './query-table.ts'
 import { lookToUnserve, memberOf } from './unserve.ts'
-
-/** One page, and far more than anybody has. */
-const membersMax = 200
 
 /**
  * Asks for the end of all keys that `user` made before `sinceMs`, which becomes the person's `validSince`. It reads, so

@@ -15,15 +15,12 @@ import { kick } from './jobs/kick.ts'
 import { addressRef, hasBounced } from './mail/addresses.ts'
 import { requireSeat } from './money/seats.ts'
 import type { Snapshot, Transaction } from './platform.ts'
-import { queries } from './query-table.ts'
+import { membersMax, queries } from './query-table.ts'
 import { lookToTake, type Quota, readQuota, writeQuota } from './quota.ts'
 import { requireHeld, requireStill } from './still.ts'
 import { invitationRef } from './team/invitation-documents.ts'
 import { lookToTellTeam } from './team/letters.ts'
 import { lookToUnserve, memberOf } from './unserve.ts'
-
-/** One page of a query, and far more than a team that shares one account of tunnels. */
-const membersMax = 200
 
 /** Oldest first. Needs the whole `control`: names and addresses of people belong to no account. */
 export async function listMembers(control: Control, account: string): Promise<readonly Member[]> {

@@ -11,13 +11,11 @@ import { withCounts } from './counting.ts'
 import { type KeyDoc, type MemberDoc, members } from './documents.ts'
 import type { JobKind, RunningJob } from './jobs/jobs.ts'
 import type { Page, QueryOptions, Snapshot } from './platform.ts'
-import { queries } from './query-table.ts'
+import { membersMax, queries } from './query-table.ts'
 import { readQuota, writeQuota } from './quota.ts'
 
 const everyMs = 24 * 3_600_000
 const pageSize = 50
-/** More than an account's members. */
-const membersMax = 200
 export const ownerOfOldKeys = 'Keys of earlier releases'
 
 export function giveOwners(control: Control): JobKind {

@@ -15,6 +15,9 @@ import { invitations } from './team/invitation-documents.ts'
 import * as usage from './usage-documents.ts'
 import { waitList } from './wait-list.ts'
 
+/** An account's members: far more than a team that shares one has, and one page has them all. */
+export const membersMax = 200
+
 export const queries = {
   /** One address may have several users: one for each way of signing in, and from earlier releases and migrations. */
   usersByEmail: declareQuery('usersByEmail', documents.users, { equals: ['email'], order: 'validSince' }),

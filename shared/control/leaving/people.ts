@@ -14,13 +14,12 @@ import { kick } from '../jobs/kick.ts'
 import { lookToNotify } from '../mail/notices.ts'
 import { operators } from '../operator/operator-documents.ts'
 import type { Snapshot, Store } from '../platform.ts'
-import { queries } from '../query-table.ts'
+import { membersMax, queries } from '../query-table.ts'
 import { endOf, leavingFrom, withoutLeaving } from './terms.ts'
 
 export const leaveKind = 'person.leave'
-/** As in accounts.ts and members.ts: nobody has more. */
+/** As in accounts.ts: nobody has more. */
 const membershipsMax = 200
-const membersMax = 200
 
 type By = Pick<AuditCaller, 'from' | 'userAgent'>
 

@@ -13,14 +13,13 @@ import { lookToNotify } from '../mail/notices.ts'
 import { mailWish } from '../mail/sending.ts'
 import { operators } from '../operator/operator-documents.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
-import { queries } from '../query-table.ts'
+import { membersMax, queries } from '../query-table.ts'
 import { lookToTake } from '../quota.ts'
 import { lookToUnserve, memberOf } from '../unserve.ts'
 import { lookToKeep, lookToLeaveWith, writeKept } from './accounts.ts'
 import { leaveKind, membershipsOf, othersThan } from './people.ts'
 import { dayOf, endOf, graceMs, remindAt, withoutLeaving } from './terms.ts'
 
-const membersMax = 200
 /** Accounts that are erased with the person take a moment. */
 const waitMs = 60_000
 /** The mail that says that it is done. */

@@ -3,11 +3,8 @@ import { fail } from '../../base/errors.ts'
 import { accounts, type MemberDoc } from '../documents.ts'
 import { boundless, limitsOf } from '../plans.ts'
 import type { Transaction } from '../platform.ts'
-import { queries } from '../query-table.ts'
+import { membersMax, queries } from '../query-table.ts'
 import { beyond } from './lifting.ts'
-
-/** As members.ts: an account never has more. */
-const membersMax = 200
 
 /**
  * Whether one more person fits. Reads all members, so two who join at once cannot both take the last seat.

@@ -14,7 +14,7 @@ import { type JobKind, look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { describeAccount, personCaller } from '../principals.ts'
-import { queries } from '../query-table.ts'
+import { membersMax, queries } from '../query-table.ts'
 import { isStillOn } from '../stored-times.ts'
 import { lookToTellTeam } from '../team/letters.ts'
 import { type By, writeAct } from './act.ts'
@@ -24,7 +24,6 @@ import { operators, type ViewDoc, views } from './operator-documents.ts'
 /** Long enough to find out what somebody asks about; whoever needs longer gives a reason again. */
 export const viewMs = 30 * 60_000
 const jobName = 'view.end'
-const membersMax = 200
 
 export type View = Pick<ViewDoc, 'account' | 'startedAt' | 'endsAt'> & {
   readonly id: string
