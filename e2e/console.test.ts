@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { breadthOf, longTest } from './breadth.ts'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
-import { type Looks, openTab, signIn, startBrowser, type Tab } from './harness/browser.ts'
+import { type Looks, openTab, pixelsTooWide, signIn, startBrowser, type Tab } from './harness/browser.ts'
 import { eventually, within } from './harness/events.ts'
 import { visit } from './harness/http.ts'
 import { runProgram, startProgram } from './harness/programs.ts'
@@ -225,7 +225,7 @@ describeWith(['chromium'], 'console', () => {
         await page.getByText(says, { exact: true }).waitFor()
         await page.getByText('It starts again at zero on Dec 1, 2026 (UTC).').waitFor()
         await tab.screenshot(`transfer-${state}`)
-        expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')).toBe(0)
+        expect(await pixelsTooWide(page)).toBe(0)
       }, look),
   )
 
@@ -236,7 +236,7 @@ describeWith(['chromium'], 'console', () => {
         const { page } = tab
         const fits = async (name: string) => {
           await tab.screenshot(name)
-          const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+          const wide = await pixelsTooWide(page)
           expect(wide, `${name} is wider than the window`).toBeLessThanOrEqual(0)
         }
         const url = await agent.online('shop')

@@ -6,7 +6,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { breadthOf } from './breadth.ts'
 import { type AuthEmulator, noMetadata, startAuthEmulator } from './harness/auth-emulator.ts'
-import { type Looks, openTab, startBrowser, type Tab } from './harness/browser.ts'
+import { type Looks, openTab, pixelsTooWide, startBrowser, type Tab } from './harness/browser.ts'
 import { eventually } from './harness/events.ts'
 import { type FirebaseService, startFirebaseService } from './harness/firebase-service.ts'
 import { gapiStandIn, passFirebaseWindow } from './harness/firebase-window.ts'
@@ -302,7 +302,7 @@ describeWith(['authEmulator', 'chromium'], 'firebase', () => {
         const { page } = tab
         const fits = async (name: string) => {
           await tab.screenshot(name)
-          const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+          const wide = await pixelsTooWide(page)
           expect(wide, `${name} is wider than the window`).toBeLessThanOrEqual(0)
         }
         await page.goto(service.url)

@@ -56,6 +56,11 @@ export async function openTab(browser: Browser, look: Looks = 'light'): Promise<
   }
 }
 
+/** CSS pixels by which a page is wider than its window; above 0 it scrolls sideways. */
+export function pixelsTooWide(page: Page): Promise<number> {
+  return page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+}
+
 export async function signIn(
   { page }: Tab,
   origin: string,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { openTab, type Tab } from '../harness/browser.ts'
+import { openTab, pixelsTooWide, type Tab } from '../harness/browser.ts'
 
 const looks = [
   { name: 'desktop-light', width: 1280, height: 860, colorScheme: 'light' },
@@ -78,7 +78,7 @@ export class Person {
       await this.page.setViewportSize({ width, height })
       await this.page.emulateMedia({ colorScheme })
       await this.page.screenshot({ path: join(pictures, `${name}-${look}.png`), fullPage: true })
-      const wide = await this.page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+      const wide = await pixelsTooWide(this.page)
       assert.ok(wide <= 0, `${name} is ${wide} px wider than the window of ${look}`)
     }
     const [{ width, height, colorScheme }] = looks
