@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { openTab, pixelsTooWide, type Tab } from '../harness/browser.ts'
+import { wrongDate } from '../harness/clock-preload.ts'
 
 const looks = [
   { name: 'desktop-light', width: 1280, height: 860, colorScheme: 'light' },
@@ -49,7 +50,7 @@ export class Person {
 
   /** The next page that is loaded has a clock that is this much further ahead. */
   async moveClock(ms: number): Promise<void> {
-    await this.#context.addInitScript(`{ const now = Date.now; Date.now = () => now() + ${ms} }`)
+    await this.#context.addInitScript(wrongDate(`${ms}`))
   }
 
   go(path: string): Promise<unknown> {

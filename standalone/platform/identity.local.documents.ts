@@ -15,11 +15,13 @@ export type PasswordDoc = { readonly hash: string; readonly generation: number }
 /**
  * One sign-in on one device, however many refresh tokens it goes through. Id: SHA-256 of the token's first half, which
  * stays. `current` is the SHA-256 of its second half, which changes with every refresh. A request that has the first
- * half but not the current second one shows a used token.
+ * half but not the current second one shows a used token. `successorKey` made `current` out of the half before it.
  */
 export type SessionDoc = {
   readonly user: string
   readonly current: string
+  /** undefined until the first refresh; earlier releases omit it. */
+  readonly successorKey?: string
   readonly authTime: number
   readonly createdAt: number
   readonly usedAt: number

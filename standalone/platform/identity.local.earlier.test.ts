@@ -14,6 +14,7 @@ import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { makeTestApi, type TestApi } from '../testing/api.ts'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
+import { repeatMs } from './identity.local.sessions.ts'
 import { localIdentity } from './identity.local.ts'
 
 const email = 'owner@example.com'
@@ -182,8 +183,9 @@ describe('an access token', () => {
   })
 
   test('ends when its refresh token comes twice', async () => {
-    const { identity, tokens } = await withAda()
+    const { identity, clock, tokens } = await withAda()
     const { accessToken } = await identity.refresh(tokens.refreshToken)
+    clock.advance(repeatMs)
     await expectFailure(identity.refresh(tokens.refreshToken), 'auth.reused')
     for (const token of [tokens.accessToken, accessToken])
       await expectFailure(identity.verify(token), 'auth.invalid')

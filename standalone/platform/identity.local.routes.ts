@@ -105,7 +105,7 @@ const tags = ['Sign-in']
 const keysStay = 'API keys stay valid and are listed in the answer; with `endKeys` they end as well.'
 const tokens = {
   200: {
-    description: 'Signed in. A refresh token works only once.',
+    description: 'Signed in. Each refresh gives a new refresh token.',
     content: { 'application/json': { schema: tokensSchema } },
   },
 }
@@ -160,7 +160,9 @@ const routes = {
     path: '/v1/auth/refresh',
     operationId: 'refreshTokens',
     summary: 'Exchange a refresh token for new tokens',
-    description: 'A refresh token that is used twice ends its session, since somebody may have copied it.',
+    description:
+      'Send each refresh token once. Within 30 s it may be sent again if the answer was lost, and gives the same new one; ' +
+      'later, or after the new one was used, it ends its session, since somebody may have copied it.',
     tags,
     request: jsonBody(refreshSchema),
     responses: tokens,

@@ -1,9 +1,13 @@
 /**
- * Refresh tokens. One document for each session, changed by compare-and-set, so of two refreshes with one token exactly
- * one wins and the other ends the session: a token that comes twice was copied (RFC 9700, section 4.14.2). Token:
- * `ptr_` + 43 characters that name the session and stay + 43 that change with every refresh.
+ * Refresh tokens. One document for each session, changed by compare-and-set, so each token has one successor. A token
+ * that comes again later was copied and ends the session (RFC 9700, section 4.14.2). Token: `ptr_` + 43 characters that
+ * name the session and stay + 43 that change with every refresh.
+ *
+ * A token that comes again within `repeatMs` gets the same successor again, until that one is used: a page that was
+ * loaded anew, or lost its connection, before the answer came has only the token it sent. The successor is an HMAC of the
+ * token with a key of this one refresh, so neither the store, which has the key, nor the token alone leads to it.
  */
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { hashSecret } from '@porttunneler/shared/base/ids'
@@ -22,6 +26,9 @@ import { isStillOn } from '@porttunneler/shared/control/stored-times'
 import { refreshTokens, type SessionDoc } from './identity.local.documents.ts'
 
 const tokenShape = /^ptr_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{43})$/
+
+/** Longer than a browser waits for an answer (20 s) and then asks again; 30 s is also Okta's and Auth0's usual grace. */
+export const repeatMs = 30_000
 
 /** Longer than any of its access tokens lives, plus the difference of clocks. */
 const endedMs = 60 * 60_000
@@ -44,7 +51,13 @@ export type Start = {
 /** What to write when a session ends because its token was shown twice. */
 type OnReuse = (user: string) => Promise<readonly Write[]>
 
-type FoundSession = Session & SessionName & { readonly found: Snapshot<SessionDoc> }
+/** `secret`: the second half of the token that found it. `successor`: that of one which was used a moment ago. */
+type FoundSession = Session &
+  SessionName & {
+    readonly found: Snapshot<SessionDoc>
+    readonly secret: string
+    readonly successor: string | undefined
+  }
 
 export class Sessions {
   readonly #store: Store
@@ -85,35 +98,63 @@ export class Sessions {
     return { refreshToken: `ptr_${name}${secret}`, jobs }
   }
 
-  /** The session of an unused token. @throws auth.invalid; auth.reused, which also ends the session */
+  /**
+   * The session of a token that is unused, or was used a moment ago.
+   * @throws auth.invalid; auth.reused, which also ends the session
+   */
   async find(token: string, reused: OnReuse): Promise<FoundSession> {
     const { name, secret, ref } = parse(token)
     const found = await this.#store.get(ref)
     // One that a clock began that was ahead, and that was not used since, would last as much longer.
     const span = { nowMs: this.#clock.now(), lastsMs: signInIdleMs }
     if (!found || !isStillOn(found.data.ttl.getTime(), span)) throw fail('auth.invalid')
-    if (found.data.current !== hashSecret(secret)) return this.#endReused(found, reused)
-    return { user: found.data.user, authTime: found.data.authTime, name, id: ref.id, found }
+    const successor = this.#successorOf(secret, found.data)
+    if (found.data.current !== hashSecret(secret) && successor === undefined)
+      return this.#endReused(found, reused)
+    const { user, authTime } = found.data
+    return { user, authTime, name, id: ref.id, found, secret, successor }
   }
 
   /**
-   * Uses up the token that found the session. @returns its successor @throws auth.reused, which also ends the session
+   * Uses up the token that found the session.
+   * @returns its successor, the same for a repetition @throws auth.reused, which also ends the session
    */
-  async spend({ name, found }: FoundSession, reused: OnReuse): Promise<string> {
+  async spend({ name, found, secret, successor }: FoundSession, reused: OnReuse): Promise<string> {
+    if (successor !== undefined) return `ptr_${name}${successor}`
     const now = this.#clock.now()
-    const next = freshHalf()
+    const successorKey = freshHalf()
+    const next = keyed(successorKey, secret)
     // A fast clock may have begun it; then it counts from that earlier time.
     const createdAt = Math.min(found.data.createdAt, now)
     const ttl = new Date(Math.min(now + signInIdleMs, createdAt + signInMsMax))
     try {
-      await this.#store.update(found.ref, { current: hashSecret(next), createdAt, usedAt: now, ttl }, found)
+      const change = { current: hashSecret(next), successorKey, createdAt, usedAt: now, ttl }
+      await this.#store.update(found.ref, change, found)
       return `ptr_${name}${next}`
     } catch (error) {
-      // Somebody used the same token between find and now.
-      if (isFailure(error, 'store.changed') || isFailure(error, 'store.missing'))
-        return this.#endReused(found, reused)
-      throw error
+      if (!isFailure(error, 'store.changed') && !isFailure(error, 'store.missing')) throw error
+      return this.#spentMeanwhile({ name, secret, found }, reused)
     }
+  }
+
+  /** Somebody used the same token between find and now, or ended the session. */
+  async #spentMeanwhile(
+    { name, secret, found }: Pick<FoundSession, 'name' | 'secret' | 'found'>,
+    reused: OnReuse,
+  ): Promise<string> {
+    const now = await this.#store.get(found.ref)
+    if (!now) throw fail('auth.invalid')
+    const successor = this.#successorOf(secret, now.data)
+    return successor === undefined ? this.#endReused(now, reused) : `ptr_${name}${successor}`
+  }
+
+  /** What took the place of `secret` less than `repeatMs` ago, if nothing has taken its own place since. */
+  #successorOf(secret: string, { current, successorKey, usedAt }: SessionDoc): string | undefined {
+    // Either way, since a clock that is set right may go back.
+    const agoMs = Math.abs(this.#clock.now() - usedAt)
+    if (successorKey === undefined || agoMs >= repeatMs) return undefined
+    const successor = keyed(successorKey, secret)
+    return hashSecret(successor) === current ? successor : undefined
   }
 
   /** Ends the session of `token`, used or not. @returns whose it was @throws auth.invalid for an invalid token */
@@ -154,6 +195,11 @@ function parse(token: string) {
   const [, name, secret] = tokenShape.exec(token) ?? []
   if (!name || !secret) throw fail('auth.invalid')
   return { name, secret, ref: refreshTokens.ref(hashSecret(name)) }
+}
+
+/** 43 characters, like a fresh half. */
+function keyed(key: string, secret: string): string {
+  return createHmac('sha256', key).update(secret).digest('base64url')
 }
 
 function freshHalf(): string {

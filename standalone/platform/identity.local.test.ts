@@ -1,12 +1,15 @@
 import { isFailure } from '@porttunneler/shared/base/errors'
+import { hashSecret } from '@porttunneler/shared/base/ids'
 import { users } from '@porttunneler/shared/control/documents'
 import { signInIdleMs, signInMsMax } from '@porttunneler/shared/control/sign-ins/beginning'
+import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { expectFailure } from '@porttunneler/shared/testing/store.contract'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { describe, expect, test, vi } from 'vitest'
 import { makeLocalIdentity } from '../testing/local-identity.ts'
-import { passwords } from './identity.local.documents.ts'
+import { passwords, refreshTokens } from './identity.local.documents.ts'
 import { keyTimes } from './identity.local.keys.ts'
+import { repeatMs } from './identity.local.sessions.ts'
 import { accessTokenMs, localIdentity } from './identity.local.ts'
 
 const ada = { email: 'ada@example.com', password: 'correct horse battery' }
@@ -115,18 +118,53 @@ describe('refresh tokens', () => {
     await expectFailure(identity.refresh(current), 'auth.invalid')
   })
 
-  test('of two refreshes at the same moment at most one succeeds, and the session is over', async () => {
+  test('a token that comes again at once, as from a page loaded anew, gets the same successor', async () => {
+    const { identity, clock, store, tokens } = await withAda()
+    const [one, other] = await Promise.all([1, 2].map(() => identity.refresh(tokens.refreshToken)))
+    clock.advance(repeatMs - 1)
+    const writes = vi.spyOn(store, 'update')
+    const later = await identity.refresh(tokens.refreshToken)
+    expect(writes).not.toHaveBeenCalled()
+    expect(new Set([one, other, later].map((each) => each?.refreshToken)).size).toBe(1)
+    await identity.verify(later.accessToken)
+    await identity.refresh(later.refreshToken)
+  })
+
+  test('a token that comes again later ends the session', async () => {
+    const { identity, clock, tokens } = await withAda()
+    const { refreshToken } = await identity.refresh(tokens.refreshToken)
+    clock.advance(repeatMs)
+    await expectFailure(identity.refresh(tokens.refreshToken), 'auth.reused')
+    await expectFailure(identity.refresh(refreshToken), 'auth.invalid')
+  })
+
+  test('a token that comes again after its successor was used ends the session, at once', async () => {
     const { identity, tokens } = await withAda()
-    const both = await Promise.allSettled([1, 2].map(() => identity.refresh(tokens.refreshToken)))
-    const [winner, ...others] = both.filter((outcome) => outcome.status === 'fulfilled')
-    expect(others).toEqual([])
-    if (winner) await expectFailure(identity.refresh(winner.value.refreshToken), 'auth.invalid')
+    const { refreshToken } = await identity.refresh(tokens.refreshToken)
+    await identity.refresh(refreshToken)
+    await expectFailure(identity.refresh(tokens.refreshToken), 'auth.reused')
+  })
+
+  test('a clock that was set back for long makes the time for repeating no longer', async () => {
+    const { identity, options, clock, tokens } = await withAda()
+    await identity.refresh(tokens.refreshToken)
+    const setBack = localIdentity({ ...options, clock: new FakeClock(clock.now() - repeatMs) })
+    await expectFailure(setBack.refresh(tokens.refreshToken), 'auth.reused')
+  })
+
+  test('what the store keeps of a session leads to no token', async () => {
+    const { identity, store, tokens } = await withAda()
+    const { refreshToken } = await identity.refresh(tokens.refreshToken)
+    const kept = JSON.stringify(await store.get(refreshTokens.ref(hashSecret(refreshToken.slice(4, 47)))))
+    expect(kept).toContain('successorKey')
+    for (const token of [tokens.refreshToken, refreshToken]) expect(kept).not.toContain(token.slice(47))
   })
 
   test('a reused token ends its own session, not those of other devices', async () => {
-    const { identity, tokens } = await withAda()
+    const { identity, clock, tokens } = await withAda()
     const other = await identity.login(ada, home)
     await identity.refresh(tokens.refreshToken)
+    clock.advance(repeatMs)
     await expectFailure(identity.refresh(tokens.refreshToken), 'auth.reused')
     await identity.refresh(other.tokens.refreshToken)
   })

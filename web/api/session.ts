@@ -1,7 +1,7 @@
 /**
  * Who is signed in here. The access token lives in memory only; the refresh token in localStorage, where it is used
  * once and replaced (docs/decisions/0011-console-session.md says why not a cookie). Invariant: one refresh at a time in
- * all tabs together, because a refresh token used twice ends the whole session.
+ * all tabs together, because a refresh token that was used before ends the whole session.
  */
 import type { Tokens } from '@porttunneler/shared/api/schemas/accounts'
 import type { Clock } from '@porttunneler/shared/base/clock'

@@ -97,7 +97,7 @@ const routes = {
     request: { params: providerParamsSchema, ...jsonBody(socialFinishSchema) },
     responses: {
       200: {
-        description: 'Signed in. A refresh token works only once.',
+        description: 'Signed in. Each refresh gives a new refresh token.',
         content: { 'application/json': { schema: tokensSchema } },
       },
     },
