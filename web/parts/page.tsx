@@ -1,6 +1,6 @@
 /** The frame of one page: title for the tab, heading that takes the focus after navigation, skeletons, empty states. */
 import type { ComponentChildren } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { TextLink } from './button.tsx'
 import { Icon } from './icon.tsx'
 
@@ -59,11 +59,25 @@ export function Card({ title, children }: { title?: string; children: ComponentC
   )
 }
 
+/** A page that has nothing after this long says so: three tries of a call, with their deadlines, take a minute. */
+const slowMs = 8_000
+
 /** Stands where content will be, at about its height, so that nothing jumps when it comes. */
 export function Skeleton({ rows = 3, what }: { rows?: number; what: string }) {
+  const [isSlow, setSlow] = useState(false)
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), slowMs)
+    return () => clearTimeout(timer)
+  }, [])
   return (
     <div role="status" class="space-y-3">
-      <span class="sr-only">Loading {what}</span>
+      {isSlow ? (
+        <p class="text-sm text-muted">
+          The server has not answered yet. This page goes on trying; tunnels that run are not affected.
+        </p>
+      ) : (
+        <span class="sr-only">Loading {what}</span>
+      )}
       {Array.from({ length: rows }, (_, row) => (
         <div key={row} aria-hidden="true" class="h-16 animate-pulse rounded-xl bg-raised" />
       ))}

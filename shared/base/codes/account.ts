@@ -99,7 +99,8 @@ export const accountCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Session ended for safety',
-    cause: 'A refresh token came again after it was used, so somebody may have copied it; its session was ended.',
+    cause:
+      'A refresh token came again after it was used, so somebody may have copied it; its session was ended.',
     cure: 'Sign in again. If you did nothing unusual, sign out everywhere and change the password.',
   },
   'auth.unverified': {
