@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { AccountChoice } from './account-choice.ts'
 import { readAllPages } from './all-pages.ts'
 import { makeCalls } from './calls.ts'
-import { ApiFailure } from './failure.ts'
+import { ApiFailure, signedOut } from './failure.ts'
 import { OperatorView } from './operator-view.ts'
 import { makeRequests } from './requests.ts'
 import type { Session } from './session.ts'
@@ -30,8 +30,15 @@ function makeFetch(...answers: (() => Response)[]) {
 function makeSession() {
   const tokens = ['first', 'second', 'third']
   const session = {
-    accessToken: async () => tokens[0] ?? '',
-    refuse: () => void tokens.shift(),
+    isSignedIn: true,
+    accessToken: async () => {
+      if (!session.isSignedIn) throw signedOut()
+      return tokens[0] ?? ''
+    },
+    refuse: (token: string) => void (token === tokens[0] && tokens.shift()),
+    end: () => {
+      session.isSignedIn = false
+    },
   }
   return () => session as unknown as Session
 }
@@ -61,12 +68,26 @@ describe('requests', () => {
   })
 
   test('a second refusal is told, not retried for ever', async () => {
-    const problem = { title: 'Not signed in', status: 401, code: 'PT-1001', type: '/errors/PT-1001' }
+    const problem = { title: 'Wrong password', status: 401, code: 'PT-1002', type: '/errors/PT-1002' }
     const { sent, fetch } = makeFetch(() => json(problem, 401))
-    await expect(makeRequests(makeSession(), fetch, nobodyChose())('GET', '/v1/me')).rejects.toMatchObject({
+    const session = makeSession()
+    await expect(makeRequests(session, fetch, nobodyChose())('GET', '/v1/me')).rejects.toMatchObject({
       problem,
     })
     expect(sent).toHaveLength(2)
+    expect(session().isSignedIn).toBe(true)
+  })
+
+  test('a session that was ended elsewhere, and whose token is renewed all the same, leads to the sign-in', async () => {
+    const problem = { title: 'Not signed in', status: 401, code: 'PT-1001', type: '/errors/PT-1001' }
+    const { sent, fetch } = makeFetch(() => json(problem, 401))
+    const session = makeSession()
+    const request = makeRequests(session, fetch, nobodyChose())
+    const calls = ['/v1/me', '/v1/tunnels'].map((path) => request('GET', path))
+    for (const call of await Promise.allSettled(calls))
+      expect(call).toMatchObject({ reason: { status: 401, problem: { title: 'Signed out' } } })
+    expect(session().isSignedIn).toBe(false)
+    expect(sent.length).toBeLessThanOrEqual(4)
   })
 
   test("a proxy's page becomes a failure with a cure, without a code", async () => {

@@ -1,6 +1,6 @@
 /** Speaks HTTP with the API: bearer, problem documents, a deadline, and one more try after a stale token. */
 import type { AccountChoice } from './account-choice.ts'
-import { failureOf, unreachable } from './failure.ts'
+import { failureOf, signedOut, unreachable } from './failure.ts'
 import type { OperatorView } from './operator-view.ts'
 import type { Session } from './session.ts'
 
@@ -29,6 +29,8 @@ export type Requests = <T>(method: Method, path: string, options?: CallOptions) 
 
 /** `view.over` */
 const viewOverCode = 'PT-1141'
+/** `auth.invalid` */
+const signedOutCode = 'PT-1001'
 
 /**
  * @param session is asked for at each call: the session itself needs requests to refresh
@@ -62,7 +64,11 @@ export function makeRequests(
     if (answer.status !== 401) return answer
     // Revoked or lapsed early. A refresh tells the two apart: it fails for a session that has ended.
     session().refuse(token)
-    return attempt(method, path, options, await session().accessToken())
+    const again = await attempt(method, path, options, await session().accessToken())
+    if (again.status !== 401 || (await failureOf(again.clone())).problem.code !== signedOutCode) return again
+    // At Firebase it does not: that knows nothing of a sign-in that was ended here, and goes on renewing its tokens.
+    session().end()
+    throw signedOut()
   }
 
   async function attempt(
