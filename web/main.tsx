@@ -59,7 +59,7 @@ session.subscribe(() => {
 const accountId = () => choice.id
 /** Loads the console anew, so that nothing stays that was read of the account before. */
 const switchAccount = (id: string) => {
-  choice.choose(id)
+  choice.choose(id, session.person)
   location.assign('/')
 }
 const leaveAccount = () => {

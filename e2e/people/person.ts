@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { z } from 'zod'
 import { openTab, pixelsTooWide, type Tab } from '../harness/browser.ts'
 import { wrongDate } from '../harness/clock-preload.ts'
 
@@ -12,6 +13,8 @@ const looks = [
   { name: 'phone-light', width: 375, height: 760, colorScheme: 'light' },
   { name: 'phone-dark', width: 375, height: 760, colorScheme: 'dark' },
 ] as const
+
+const factorsSchema = z.looseObject({ passkeys: z.array(z.looseObject({ name: z.string() })) })
 
 export type PersonOptions = {
   readonly url: string
@@ -113,4 +116,24 @@ export class Person {
     assert.deepEqual(this.#tab.takeErrors(), [])
     await this.#tab.close()
   }
+}
+
+/** From the page of factors, or where it is shown for want of one. */
+export async function addPasskey(person: Person, name: string, picture: string): Promise<void> {
+  await person.plugInAuthenticator()
+  await person.click('Add a passkey')
+  await person.page.getByLabel('Name').fill(name)
+  await person.confirm('Go on')
+  const codes = person.page.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem')
+  await codes.first().waitFor()
+  assert.equal(await codes.count(), 10)
+  await person.see(`${picture}-recovery-codes`)
+  await person.click('I have kept them')
+  await person.page.getByRole('listitem').filter({ hasText: name }).waitFor()
+  await person.see(`${picture}-security`)
+  const { passkeys } = factorsSchema.parse((await person.ask('GET', '/v1/factors')).body)
+  assert.deepEqual(
+    passkeys.map((passkey) => passkey.name),
+    [name],
+  )
 }

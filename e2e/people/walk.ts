@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import type { Browser } from 'playwright-core'
 import { z } from 'zod'
 import { eventually } from '../harness/events.ts'
-import { Person } from './person.ts'
+import { addPasskey, Person } from './person.ts'
 import type { Somebody, Stage } from './stage.ts'
 
 const hourMs = 3_600_000
@@ -41,7 +41,6 @@ export async function walk(options: WalkOptions): Promise<void> {
 const meSchema = z.object({ user: z.string(), email: z.string(), role: z.string(), accountName: z.string() })
 const membersSchema = z.object({ items: z.array(z.looseObject({ email: z.string(), role: z.string() })) })
 const auditSchema = z.object({ items: z.array(z.object({ action: z.string() })) })
-const factorsSchema = z.looseObject({ passkeys: z.array(z.object({ name: z.string() }).loose()) })
 const sessionsSchema = z.object({ items: z.array(z.looseObject({ method: z.string() })) })
 
 class Walk {
@@ -117,12 +116,19 @@ class Walk {
     await this.#stage.mailTo(ada.email, 'A passkey was added')
   }
 
-  /** The console shows the name and has no form for it: the API changes it. */
   async #makeTeam(): Promise<void> {
-    const renamed = await this.#ada.ask('PATCH', '/v1/account', { name: 'Lab' })
-    assert.ok(renamed.status < 300, `the account is renamed: ${renamed.status}`)
+    await this.#ada.go('/account')
+    const form = this.#ada.page.getByRole('form', { name: 'Name of the account' })
+    await form.getByLabel('Name').fill('Lab')
+    await form.getByRole('button', { name: 'Rename' }).click()
+    await this.#ada.page.getByText('owner of Lab').waitFor()
+    const sessions = this.#ada.page.getByRole('list', { name: 'Sessions' })
+    await sessions.getByText(/with (Example Ltd|a passkey)/).waitFor()
+    await this.#ada.see('05-account')
     await this.#ada.go('/members')
     await this.#ada.page.getByText('Who works in Lab.').waitFor()
+    await this.#ada.page.getByText('The only owner cannot leave.').waitFor()
+    assert.equal(await this.#ada.page.getByRole('button', { name: 'Leave the account' }).count(), 0)
     assert.deepEqual(await this.#members(), ['ada@example.com owner'])
     assert.ok((await this.#actions()).includes('account.renamed'))
   }
@@ -314,26 +320,6 @@ class Walk {
   async #actions(): Promise<readonly string[]> {
     return auditSchema.parse((await this.#ada.ask('GET', '/v1/audit')).body).items.map(({ action }) => action)
   }
-}
-
-/** From the page of factors, or where it is shown for want of one. */
-async function addPasskey(person: Person, name: string, picture: string): Promise<void> {
-  await person.plugInAuthenticator()
-  await person.click('Add a passkey')
-  await person.page.getByLabel('Name').fill(name)
-  await person.confirm('Go on')
-  const codes = person.page.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem')
-  await codes.first().waitFor()
-  assert.equal(await codes.count(), 10)
-  await person.see(`${picture}-recovery-codes`)
-  await person.click('I have kept them')
-  await person.page.getByRole('listitem').filter({ hasText: name }).waitFor()
-  await person.see(`${picture}-security`)
-  const { passkeys } = factorsSchema.parse((await person.ask('GET', '/v1/factors')).body)
-  assert.deepEqual(
-    passkeys.map((passkey) => passkey.name),
-    [name],
-  )
 }
 
 /** @returns path and query of the link in a mail that leads to this page of the console */

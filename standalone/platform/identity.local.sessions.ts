@@ -4,8 +4,8 @@
  * name the session and stay + 43 that change with every refresh.
  *
  * A token that comes again within `repeatMs` gets the same successor again, until that one is used: a page that was
- * loaded anew, or lost its connection, before the answer came has only the token it sent. The successor is an HMAC of the
- * token with a key of this one refresh, so neither the store, which has the key, nor the token alone leads to it.
+ * loaded anew, or lost its connection, before the answer came has only the token it sent. The successor is an HMAC of
+ * the token with a key of this one refresh, so neither the store, which has the key, nor the token alone leads to it.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -27,7 +27,7 @@ import { refreshTokens, type SessionDoc } from './identity.local.documents.ts'
 
 const tokenShape = /^ptr_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{43})$/
 
-/** Longer than a browser waits for an answer (20 s) and then asks again; 30 s is also Okta's and Auth0's usual grace. */
+/** Longer than a browser waits for an answer (20 s) before it asks again. */
 export const repeatMs = 30_000
 
 /** Longer than any of its access tokens lives, plus the difference of clocks. */

@@ -90,6 +90,8 @@ function accountCalls(request: Requests) {
       request<AnswerOf<'createAccount'>>('POST', '/v1/accounts', { body: { code } }),
     sendFeedback: (body: BodyOf<'sendFeedback'>) => request<void>('POST', '/v1/feedback', { body }),
     account: (signal?: AbortSignal) => request<AnswerOf<'account'>>('GET', '/v1/account', { signal }),
+    renameAccount: (body: BodyOf<'renameAccount'>) =>
+      request<AnswerOf<'renameAccount'>>('PATCH', '/v1/account', { body }),
     /** The newest entries of one action. */
     audit: (action: string, signal?: AbortSignal) =>
       request<AnswerOf<'audit'>>('GET', `/v1/audit?${new URLSearchParams({ limit: '20', action })}`, {

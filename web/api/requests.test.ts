@@ -149,6 +149,52 @@ describe('one of several accounts', () => {
     ])
   })
 
+  test('a person who signs in again lands where they worked last in this browser, and nobody else does', async () => {
+    const [tab, browser] = [emptyStorage(), emptyStorage()]
+    const before = new AccountChoice(tab, browser)
+    before.choose('acc_1', 'usr_ada')
+    before.choose('acc_2', 'usr_ada')
+    before.choose('acc_3', 'usr_bob')
+    before.forget()
+    const landsIn = async (person: string | undefined, accounts: readonly string[]) => {
+      const server = makeFetch(
+        () => problem('PT-1108', 400),
+        () => json({ items: accounts.map((id) => ({ id })) }),
+        () => json({}),
+      )
+      const session = makeSession()
+      Object.assign(session(), { person })
+      await makeRequests(session, server.fetch, new AccountChoice(emptyStorage(), browser))('GET', '/v1/me')
+      const [, account] = accountsOf(server).at(-1) ?? []
+      new AccountChoice(tab, browser).forget()
+      return account
+    }
+    const all = ['acc_1', 'acc_2', 'acc_3']
+    expect(await landsIn('usr_ada', all)).toBe('acc_2')
+    expect(await landsIn('usr_bob', all)).toBe('acc_3')
+    expect(await landsIn('usr_eve', all)).toBe('acc_1')
+    expect(await landsIn(undefined, all)).toBe('acc_1')
+    // They have left it since.
+    expect(await landsIn('usr_ada', ['acc_1', 'acc_4'])).toBe('acc_1')
+  })
+
+  test('what another program wrote in the place of the last accounts is no choice', () => {
+    for (const text of ['', '{', '{}', '[1]', '[["usr_ada"]]', '[["usr_ada",1]]', 'null']) {
+      const browser = emptyStorage()
+      browser.setItem('porttunneler.accounts', text)
+      const choice = new AccountChoice(emptyStorage(), browser)
+      expect(choice.lastOf('usr_ada')).toBeUndefined()
+      choice.choose('acc_1', 'usr_ada')
+      expect(choice.lastOf('usr_ada')).toBe('acc_1')
+    }
+  })
+
+  test('a browser keeps the last account of ten people', () => {
+    const choice = nobodyChose()
+    for (let n = 0; n < 12; n++) choice.choose(`acc_${n}`, `usr_${n}`)
+    expect([1, 2, 11].map((n) => choice.lastOf(`usr_${n}`))).toEqual([undefined, 'acc_2', 'acc_11'])
+  })
+
   test('a choice whose membership has ended is forgotten once, and no other 404 forgets one', async () => {
     const choice = nobodyChose()
     choice.choose('acc_gone')
@@ -290,6 +336,7 @@ describe('calls', () => {
       [() => calls.removeLink('oidc.work:0'), () => client.removeLink('oidc.work:0')],
       [() => calls.me(), () => client.me()],
       [() => calls.account(), () => client.account()],
+      [() => calls.renameAccount({ name: 'Lab' }), () => client.renameAccount({ name: 'Lab' })],
       [() => calls.audit('view.began'), () => client.audit({ limit: 20, action: 'view.began' })],
       [() => calls.keys('c+/'), () => client.keys({ limit: 100, cursor: 'c+/' })],
       [

@@ -42,7 +42,7 @@ export function makeRequests(
   choice: AccountChoice,
   view?: Pick<OperatorView, 'now' | 'over'>,
 ): Requests {
-  const attemptForAccount = namingAccount(attemptAsUser, choice)
+  const attemptForAccount = namingAccount(attemptAsUser, choice, () => session().person)
   return async <T>(method: Method, path: string, options: CallOptions = {}) => {
     const answer = options.isOpen
       ? await attempt(method, path, options)
@@ -108,12 +108,13 @@ export function makeRequests(
 type Attempt = (method: Method, path: string, options: CallOptions) => Promise<Response>
 
 /** Once more, when the account had to be named, or the one that was chosen is no longer theirs. */
-function namingAccount(attempt: Attempt, choice: AccountChoice): Attempt {
+function namingAccount(attempt: Attempt, choice: AccountChoice, person: () => string | undefined): Attempt {
   return async (method, path, options) => {
     const answer = await attempt(method, path, options)
     if (answer.status !== 400 && answer.status !== 404) return answer
     const { code } = (await failureOf(answer.clone())).problem
-    if (code === 'PT-1108' && (await chooseOldest(attempt, choice))) return attempt(method, path, options)
+    if (code === 'PT-1108' && (await chooseOne(attempt, choice, person)))
+      return attempt(method, path, options)
     // Only this call is about nothing but the account.
     if (code !== 'PT-0002' || path !== '/v1/me' || choice.id === undefined) return answer
     choice.forget()
@@ -121,11 +122,17 @@ function namingAccount(attempt: Attempt, choice: AccountChoice): Attempt {
   }
 }
 
-async function chooseOldest(attempt: Attempt, choice: AccountChoice): Promise<boolean> {
+/** The account where the person worked last in this browser, else their oldest. @returns whether they have one */
+async function chooseOne(
+  attempt: Attempt,
+  choice: AccountChoice,
+  person: () => string | undefined,
+): Promise<boolean> {
   const answer = await attempt('GET', '/v1/accounts', {})
   if (!answer.ok) return false
   const { items } = (await answer.json()) as { readonly items: readonly { readonly id: string }[] }
-  const [oldest] = items
-  if (oldest) choice.choose(oldest.id)
-  return oldest !== undefined
+  const last = choice.lastOf(person())
+  const one = items.find(({ id }) => id === last) ?? items[0]
+  if (one) choice.choose(one.id)
+  return one !== undefined
 }

@@ -68,6 +68,23 @@ describe('session', () => {
     expect(server.spent).toEqual(['ptr_0'])
   })
 
+  test('says whose the access token is, and nobody for one that it cannot read or after the end', async () => {
+    const payload = btoa(JSON.stringify({ sub: 'usr_ada' }))
+      .replaceAll('+', '-')
+      .replaceAll('/', '_')
+    const tokenOf = (accessToken: string) => ({ accessToken, expiresIn: 900, refreshToken: 'ptr_1' })
+    const session = makeTab(signedInBrowser(), async () => tokenOf(`h.${payload.replaceAll('=', '')}.s`))
+    expect(session.person).toBeUndefined()
+    await session.accessToken()
+    expect(session.person).toBe('usr_ada')
+    for (const token of ['', 'no token', 'h.%.s', `h.${btoa('null')}.s`, `h.${btoa('{"sub":1}')}.s`]) {
+      session.accept(tokenOf(token))
+      expect(session.person).toBeUndefined()
+    }
+    session.end()
+    expect(session.person).toBeUndefined()
+  })
+
   test('two tabs never spend the same refresh token', async () => {
     const server = makeServer()
     const browser = signedInBrowser()

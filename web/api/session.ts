@@ -34,6 +34,11 @@ export class Session {
     return this.#kept() !== undefined
   }
 
+  /** Whose the access token is, as it says itself; undefined before the first one has come. */
+  get person(): string | undefined {
+    return this.#access && subjectOf(this.#access.token)
+  }
+
   /** Calls `listener` when somebody signed in or out, here or in another tab. Returns the way to stop. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener)
@@ -109,5 +114,16 @@ export class Session {
 
   #tell(): void {
     for (const listener of this.#listeners) listener()
+  }
+}
+
+/** Only for what this browser keeps: nothing is allowed by it. */
+function subjectOf(token: string): string | undefined {
+  try {
+    const payload = token.split('.')[1]?.replaceAll('-', '+').replaceAll('_', '/') ?? ''
+    const { sub }: { readonly sub?: unknown } = JSON.parse(atob(payload))
+    return typeof sub === 'string' ? sub : undefined
+  } catch {
+    return undefined
   }
 }

@@ -67,6 +67,20 @@ export function useHandOver({ onDone }: Done) {
   return useTeamChange(calls.handOver, onDone)
 }
 
+/** The name is in every list of accounts, and in what is known of the person. */
+export function useRenameAccount({ onDone }: Done) {
+  const { calls } = useServices()
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: calls.renameAccount,
+    onSuccess: async () => {
+      const stale = [names.accounts, ['account'], ['me']]
+      await Promise.all(stale.map((queryKey) => client.invalidateQueries({ queryKey })))
+      onDone()
+    },
+  })
+}
+
 export function useRemoveMember({ onDone }: Done) {
   const { calls } = useServices()
   return useTeamChange(calls.removeMember, onDone)

@@ -14,6 +14,7 @@ import { keysLeftText } from '../parts/keys-left-text.ts'
 import { fileHint } from '../parts/link-request.tsx'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { AccountNameCard } from './account-name-card.tsx'
 import { AddressCard } from './address-card.tsx'
 import { FeedbackCard } from './feedback-card.tsx'
 import { LinksCard } from './links-card.tsx'
@@ -39,6 +40,7 @@ export function AccountPage() {
         {me.isPending && <Skeleton what="the account" />}
         {me.data?.termsDue !== undefined && <TermsCard />}
         {me.data && <AccountCard me={me.data} />}
+        {me.data?.permissions.includes('account.update') && <AccountNameCard name={me.data.accountName} />}
         {me.data && <PlanCard me={me.data} />}
         <TransferCard />
         {isPerson && config.data?.identity === 'local' && <LocalSignIn email={me.data?.email} />}

@@ -7,7 +7,7 @@ import { failureIn, useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useChangeRole, useInvitations, useMembers, useRevokeInvitation } from '../api/team-queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
-import { Button } from '../parts/button.tsx'
+import { Button, TextLink } from '../parts/button.tsx'
 import { formatAgo } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
@@ -68,7 +68,7 @@ function MemberList({
       {members.map((member) => (
         <li key={member.id} class="flex flex-wrap items-center justify-between gap-3 p-4 sm:px-6">
           <MemberText me={me} member={member} />
-          <MemberActions me={me} member={member} onAsk={onAsk} />
+          <MemberActions me={me} member={member} isLastOwner={isLastOwner(member, members)} onAsk={onAsk} />
         </li>
       ))}
     </ul>
@@ -94,7 +94,25 @@ function MemberText({ me, member }: { me: Me; member: Member }) {
   )
 }
 
-function MemberActions({ me, member, onAsk }: { me: Me; member: Member; onAsk: (asked: Asked) => void }) {
+/** The API lets an account have no moment without an owner who can act. */
+function isLastOwner(member: Member, members: readonly Member[]): boolean {
+  const others = members.filter(({ id }) => id !== member.id)
+  return (
+    member.role === 'owner' && !others.some(({ role, status }) => role === 'owner' && status === 'active')
+  )
+}
+
+function MemberActions({
+  me,
+  member,
+  isLastOwner,
+  onAsk,
+}: {
+  me: Me
+  member: Member
+  isLastOwner: boolean
+  onAsk: (asked: Asked) => void
+}) {
   const isSelf = member.id === me.user
   const mayManage = me.permissions.includes(member.role === 'owner' ? 'owners.manage' : 'members.manage')
   const isPerson = member.name === undefined
@@ -111,7 +129,13 @@ function MemberActions({ me, member, onAsk }: { me: Me; member: Member; onAsk: (
         </Button>
       )}
       {mayManage && !isSelf && member.recovering && <LetBackIn member={member} />}
-      {(mayManage || isSelf) && (
+      {isSelf && isLastOwner && (
+        <p class="max-w-56 text-sm text-muted">
+          The only owner cannot leave. Hand the account over first, or delete it on the page{' '}
+          <TextLink href="/account">Account</TextLink>.
+        </p>
+      )}
+      {(mayManage || isSelf) && !(isSelf && isLastOwner) && (
         <Button
           look="danger"
           onClick={() => onAsk({ what: 'remove', member })}

@@ -2,7 +2,7 @@
 import type { SignIn } from '@porttunneler/shared/api/schemas/sign-ins'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
-import { failureIn } from '../api/queries.ts'
+import { failureIn, useConfig } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useSignOut } from '../api/sign-out.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
@@ -11,6 +11,7 @@ import { ConfirmDialog } from '../parts/dialog.tsx'
 import { formatAgo } from '../parts/format.ts'
 import { Card, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { type NamedService, signInText } from '../parts/sign-in-text.ts'
 
 const queryKey = ['sign-ins']
 
@@ -61,6 +62,12 @@ export function SessionsCard() {
   )
 }
 
+/** Of both platforms, each as the page of signing in names it. */
+function useSignInServices(): readonly NamedService[] {
+  const { services = [], firebase } = useConfig().data ?? {}
+  return [...services, ...(firebase?.issuers ?? [])]
+}
+
 function SessionRow({ session }: { session: SignIn }) {
   const { calls, clock } = useServices()
   const queries = useQueryClient()
@@ -71,6 +78,7 @@ function SessionRow({ session }: { session: SignIn }) {
     onSettled: () => queries.invalidateQueries({ queryKey }),
   })
   const failure = failureIn(end)
+  const services = useSignInServices()
   const { id, current, device, from, method, signedInAt, lastUsedAt } = session
   const now = clock.now()
   return (
@@ -82,7 +90,7 @@ function SessionRow({ session }: { session: SignIn }) {
         </span>
         <span class="text-sm break-words text-muted">
           {from === '' ? 'from an unknown network' : `from ${from}`} · signed in {formatAgo(signedInAt, now)}{' '}
-          {methodText(method)} · last used {formatAgo(lastUsedAt, now)}
+          {signInText(method, services)} · last used {formatAgo(lastUsedAt, now)}
         </span>
       </p>
       {!current && (
@@ -117,10 +125,4 @@ function EndOthers() {
       </Button>
     </div>
   )
-}
-
-function methodText(method: string): string {
-  if (method === 'password') return 'by password'
-  if (method === 'passkey' || method === 'custom') return 'by passkey'
-  return method.startsWith('oidc:') ? `by ${method.slice('oidc:'.length)}` : ''
 }
