@@ -2,6 +2,7 @@
  * The matrix of shared/api/access-sign-in.test.ts where Firebase signs people in: which routes of `/v1/auth/` there are,
  * and what each answers to strangers, keys and people. What Firebase does itself is not there, whoever asks.
  */
+import { controlOf } from '@porttunneler/shared/control/control'
 import { createKey } from '@porttunneler/shared/control/keys'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -43,7 +44,8 @@ beforeEach(async () => {
   t = await makeFirebaseSignIn()
   ada = await t.token('ada@example.com', { email_verified: true })
   const caller = await t.principals.authenticate(ada, '192.0.2.1')
-  key = (await createKey(t.control, caller, { name: 'ci', scopes: ['read', 'tunnels', 'admin'] })).secret
+  const own = controlOf(t.control, caller.account)
+  key = (await createKey(own, caller, { name: 'ci', scopes: ['read', 'tunnels', 'admin'] })).secret
 })
 afterEach(() => t.close())
 
