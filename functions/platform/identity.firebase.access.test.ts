@@ -1,6 +1,6 @@
 /**
- * The matrix of shared/api/access-sign-in.test.ts where Firebase signs people in: which routes of `/v1/auth/` there are,
- * and what each answers to strangers, keys and people. What Firebase does itself is not there, whoever asks.
+ * The matrix of shared/api/access-sign-in.test.ts where Firebase signs people in: which routes of `/v1/auth/` there
+ * are, and what each answers to strangers, keys and people. What Firebase does itself is not there, whoever asks.
  */
 import { controlOf } from '@porttunneler/shared/control/control'
 import { createKey } from '@porttunneler/shared/control/keys'

@@ -18,6 +18,7 @@ import { contractQueries, describeStore } from '@porttunneler/shared/testing/sto
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
 import { describeTeam } from '@porttunneler/shared/testing/team.contract'
 import { describeUsage } from '@porttunneler/shared/testing/usage.contract'
+import { describeViews } from '@porttunneler/shared/testing/views.contract'
 import { describeWildcards } from '@porttunneler/shared/testing/wildcards.contract'
 import { describeWrongClock } from '@porttunneler/shared/testing/wrong-clock.contract'
 import { randomProject, withEmulators } from '../testing/with-emulators.ts'
@@ -48,6 +49,7 @@ withEmulators(({ firestore }) => {
   describeNames('firestore', make, cases)
   describeReservations('firestore', make, cases)
   describeTeam('firestore', make, cases)
+  describeViews('firestore', make, cases)
   describeClaims('firestore', make, { agents: cases === 'all' ? 300 : 60 })
   describeCertificates('firestore', make, cases)
   describeAgentCertificates('firestore', make, cases)

@@ -20,6 +20,7 @@ import { contractQueries, describeStore } from '@porttunneler/shared/testing/sto
 import { describeStoreRaces } from '@porttunneler/shared/testing/store-races.contract'
 import { describeTeam } from '@porttunneler/shared/testing/team.contract'
 import { describeUsage } from '@porttunneler/shared/testing/usage.contract'
+import { describeViews } from '@porttunneler/shared/testing/views.contract'
 import { describeWildcards } from '@porttunneler/shared/testing/wildcards.contract'
 import { describeWrongClock } from '@porttunneler/shared/testing/wrong-clock.contract'
 import { afterAll } from 'vitest'
@@ -46,6 +47,7 @@ describeWildcards('sqlite in memory', inMemory)
 describeNames('sqlite in memory', inMemory)
 describeReservations('sqlite in memory', inMemory)
 describeTeam('sqlite in memory', inMemory)
+describeViews('sqlite in memory', inMemory)
 describeClaims('sqlite in memory', inMemory, { agents: 100 })
 describeClaims('sqlite in a file', inFile)
 describeUsage('sqlite in memory', inMemory)

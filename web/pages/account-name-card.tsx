@@ -1,4 +1,4 @@
-/** On the account page: the account's name, which its members and those who are invited see, and the form to change it. */
+/** On the account page: the account's name, which members and invited people see, and the form to change it. */
 import { useState } from 'preact/hooks'
 import { failureIn } from '../api/queries.ts'
 import { useRenameAccount } from '../api/team-queries.ts'

@@ -62,7 +62,7 @@ export function SessionsCard() {
   )
 }
 
-/** Of both platforms, each as the page of signing in names it. */
+/** The services of either platform, each as the page of signing in names it. */
 function useSignInServices(): readonly NamedService[] {
   const { services = [], firebase } = useConfig().data ?? {}
   return [...services, ...(firebase?.issuers ?? [])]
