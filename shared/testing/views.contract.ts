@@ -9,8 +9,8 @@ import type { Person } from '../control/caller.ts'
 import { type Control, controlOf } from '../control/control.ts'
 import { makeWorker } from '../control/jobs/kinds.ts'
 import { addMember } from '../control/members.ts'
-import { views } from '../control/operator/operator-documents.ts'
 import { runAct } from '../control/operator/acts.ts'
+import { views } from '../control/operator/operator-documents.ts'
 import { beginView, countRead, endView, lookThrough, readView, viewMs } from '../control/operator/views.ts'
 import type { MailMessage, Store } from '../control/platform.ts'
 import { queries } from '../control/query-table.ts'
@@ -65,7 +65,9 @@ async function makeViewStage(store: Store) {
       const where = { account }
       const { items } = await store.query(queries.auditOfAccount, { where, limit: 50 })
       return items.flatMap(({ data }) =>
-        data.action === 'view.ended' ? [JSON.parse(data.body).details as { why: string; reads: object }] : [],
+        data.action === 'view.ended'
+          ? [JSON.parse(data.body ?? '{}').details as { why: string; reads: object }]
+          : [],
       )
     },
   }
@@ -110,35 +112,37 @@ export function describeViews(name: string, make: MakeStore, cases: Cases = 'all
       expect(await s.ends()).toMatchObject([{ reads: counted === 1 ? { readMe: 1 } : {} }])
     })
 
-    race('ended by hand, by time and with the role at once, it ends once, and all are told once', async (s) => {
-      await s.begin(s.bob.id)
-      s.clock.advance(viewMs)
-      await Promise.all([
-        endView(s.control, s.grace.id),
-        s.act('operators.remove', s.grace),
-        s.work(),
-      ])
-      await s.work()
-      expect(await s.ends()).toHaveLength(1)
-      expect(await s.control.store.get(views.ref(s.grace.id))).toBeUndefined()
-      const told = s.mails.filter(({ subject }) => subject.startsWith('An operator looked'))
-      expect(told.map(({ to }) => to).toSorted()).toEqual(['ada@example.com', 'bob@example.com'])
-    })
+    race(
+      'ended by hand, by time and with the role at once, it ends once, and all are told once',
+      async (s) => {
+        await s.begin(s.bob.id)
+        s.clock.advance(viewMs)
+        await Promise.all([endView(s.control, s.grace.id), s.act('operators.remove', s.grace), s.work()])
+        await s.work()
+        expect(await s.ends()).toHaveLength(1)
+        expect(await s.control.store.get(views.ref(s.grace.id))).toBeUndefined()
+        const told = s.mails.filter(({ subject }) => subject.startsWith('An operator looked'))
+        expect(told.map(({ to }) => to).toSorted()).toEqual(['ada@example.com', 'bob@example.com'])
+      },
+    )
 
-    rule('it shows the account as its owner, or as the member, and is good for one sign-in alone', async (s) => {
-      const first = { view: (await s.begin()).id, from: '' }
-      expect(await lookThrough(s.control, s.grace, first)).toMatchObject({
-        caller: { account: s.account, role: 'owner', member: '' },
-      })
-      const second = { view: (await s.begin(s.bob.id)).id, from: '' }
-      expect(await lookThrough(s.control, s.grace, second)).toMatchObject({
-        caller: { account: s.account, role: 'viewer' },
-        person: { person: { id: s.bob.id } },
-      })
-      const elsewhere = { ...s.grace, signIn: { id: 'another' } as Person['signIn'] }
-      await expectFailure(lookThrough(s.control, elsewhere, second), 'view.over')
-      await expectFailure(lookThrough(s.control, s.bob, second), 'view.over')
-    })
+    rule(
+      'it shows the account as its owner, or as the member, and is good for one sign-in alone',
+      async (s) => {
+        const first = { view: (await s.begin()).id, from: '' }
+        expect(await lookThrough(s.control, s.grace, first)).toMatchObject({
+          caller: { account: s.account, role: 'owner', member: '' },
+        })
+        const second = { view: (await s.begin(s.bob.id)).id, from: '' }
+        expect(await lookThrough(s.control, s.grace, second)).toMatchObject({
+          caller: { account: s.account, role: 'viewer' },
+          person: { person: { id: s.bob.id } },
+        })
+        const elsewhere = { ...s.grace, signIn: { id: 'another' } as Person['signIn'] }
+        await expectFailure(lookThrough(s.control, elsewhere, second), 'view.over')
+        await expectFailure(lookThrough(s.control, s.bob, second), 'view.over')
+      },
+    )
 
     rule('half an hour ends it, whether or not anybody looks', async (s) => {
       const asked = { view: (await s.begin()).id, from: '' }
