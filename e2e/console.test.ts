@@ -140,7 +140,7 @@ describeWith(['chromium'], 'console', () => {
       const address = visitorAddress(service, await watched.online('watched'))
       await signIn(tab, service.api, service.account)
       await page.getByRole('link', { name: 'watched', exact: true }).click()
-      await page.getByText('Online', { exact: true }).first().waitFor()
+      await page.getByText('Healthy', { exact: true }).first().waitFor()
       const tile = (label: string, text: string) =>
         page
           .locator('dl > div')
@@ -244,7 +244,7 @@ describeWith(['chromium'], 'console', () => {
         await page.getByLabel('Email').waitFor()
         await fits('sign-in')
         await signIn(tab, service.api, service.account)
-        await page.getByText('Online', { exact: true }).first().waitFor()
+        await page.getByText('Healthy', { exact: true }).first().waitFor()
         await fits('tunnels')
         await page.getByRole('link', { name: 'shop', exact: true }).click()
         await page.getByText('Live traffic').waitFor()

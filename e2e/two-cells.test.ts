@@ -77,6 +77,7 @@ async function startAgent(
       renew: async (request) =>
         keep(await renewLeases(t.control, caller, { ...request, leases: [...request.leases] })),
       release: async () => {},
+      report: async () => {},
     },
     dial: (address, options) =>
       dialRelay({ ...mux, ...options, agent, random: Math.random, address, build: 'test' }),

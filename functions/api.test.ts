@@ -51,7 +51,7 @@ describe('the API as a Cloud Function', () => {
     const { tunnel, epoch } = first.lease
     const renewed = await client.renew({ agent, leases: [{ tunnel, epoch }] })
     expect(renewed.results[0]).toMatchObject({ lease: { tunnel, epoch } })
-    expect((await client.tunnels()).items.map(({ state }) => state)).toEqual(['waiting'])
+    expect((await client.tunnels()).items.map(({ state }) => state)).toEqual(['connecting'])
     await client.release({ agent, tunnels: [tunnel] })
     expect((await client.tunnel(tunnel)).state).toBe('offline')
   })

@@ -98,6 +98,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['subscriptions', 'next'],
   ['subscriptions', 'timeline'],
   ['tunnels', 'formerCells'],
+  ['tunnels', 'refused'],
   ['tunnels', 'names'],
   ['usageHours', 'answers'],
   ['usageHours', 'minutes'],

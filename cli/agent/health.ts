@@ -114,7 +114,7 @@ class Check {
  * One check; `onDone` is called once, never before this returns.
  * @returns a function that gives up silently
  */
-function probe(
+export function probe(
   wanted: WantedTunnel,
   { health, clock, memory }: Pick<CheckOptions, 'health' | 'clock' | 'memory'>,
   onDone: (failure: PortTunnelerError | undefined) => void,

@@ -40,11 +40,18 @@ export type ReleaseRequest = {
   readonly leases: readonly { readonly tunnel: string; readonly epoch: number; readonly expiresAt: number }[]
 }
 
+/** Without a code the upstream works. */
+export type ReportRequest = {
+  readonly agent: string
+  readonly upstreams: readonly { readonly tunnel: string; readonly epoch: number; readonly code?: string }[]
+}
+
 /** The API calls that an agent needs. Rejections are PortTunnelerErrors with `fields.retryAfterMs`. */
 export type LeaseApi = {
   claim(request: ClaimRequest, signal: AbortSignal): Promise<ClaimResult>
   renew(request: RenewRequest, signal: AbortSignal): Promise<ClaimResult>
   release(request: ReleaseRequest, signal: AbortSignal): Promise<void>
+  report(request: ReportRequest, signal: AbortSignal): Promise<void>
 }
 
 export type HomeOptions = {

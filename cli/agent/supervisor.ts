@@ -19,6 +19,7 @@ import { Roster } from './roster.ts'
 import type { SupervisorOptions } from './supervisor-options.ts'
 import { labelOf, statusOf, type Tunnel, urlOf, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
+import { UpstreamReports } from './upstream-reports.ts'
 import { VisitorDesk } from './visitor-desk.ts'
 
 /** How long connections may finish after the first Ctrl-C. */
@@ -33,6 +34,7 @@ export class Supervisor {
   readonly #visitors: VisitorDesk
   readonly #network: NetworkWatch
   readonly #health: HealthChecks
+  readonly #reports: UpstreamReports
   readonly #calling = new AbortController()
   readonly #startedAt: number
   readonly #ended = Promise.withResolvers<number>()
@@ -47,6 +49,7 @@ export class Supervisor {
     this.#roster = this.#makeRoster(options)
     this.#visitors = new VisitorDesk({ ...options, onIdle: () => this.#endIfDrained() })
     this.#health = new HealthChecks({ ...options, tunnels: this.#roster.list })
+    this.#reports = new UpstreamReports({ ...options, tunnels: this.#roster.list })
     this.#network = new NetworkWatch({
       clock: options.clock,
       onChange: (gone) => this.#relays.probe(gone),
@@ -71,6 +74,7 @@ export class Supervisor {
     emit({ event: 'agent.started', agent, server, pid, ...this.#way() })
     this.#network.start()
     this.#health.start()
+    this.#reports.start()
     this.#bindSaved()
     void this.#home.run(this.#calling.signal)
   }
@@ -135,10 +139,8 @@ export class Supervisor {
     this.#state = 'stopped'
     this.#calling.abort()
     this.#drainTimer?.clear()
-    this.#roster.close()
-    this.#network.close()
-    this.#health.close()
-    this.#visitors.close()
+    const parts = [this.#roster, this.#network, this.#health, this.#reports, this.#visitors]
+    for (const part of parts) part.close()
     this.#relays.close('session.closed')
     void giveBack(this.#roster.held(), { ...this.#options, leaving: this.#leaving }).then(() => {
       this.#options.emit({ event: 'agent.stopped', exit })
@@ -218,6 +220,7 @@ export class Supervisor {
       if (!isHere) return
       if ('lease' in answer) {
         granted.push({ tunnel, lease: answer.lease, before: tunnel.lease })
+        if (call === 'claim') this.#reports.forget(tunnel)
         this.#onLease(tunnel, answer.lease, result)
       } else this.#onRefused(tunnel, answer.problem, call)
     })

@@ -24,6 +24,8 @@ export function leaseApi({ client }: Pick<Connection, 'client'>, place: Place): 
       client.renew({ agent, leases: leases.map((lease) => ({ ...lease })) }, { signal }),
     release: ({ agent, leases }, signal): Promise<void> =>
       client.release({ agent, leases: leases.map((lease) => ({ ...lease })) }, { signal }),
+    report: ({ agent, upstreams }, signal): Promise<void> =>
+      client.reportUpstreams({ agent, upstreams: upstreams.map((one) => ({ ...one })) }, { signal }),
   }
 }
 

@@ -16,7 +16,7 @@ import {
   urlOf,
 } from '../output/ranges.ts'
 import { runtimeFolder } from '../paths.ts'
-import { allTunnels, poolLines, tunnelTable } from './tunnels.ts'
+import { allTunnels, poolLines, tunnelTable, whyLines } from './tunnels.ts'
 
 /** Asks agents directly, so this half works without the server. @throws login.*, cli.server */
 export async function status(context: Context): Promise<number> {
@@ -37,7 +37,11 @@ async function tellAccount(context: Context, paint: Paint): Promise<number> {
     const tunnels = await allTunnels(client)
     for (const tunnel of tunnels) tell(context, { event: 'tunnel', ...tunnel })
     if (tunnels.length === 0) say(context, 'No tunnels yet.')
-    else say(context, ...tunnelTable(tunnels, paint), ...poolLines(tunnels, context.clock.now(), paint))
+    else {
+      const nowMs = context.clock.now()
+      const more = [...poolLines(tunnels, nowMs, paint), ...whyLines(tunnels, nowMs, paint)]
+      say(context, ...tunnelTable(tunnels, paint), ...more)
+    }
     return 0
   } catch (error) {
     const failure = isFailure(error) ? error : fail('server.unreachable', undefined, { cause: error })

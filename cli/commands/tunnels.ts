@@ -1,6 +1,7 @@
 /** `ptun list` and `ptun delete`: the tunnels of the account. */
 import type { Client } from '@porttunneler/shared/api/client'
-import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+import { isServed, isTrouble, stateWord } from '@porttunneler/shared/api/schemas/tunnel-words'
+import type { Tunnel, TunnelState } from '@porttunneler/shared/api/schemas/tunnels'
 import { fail } from '@porttunneler/shared/base/errors'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'
@@ -13,7 +14,10 @@ export async function list(context: Context): Promise<number> {
   const tunnels = await allTunnels(client)
   for (const tunnel of tunnels) tell(context, { event: 'tunnel', ...tunnel })
   if (tunnels.length === 0) say(context, 'No tunnels yet. Make one: ptun http 3000')
-  else say(context, ...tunnelTable(tunnels, paintOf(context)))
+  else {
+    const paint = paintOf(context)
+    say(context, ...tunnelTable(tunnels, paint), ...whyLines(tunnels, context.clock.now(), paint))
+  }
   return 0
 }
 
@@ -70,16 +74,33 @@ export async function tunnelIdOf(client: Client, text: string): Promise<string> 
 }
 
 export function tunnelTable(tunnels: readonly Tunnel[], paint: Paint): readonly string[] {
-  const colours = { online: 'green', waiting: 'yellow', away: 'yellow', offline: 'dim' } as const
   const head = ['NAME', 'KIND', 'STATE', 'AGENTS', 'ENDPOINT'].map((title) => paint('dim', title))
   const rows = tunnels.map(({ name, kind, state, agents, holders, endpoint }) => [
     name,
     kind,
-    paint(colours[state], state),
+    paint(colourOf(state), stateWord(state)),
     agents === 'many' ? poolText(holders) : '',
     endpoint?.url ?? '',
   ])
   return formatTable([head, ...rows])
+}
+
+function colourOf(state: TunnelState): 'red' | 'yellow' | 'green' | 'dim' {
+  if (state === 'healthy') return 'green'
+  if (state === 'upstream_failing' || state === 'refused') return 'red'
+  return isServed(state) ? 'yellow' : 'dim'
+}
+
+/** What is wrong, and what to do, for each tunnel that somebody should look at. */
+export function whyLines(tunnels: readonly Tunnel[], nowMs: number, paint: Paint): readonly string[] {
+  return tunnels
+    .filter(({ state }) => isTrouble(state))
+    .flatMap(({ name, state, why: { cause, cure, code, since } }) => [
+      '',
+      `${paint('bold', name)} ${paint(colourOf(state), stateWord(state))}${since === undefined ? '' : ` for ${formatDuration(nowMs - since)}`}${code ? paint('dim', ` ${code}`) : ''}`,
+      `  ${cause}`,
+      ...(cure ? [`  ${cure}`] : []),
+    ])
 }
 
 /** Each agent of the tunnels that several share. */

@@ -5,7 +5,7 @@ import { Turn } from '@porttunneler/shared/mux/turn'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import type { AgentEvent } from '../agent/events.ts'
-import type { ClaimRequest, LeaseApi, ReleaseRequest, RenewRequest } from '../agent/home.ts'
+import type { ClaimRequest, LeaseApi, ReleaseRequest, RenewRequest, ReportRequest } from '../agent/home.ts'
 import type { AgentSession, AgentSessionEvents, DialRelay } from '../agent/relay-runner-options.ts'
 import { Supervisor } from '../agent/supervisor.ts'
 import type { SupervisorOptions } from '../agent/supervisor-options.ts'
@@ -22,6 +22,7 @@ export class FakeHome implements LeaseApi {
   readonly claims: ClaimRequest[] = []
   readonly renewals: RenewRequest[] = []
   readonly releases: ReleaseRequest[] = []
+  readonly reports: ReportRequest[] = []
   /** While set, releases take as long as this. */
   releasing: Promise<void> | undefined
   relays: readonly RelayAddress[] = [relayOne]
@@ -58,6 +59,11 @@ export class FakeHome implements LeaseApi {
   async release(request: ReleaseRequest): Promise<void> {
     this.releases.push(request)
     await this.releasing
+    if (this.failure) throw fail(this.failure)
+  }
+
+  async report(request: ReportRequest): Promise<void> {
+    this.reports.push(request)
     if (this.failure) throw fail(this.failure)
   }
 

@@ -109,6 +109,7 @@ const rows: readonly Row[] = [
   ['GET /v1/cells', 'oadTASB'],
   ['POST /v1/leases/renew', 'oadTASB', { agent, leases: [{ tunnel: nobody, epoch: 1 }] }],
   ['POST /v1/leases/release', 'oadTASB', { agent, tunnels: [nobody] }],
+  ['POST /v1/leases/upstreams', 'oadTASB', { agent, upstreams: [{ tunnel: nobody, epoch: 1 }] }],
   // Nothing waits for this code; callers with the right are told so.
   ['GET /v1/device/{userCode}', 'oad', undefined, 404],
   ['POST /v1/device/decision', 'oad', { userCode: 'BCDF-GHJK', approve: true }, 404],
@@ -247,6 +248,7 @@ const undoable = [
   'POST /v1/leases',
   'POST /v1/leases/renew',
   'POST /v1/leases/release',
+  'POST /v1/leases/upstreams',
 ]
 
 /**

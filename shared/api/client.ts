@@ -264,6 +264,8 @@ function leaseCalls(options: ClientOptions) {
       call(options, { method: 'POST', path: '/v1/leases/renew', answer: tunnels.claimResultSchema, json }, o),
     release: (json: In<typeof tunnels.releaseSchema>, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/leases/release', answer: nothing, json }, o),
+    reportUpstreams: (json: In<typeof tunnels.upstreamReportSchema>, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/leases/upstreams', answer: nothing, json }, o),
   }
 }
 

@@ -91,7 +91,11 @@ function writeClaim(
     !tunnel || before === '' || before === cell.id
       ? {}
       : { formerCell: before, formerCells: leaveCell(tunnel.data, before, nowMs) }
-  if (!isSame) tx.update(tunnels.ref(id), { ...fields, ...moved, updatedAt: nowMs })
+  // A field can only be taken away by writing the whole.
+  if (tunnel?.data.refused) {
+    const { refused: _, ...rest } = tunnel.data
+    tx.set(tunnels.ref(id), { ...rest, ...fields, ...moved, updatedAt: nowMs })
+  } else if (!isSame) tx.update(tunnels.ref(id), { ...fields, ...moved, updatedAt: nowMs })
   const outgoing: Outgoing[] = [...writeEviction(tx, context, { read, verdict })]
   const isOwn = candidate?.data.tunnel === id
   const isJoin = isOwn && !isHolder(candidate.data, agent) && liveHolders(verdict.next, nowMs).length > 1

@@ -311,11 +311,11 @@ describe('claims: takeover', () => {
     const { tunnel, epoch, endpoint } = await claimOne(ada, { name: 'db', kind: 'tcp' })
     const away = [{ tunnel, epoch, endpoint: endpoint.id, away: true }]
     await t.sync({ away })
-    expect((await stateOf(ada))[0]).toBe('away')
+    expect((await stateOf(ada))[0]).toBe('offline')
     t.clock.advance(minute)
     const { boot } = quietSync
     await t.sync({ boot: { ...boot, boot: '01k0000000000000000000next' } })
-    expect((await stateOf(ada))[0]).toBe('waiting')
+    expect((await stateOf(ada))[0]).toBe('connecting')
     await t.sync({
       boot: { ...boot, boot: '01k0000000000000000000next' },
       away: [{ ...away[0]!, away: false }],
@@ -377,11 +377,11 @@ describe('claims: a tunnel of many agents', () => {
     const report = { tunnel, epoch, endpoint: endpoint.id, away: true }
     await t.sync({ away: [{ ...report, agent: laptop }] })
     expect(await holdersOf()).toEqual(['laptop away', 'desktop online'])
-    expect((await stateOf(ada))[0]).toBe('waiting')
+    expect((await stateOf(ada))[0]).toBe('connecting')
     await t.sync({ away: [{ ...report, agent: desktop }] })
-    expect((await stateOf(ada))[0]).toBe('away')
+    expect((await stateOf(ada))[0]).toBe('offline')
     await t.sync({ away: [{ ...report, agent: laptop, away: false }] })
-    expect((await stateOf(ada))[0]).toBe('waiting')
+    expect((await stateOf(ada))[0]).toBe('connecting')
   })
 
   test('changed back to one agent, all claim again: the first goes on and the next hears that it is held', async () => {
@@ -463,7 +463,7 @@ describe('claims: renewal and release', () => {
     expect(keyOf(result)).toBe('session.revoked')
     await release(eve, lease)
     await release(ada, lease, desktop)
-    expect(await stateOf(ada)).toEqual(['waiting'])
+    expect(await stateOf(ada)).toEqual(['connecting'])
     await release(ada, lease)
     await release(ada, lease)
     expect(await stateOf(ada)).toEqual(['offline'])

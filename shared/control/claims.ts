@@ -17,6 +17,7 @@ import { asFailure } from './failures.ts'
 import { type Drafting, findGenerated } from './generated.ts'
 import { answerLeases, type Cells, type Outcome } from './lease-answer.ts'
 import type { Snapshot } from './platform.ts'
+import { recordRefusals } from './refusals.ts'
 import { decideRenewal } from './renewal-rules.ts'
 import { findKept } from './reserving.ts'
 import { readTransfer, transferGate } from './transfer.ts'
@@ -38,6 +39,7 @@ export async function claimLeases(
   const transfer = await readTransfer(control, caller)
   const checkTransfer = transferGate(control, caller, transfer)
   const outcomes: Outcome[] = []
+  const known: Snapshot<TunnelDoc>[] = []
   const items: Item[] = []
   const policyChanges: PolicyChange[] = []
   const used = new Set<string>()
@@ -46,6 +48,7 @@ export async function claimLeases(
     try {
       const search = { wanted, agent: request.agent, seed: `${source}:${index}`, used }
       const resolved = await resolveTunnel(control, caller, search)
+      known[index] = resolved.tunnel
       const { found, changed } = await claimPolicy(control, caller, { found: resolved, parts: wanted.policy })
       policyChanges[index] = changed
       const { tunnel, redraft } = found
@@ -59,6 +62,7 @@ export async function claimLeases(
   }
   const cells = await claimByCell(control, { caller, request, since }, { items, outcomes })
   for (const { index, tunnel } of items) await followMoved(control, tunnel, outcomes[index])
+  await recordRefusals(controlOf(control, caller.account), known, outcomes)
   const [firstOutcome] = outcomes
   const isBusy = outcomes.every((one) => 'error' in one && one.error.key === 'lease.busy')
   if (isBusy && firstOutcome && 'error' in firstOutcome) throw firstOutcome.error

@@ -6,6 +6,7 @@ import type { Role, Scope } from '../api/schemas/access.ts'
 import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import type { HttpEdits } from '../protocol/http-edits.ts'
 import type { FactorMarks, FactorPolicy } from './factors/factor-documents.ts'
+import type { HolderDoc } from './holder-document.ts'
 import type { LeavingAccount, LeavingPerson } from './leaving/terms.ts'
 import type { Granted } from './money/granted.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
@@ -144,9 +145,13 @@ export type TunnelDoc = {
   readonly wishCell?: string
   /** The agent that last claimed it. */
   readonly agent: string
+  /** Why the last claim got nothing (refusals.ts); removed by the next lease. */
+  readonly refused?: RefusedDoc
   readonly createdAt: number
   readonly updatedAt: number
 }
+/** `at`: when it was last so, to the hour. */
+export type RefusedDoc = { readonly code: string; readonly since: number; readonly at: number }
 /** Id: `<account>:<name>`; its creation is the unique claim. */
 export type TunnelNameDoc = { readonly account: string; readonly tunnel: string }
 /** The rest of a deleted tunnel, so that its last usage report still finds its account. */
@@ -159,16 +164,6 @@ export type DeletedTunnelDoc = {
   readonly ttl: Date
 }
 
-/** One agent's part of a lease. */
-export type HolderDoc = {
-  readonly since: number
-  /** Its own tickets end by then, and so does its part unless it is renewed. */
-  readonly expiresAt: number
-  /** Relay instance -> when it went away there. */
-  readonly away: { readonly [instance: string]: number }
-  /** The key, or the person, that claimed it; undefined in older documents until the next renewal. */
-  readonly key?: string
-}
 export type EndpointState = 'free' | 'leased' | 'resting' | 'reserved' | 'denied'
 /** Id: `tcp:<cell>:<port>`, made with the cell and never deleted, or `host:<name>`, made by its first claim. */
 export type EndpointDoc = {

@@ -4,7 +4,8 @@
  * stranger gets an endpoint while a ticket of its last tunnel could still bind it.
  */
 import { limits } from '../protocol/limits.ts'
-import type { EndpointDoc, HolderDoc } from './documents.ts'
+import type { EndpointDoc } from './documents.ts'
+import type { HolderDoc } from './holder-document.ts'
 import { presenceOf, type Witness } from './presence.ts'
 
 /** How long a released endpoint is kept for its own tunnel, because people hate changing addresses. */

@@ -299,18 +299,18 @@ describe('sync: bad weather', () => {
       return (await describeTunnels(t.of(ada), items))[0]?.state
     }
     const { tunnel, epoch, endpoint } = await claimDb()
-    expect(await stateOf()).toBe('waiting')
+    expect(await stateOf()).toBe('connecting')
     const bound = [{ tunnel, epoch, endpoint: endpoint.id }]
     await t.sync({ bound: [{ tunnel, epoch: epoch - 1, endpoint: endpoint.id }] })
-    expect(await stateOf(), 'somebody of before').toBe('waiting')
+    expect(await stateOf(), 'somebody of before').toBe('connecting')
     await t.sync({ bound })
-    expect(await stateOf()).toBe('online')
+    expect(await stateOf()).toBe('healthy')
     await t.sync({ bound: [] })
     await t.sync({ bound })
-    expect(await stateOf(), 'the same lease').toBe('online')
+    expect(await stateOf(), 'the same lease').toBe('healthy')
     const tunnels = [{ name: 'db', kind: 'tcp' as const }]
     await claimLeases(t.control, ada, { agent: newId('agt', 2), tunnels, takeover: true })
-    expect(await stateOf()).toBe('waiting')
+    expect(await stateOf()).toBe('connecting')
   })
 
   test('fields of a later release are ignored, and its commands are passed on unchanged', async () => {
@@ -329,7 +329,7 @@ describe('sync: bad weather', () => {
     await t.sync({ sequence: 8, away: [{ ...away, away: false }] })
     await t.sync({ sequence: 7, state: 'draining', away: [away], usage: [row(tunnel)] })
     const { items } = await listTunnels(t.of(ada), ada, { limit: 1 })
-    expect(await describeTunnels(t.of(ada), items)).not.toMatchObject([{ state: 'away' }])
+    expect(await describeTunnels(t.of(ada), items)).not.toMatchObject([{ state: 'offline' }])
     expect(
       (await t.control.store.query(queries.relaysOfCell, { where: { cell: 'home' }, limit: 9 })).items,
     ).toMatchObject([{ data: { state: 'ready', sequence: 8 } }])

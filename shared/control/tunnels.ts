@@ -23,13 +23,14 @@ import {
   tunnelNames,
   tunnels,
 } from './documents.ts'
-import { disband, type Ending, isAway, isHolderAway, liveHolders, release } from './lease-rules.ts'
+import { disband, type Ending, liveHolders, release } from './lease-rules.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { checkedEdits, checkedPolicy, type LoosePolicy, policyCommand } from './policies.ts'
 import { queries } from './query-table.ts'
 import { doubtQuota, lookToTake, type QuotaChange, readQuota, writeQuota } from './quota.ts'
 import { tombstoneOf } from './tombstones.ts'
 import { removeAllNames } from './tunnel-names.ts'
+import { judgeTunnel } from './tunnel-state.ts'
 
 /** As zod returns it: absent fields may be present as undefined, which no store takes. */
 export type NewTunnel = {
@@ -311,11 +312,9 @@ function describeTunnel(
   { endpoint, cell }: { endpoint?: EndpointDoc | undefined; cell?: Cell | undefined },
 ): Tunnel {
   const isOwn = endpoint?.tunnel === ref.id
-  const nowMs = control.clock.now()
-  const isOnline = isOwn && endpoint.state === 'leased' && endpoint.expiresAt > nowMs
   const ready = cell ? readyRelays(control, cell) : []
-  const away = isOnline && isAway(endpoint, ready)
-  const holders = isOnline ? liveHolders(endpoint, nowMs) : []
+  const facts = { id: ref.id, tunnel: data, endpoint, ready, nowMs: control.clock.now() }
+  const { state, why, holders } = judgeTunnel(facts)
   const { name, kind, agents, policy, edits, revision, createdAt, updatedAt } = data
   return {
     id: ref.id,
@@ -323,23 +322,15 @@ function describeTunnel(
     kind,
     policy,
     ...(edits && { edits }),
-    state: isOnline ? stateOf(endpoint, away) : 'offline',
+    state,
+    why,
     ...(isOwn && cell && { endpoint: describeEndpoint(data.endpoint, kind, cell) }),
     agents: agents ?? 'one',
-    holders: holders.map(([agent, holder]) => ({
-      agent,
-      since: holder.since,
-      state: isHolderAway(holder, ready) ? 'away' : 'online',
-    })),
+    holders: [...holders],
     revision,
     createdAt,
     updatedAt,
   }
-}
-
-function stateOf({ servedAt }: EndpointDoc, away: boolean): Tunnel['state'] {
-  if (away) return 'away'
-  return servedAt === 0 ? 'waiting' : 'online'
 }
 
 function entryOf(caller: Caller, target: string) {

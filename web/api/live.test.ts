@@ -140,13 +140,13 @@ describe('live feed', () => {
     const { clock, feed, open, settle } = makeRelays(['a'])
     feed.start()
     await settle()
-    feed.expect([{ id: 't', state: 'online' }])
+    feed.expect([{ id: 't', state: 'healthy' }])
     await settle()
     expect(open(), 'read together with the ticket').toEqual(['a ticket 1'])
     await clock.advanceAsync(5_000, 1_000)
     feed.expect([
-      { id: 't', state: 'online' },
-      { id: 'fresh', state: 'online' },
+      { id: 't', state: 'healthy' },
+      { id: 'fresh', state: 'healthy' },
     ])
     await settle()
     expect(open()).toEqual(['a ticket 1', 'a ticket 2'])

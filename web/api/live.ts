@@ -3,6 +3,8 @@
  * end (new streams open before old ones close), and keeps the last minutes of every tunnel for the charts.
  * Nothing here throws at the pages: trouble shows in `status` and `failure`, and the feed tries again by itself.
  */
+
+import { isServed } from '@porttunneler/shared/api/schemas/tunnel-words'
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
 import { type Clock, sleep, type Timer } from '@porttunneler/shared/base/clock'
@@ -104,7 +106,7 @@ export class LiveFeed {
   expect(tunnels: readonly Pick<Tunnel, 'id' | 'state'>[]): void {
     let isNew = false
     for (const { id, state } of tunnels) {
-      if (state === 'offline') this.#served.delete(id)
+      if (!isServed(state)) this.#served.delete(id)
       else if (!this.#served.has(id)) {
         this.#served.add(id)
         isNew = true

@@ -226,3 +226,11 @@ export function useDeviceRequest(userCode: string) {
 export function failureIn(result: { readonly error: Error | null }): ApiFailure | undefined {
   return result.error ? toFailure(result.error) : undefined
 }
+
+/** When the data was read, if it could not be read again since: it may not be true any more. */
+export function asOf(query: {
+  readonly isError: boolean
+  readonly dataUpdatedAt: number
+}): number | undefined {
+  return query.isError && query.dataUpdatedAt > 0 ? query.dataUpdatedAt : undefined
+}

@@ -6,7 +6,7 @@ import { Checkbox } from '../parts/field.tsx'
 import { formatTime } from '../parts/format.ts'
 import { Card } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
-import { StateBadge } from '../parts/state-badge.tsx'
+import { HolderBadge } from '../parts/state-badge.tsx'
 
 export function AgentsCard({ tunnel }: { tunnel: Tunnel }) {
   const announce = useAnnounce()
@@ -22,12 +22,12 @@ export function AgentsCard({ tunnel }: { tunnel: Tunnel }) {
     <Card title="Agents">
       {tunnel.holders.length === 0 && <p class="text-muted">No agent serves this tunnel now.</p>}
       <ul class="divide-y divide-line">
-        {tunnel.holders.map(({ agent, since, state }) => (
-          <li key={agent} class="flex flex-wrap items-center justify-between gap-x-6 gap-y-2 py-2">
-            <code class="font-mono text-[0.8125rem] break-all">{agent}</code>
+        {tunnel.holders.map((holder) => (
+          <li key={holder.agent} class="flex flex-wrap items-center justify-between gap-x-6 gap-y-2 py-2">
+            <code class="font-mono text-[0.8125rem] break-all">{holder.agent}</code>
             <span class="flex items-center gap-4 text-sm text-muted">
-              since {formatTime(since)}
-              <StateBadge state={state} />
+              since {formatTime(holder.since)}
+              <HolderBadge holder={holder} />
             </span>
           </li>
         ))}

@@ -2,7 +2,7 @@
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { useState } from 'preact/hooks'
 import { useLocation } from 'wouter-preact'
-import { failureIn, useDeleteTunnel, useTunnel } from '../api/queries.ts'
+import { asOf, failureIn, useDeleteTunnel, useTunnel } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
@@ -11,7 +11,8 @@ import { EndpointText } from '../parts/endpoint-text.tsx'
 import { formatTime } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
-import { StateBadge, stateMeaning } from '../parts/state-badge.tsx'
+import { StateBadge } from '../parts/state-badge.tsx'
+import { WhyText } from '../parts/why-text.tsx'
 import { AgentsCard } from './agents-card.tsx'
 import { PolicyCard } from './policy-card.tsx'
 import { TrafficCard } from './traffic-card.tsx'
@@ -25,9 +26,9 @@ export function TunnelPage({ id }: { id: string }) {
   return (
     <Page
       title={tunnel?.name ?? 'Tunnel'}
-      lead={tunnel && stateMeaning(tunnel.state)}
+      lead={tunnel && <WhyText why={tunnel.why} />}
       back={back}
-      actions={tunnel && <StateBadge state={tunnel.state} />}
+      actions={tunnel && <StateBadge state={tunnel.state} asOf={asOf(query)} />}
     >
       <div class="space-y-5">
         {failure && (

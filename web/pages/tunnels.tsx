@@ -1,11 +1,13 @@
 /** All tunnels of the account with state, endpoint and live figures: a table where it fits, cards on a phone. */
-import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+
+import { isTrouble } from '@porttunneler/shared/api/schemas/tunnel-words'
+import { type Tunnel, tunnelStates } from '@porttunneler/shared/api/schemas/tunnels'
 import { Link } from 'wouter-preact'
-import { failureIn, useTunnels } from '../api/queries.ts'
+import { asOf, failureIn, useTunnels } from '../api/queries.ts'
 import { type Live, useLive } from '../api/services.tsx'
 import { CommandLine } from '../parts/copy-button.tsx'
 import { EndpointText } from '../parts/endpoint-text.tsx'
-import { formatBytes, formatCount } from '../parts/format.ts'
+import { formatBytes, formatClock, formatCount } from '../parts/format.ts'
 import { LiveNotice, RateText, unknown } from '../parts/live-text.tsx'
 import { useWide } from '../parts/media.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
@@ -19,7 +21,7 @@ export function TunnelsPage() {
   const failure = failureIn(query)
   const tunnels = query.data?.items
   return (
-    <Page title="Tunnels" lead={tunnels && tunnels.length > 0 ? summary(tunnels) : undefined}>
+    <Page title="Tunnels" lead={tunnels && tunnels.length > 0 ? summary(tunnels, asOf(query)) : undefined}>
       <div class="space-y-5">
         <TransferNotice />
         {failure && (
@@ -31,16 +33,28 @@ export function TunnelsPage() {
         )}
         {query.isPending && <Skeleton what="the tunnels" rows={4} />}
         {tunnels?.length === 0 && <FirstTunnel />}
-        {tunnels && tunnels.length > 0 && <TunnelList tunnels={tunnels} />}
+        {tunnels && tunnels.length > 0 && <TunnelList tunnels={inOrder(tunnels)} readAt={asOf(query)} />}
         {query.data?.isCut && <p class="text-sm text-muted">There are more; the API lists them all.</p>}
       </div>
     </Page>
   )
 }
 
-function summary(tunnels: readonly Tunnel[]): string {
-  const online = tunnels.filter((tunnel) => tunnel.state === 'online').length
-  return `${formatCount(online)} of ${formatCount(tunnels.length)} online`
+/** "2 need a look, 5 of 9 healthy", and as of when if the server cannot be asked. */
+function summary(tunnels: readonly Tunnel[], readAt: number | undefined): string {
+  const trouble = tunnels.filter(({ state }) => isTrouble(state)).length
+  const healthy = tunnels.filter(({ state }) => state === 'healthy').length
+  const parts = [
+    ...(trouble > 0 ? [`${formatCount(trouble)} ${trouble === 1 ? 'needs' : 'need'} a look`] : []),
+    `${formatCount(healthy)} of ${formatCount(tunnels.length)} healthy`,
+  ]
+  return `${parts.join(', ')}${readAt === undefined ? '' : `, as of ${formatClock(readAt)}`}`
+}
+
+/** Trouble first; the newest first among equals, as the server lists them. */
+function inOrder(tunnels: readonly Tunnel[]): readonly Tunnel[] {
+  const rank = (tunnel: Tunnel) => tunnelStates.indexOf(tunnel.state)
+  return tunnels.toSorted((a, b) => rank(a) - rank(b))
 }
 
 function FirstTunnel() {
@@ -65,21 +79,25 @@ function FirstTunnel() {
   )
 }
 
-function TunnelList({ tunnels }: { tunnels: readonly Tunnel[] }) {
+function TunnelList({ tunnels, readAt }: { tunnels: readonly Tunnel[]; readAt: number | undefined }) {
   const live = useLive(tunnels)
   const isWide = useWide()
   return (
     <div>
-      {isWide ? <TunnelTable tunnels={tunnels} live={live} /> : <TunnelCards tunnels={tunnels} live={live} />}
+      {isWide ? (
+        <TunnelTable {...{ tunnels, live, readAt }} />
+      ) : (
+        <TunnelCards {...{ tunnels, live, readAt }} />
+      )}
       <LiveNotice status={live.status} />
       <p class="mt-3 text-sm text-muted">Transferred bytes count from the start of each relay.</p>
     </div>
   )
 }
 
-type ListProps = { tunnels: readonly Tunnel[]; live: Live }
+type ListProps = { tunnels: readonly Tunnel[]; live: Live; readAt: number | undefined }
 
-function TunnelTable({ tunnels, live }: ListProps) {
+function TunnelTable({ tunnels, live, readAt }: ListProps) {
   return (
     <div class="overflow-x-auto rounded-2xl border border-line bg-surface">
       <table class="w-full text-left text-sm">
@@ -101,7 +119,7 @@ function TunnelTable({ tunnels, live }: ListProps) {
                 <TunnelName tunnel={tunnel} />
               </th>
               <td class="px-4 py-3">
-                <StateBadge state={tunnel.state} />
+                <StateBadge state={tunnel.state} title={tunnel.why.cause} asOf={readAt} />
               </td>
               <td class="min-w-[19rem] px-4 py-3">
                 <EndpointText tunnel={tunnel} />
@@ -123,14 +141,14 @@ function TunnelTable({ tunnels, live }: ListProps) {
   )
 }
 
-function TunnelCards({ tunnels, live }: ListProps) {
+function TunnelCards({ tunnels, live, readAt }: ListProps) {
   return (
     <ul aria-label="Tunnels with their live figures" class="space-y-3">
       {tunnels.map((tunnel) => (
         <li key={tunnel.id} class="rounded-2xl border border-line bg-surface p-4 text-sm">
           <div class="flex items-start justify-between gap-3">
             <TunnelName tunnel={tunnel} />
-            <StateBadge state={tunnel.state} />
+            <StateBadge state={tunnel.state} title={tunnel.why.cause} asOf={readAt} />
           </div>
           <div class="mt-3">
             <EndpointText tunnel={tunnel} />

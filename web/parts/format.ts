@@ -33,6 +33,13 @@ export function formatTime(ms: number): string {
   return times.format(ms)
 }
 
+const clocks = new Intl.DateTimeFormat('en', { timeStyle: 'short' })
+
+/** The time of day, in the reader's time zone. */
+export function formatClock(ms: number): string {
+  return clocks.format(ms)
+}
+
 /** A `YYYY-MM-DD` of UTC, as a date. */
 export function formatDay(day: string): string {
   const ms = Date.parse(`${day}T00:00:00Z`)

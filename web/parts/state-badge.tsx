@@ -1,48 +1,74 @@
-/** A tunnel's state in words, with an icon of its own shape and a colour: none of the four stands alone. */
-import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+/** A tunnel's state in words, with an icon of its own shape and a colour: no state is told by colour alone. */
+
+import { stateWord } from '@porttunneler/shared/api/schemas/tunnel-words'
+import type { Holder, TunnelState } from '@porttunneler/shared/api/schemas/tunnels'
+import type { ComponentChildren } from 'preact'
+import { formatClock } from './format.ts'
 import { Icon, type IconName } from './icon.tsx'
 
-const looks: Record<Tunnel['state'], { label: string; meaning: string; icon: IconName; look: string }> = {
-  online: {
-    label: 'Online',
-    meaning: 'An agent serves this tunnel.',
-    icon: 'online',
-    look: 'bg-ok-soft text-ok',
-  },
-  waiting: {
-    label: 'Waiting',
-    meaning: 'An agent has the lease, but no relay has reported it yet. That takes some seconds.',
-    icon: 'away',
-    look: 'bg-warn-soft text-warn',
-  },
-  away: {
-    label: 'Away',
-    meaning: 'The agent has not been heard for a minute. Its endpoint is kept for it.',
-    icon: 'away',
-    look: 'bg-warn-soft text-warn',
-  },
-  offline: {
-    label: 'Offline',
-    meaning: 'No agent serves this tunnel now.',
-    icon: 'offline',
-    look: 'bg-raised text-muted',
-  },
+const looks: Record<TunnelState, { icon: IconName; look: string }> = {
+  healthy: { icon: 'online', look: 'bg-ok-soft text-ok' },
+  degraded: { icon: 'away', look: 'bg-warn-soft text-warn' },
+  connecting: { icon: 'away', look: 'bg-raised text-muted' },
+  upstream_failing: { icon: 'alert', look: 'bg-danger-soft text-danger' },
+  refused: { icon: 'alert', look: 'bg-danger-soft text-danger' },
+  offline: { icon: 'offline', look: 'bg-raised text-muted' },
+  never_used: { icon: 'offline', look: 'bg-raised text-muted' },
 }
 
-export function StateBadge({ state }: { state: Tunnel['state'] }) {
-  const { label, meaning, icon, look } = looks[state]
+/**
+ * @param asOf when the state was read, if that is too long ago to be believed: then it is shown in grey with the time
+ */
+export function StateBadge({
+  state,
+  title,
+  asOf,
+}: {
+  state: TunnelState
+  title?: string | undefined
+  asOf?: number | undefined
+}) {
+  const { icon, look } = looks[state]
   return (
-    <span
-      title={meaning}
-      class={`inline-flex items-center gap-1.5 rounded-full py-1 pr-3 pl-2 text-sm font-medium ${look}`}
-    >
-      <Icon name={icon} size={16} />
-      {label}
-    </span>
+    <Badge icon={icon} look={asOf === undefined ? look : 'bg-raised text-muted'} title={title}>
+      {stateWord(state)}
+      {asOf !== undefined && ` as of ${formatClock(asOf)}`}
+    </Badge>
   )
 }
 
-/** What the state means, in a sentence. */
-export function stateMeaning(state: Tunnel['state']): string {
-  return looks[state].meaning
+const ofHolders: Record<Holder['state'], { icon: IconName; look: string; word: string }> = {
+  online: { ...looks.healthy, word: 'Connected' },
+  failing: { ...looks.upstream_failing, word: stateWord('upstream_failing') },
+  away: { ...looks.degraded, word: 'Away' },
+}
+
+/** What an agent that holds a tunnel does. */
+export function HolderBadge({ holder: { state, code } }: { holder: Holder }) {
+  const { icon, look, word } = ofHolders[state]
+  return (
+    <Badge icon={icon} look={look}>
+      {word}
+      {code && <code class="font-mono text-xs">{code}</code>}
+    </Badge>
+  )
+}
+
+type BadgeProps = {
+  icon: IconName
+  look: string
+  title?: string | undefined
+  children: ComponentChildren
+}
+
+function Badge({ icon, look, title, children }: BadgeProps) {
+  return (
+    <span
+      title={title}
+      class={`inline-flex items-center gap-1.5 rounded-full py-1 pr-3 pl-2 text-sm font-medium whitespace-nowrap ${look}`}
+    >
+      <Icon name={icon} size={16} />
+      {children}
+    </span>
+  )
 }

@@ -93,7 +93,12 @@ export function mockTunnels(nowMs: number): Tunnel[] {
       name: 'demo',
       kind: 'http',
       policy: {},
-      state: 'online',
+      state: 'degraded',
+      why: {
+        cause: '1 of its 2 agents have not been heard for a minute; the others serve its visitors.',
+        cure: 'Look at the machines of the agents that are away, or wait until their leases end.',
+        code: 'PT-4107',
+      },
       agents: 'many',
       holders: [holder(1, 'online'), holder(3, 'away')],
       endpoint: http('demo'),
@@ -102,7 +107,11 @@ export function mockTunnels(nowMs: number): Tunnel[] {
       name: 'postgres',
       kind: 'tcp',
       policy: { allow: ['203.0.113.0/24', '2001:db8::/32'], connectionsMax: 20 },
-      state: 'online',
+      state: 'healthy',
+      why: {
+        cause: 'An agent serves it, and its upstream takes connections.',
+        since: nowMs - 3_600_000,
+      },
       agents: 'one',
       holders: [holder(1, 'online')],
       endpoint: {
@@ -116,12 +125,31 @@ export function mockTunnels(nowMs: number): Tunnel[] {
       name: 'a-long-name-for-a-preview-of-branch-4711',
       kind: 'http',
       policy: {},
-      state: 'away',
+      state: 'upstream_failing',
+      why: {
+        cause:
+          'Nothing listens at the upstream. The machine of the agent refused the connection to the local port.',
+        cure: 'Start your program, or correct the port. The tunnel stays up and the next visitor is tried again.',
+        code: 'PT-6040',
+        since: nowMs - 600_000,
+      },
       agents: 'one',
-      holders: [holder(2, 'away')],
+      holders: [{ ...holder(2, 'failing'), code: 'PT-6040' }],
       endpoint: http('a-long-name-for-a-preview-of-branch-4711'),
     }),
-    tunnel(4, { name: 'old-ssh', kind: 'tcp', policy: {}, state: 'offline', agents: 'one', holders: [] }),
+    tunnel(4, {
+      name: 'old-ssh',
+      kind: 'tcp',
+      policy: {},
+      state: 'never_used',
+      why: {
+        cause: 'No agent has served it yet.',
+        cure: 'Start it with your own port in place of 5432: ptun tcp 5432 --name old-ssh',
+        since: nowMs - 4 * day,
+      },
+      agents: 'one',
+      holders: [],
+    }),
   ]
 }
 

@@ -21,6 +21,7 @@ import { domainSchema } from '@porttunneler/shared/api/schemas/domains'
 import { plansSchema } from '@porttunneler/shared/api/schemas/plans'
 import { reservedNameSchema, reservedPortSchema } from '@porttunneler/shared/api/schemas/reservations'
 import { accountSchema, configSchema } from '@porttunneler/shared/api/schemas/service'
+import { isServed } from '@porttunneler/shared/api/schemas/tunnel-words'
 import { liveSampleSchema, tunnelSchema, watchSchema } from '@porttunneler/shared/api/schemas/tunnels'
 import { account, me, mockId, mockKeys, mockTunnels, nothingSold, plans } from './mock-data.ts'
 
@@ -215,7 +216,7 @@ function live(answer: ServerResponse): void {
       at: Date.now(),
       tunnels: Object.fromEntries(
         tunnels
-          .filter((tunnel) => tunnel.state === 'online')
+          .filter((tunnel) => isServed(tunnel.state))
           .map((tunnel, index) => [
             tunnel.id,
             index === 0

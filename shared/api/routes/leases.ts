@@ -3,7 +3,9 @@
  */
 import { listCells } from '../../control/cell-choice.ts'
 import { claimLeases, renewLeases } from '../../control/claims.ts'
+import { controlOf } from '../../control/control.ts'
 import { releaseLeases } from '../../control/releases.ts'
+import { recordUpstreams } from '../../control/upstream-reports.ts'
 import { keyOf } from '../idempotency.ts'
 import { type ApiDeps, emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import {
@@ -12,6 +14,7 @@ import {
   openCellsSchema,
   releaseSchema,
   renewSchema,
+  upstreamReportSchema,
 } from '../schemas/tunnels.ts'
 
 const tags = ['Leases']
@@ -61,6 +64,17 @@ const routes = {
     request: jsonBody(releaseSchema),
     responses: emptyAnswer('Those that this agent held are released'),
   }),
+  upstreams: route({
+    tags,
+    access: { permission: 'tunnels.serve' },
+    method: 'post',
+    path: '/v1/leases/upstreams',
+    operationId: 'reportUpstreams',
+    summary: 'Say that upstreams are out of reach, or work again',
+    description: 'Agents report changes; the tunnels show them in `state` and `why`.',
+    request: jsonBody(upstreamReportSchema),
+    responses: emptyAnswer('Noted for those that this agent holds'),
+  }),
 }
 
 export function leaseRoutes({ control }: ApiDeps): RouteGroup {
@@ -77,6 +91,10 @@ export function leaseRoutes({ control }: ApiDeps): RouteGroup {
     )
     .add(routes.release, async (c, { caller }) => {
       await releaseLeases(control, caller, c.req.valid('json'))
+      return c.body(null, 204)
+    })
+    .add(routes.upstreams, async (c, { caller }) => {
+      await recordUpstreams(controlOf(control, caller.account), caller, c.req.valid('json'))
       return c.body(null, 204)
     })
 }

@@ -21,18 +21,44 @@ export const endpointSchema = z.object({
 export type Endpoint = z.infer<typeof endpointSchema>
 
 /**
- * offline: no lease; waiting: leased, but no relay has had its agent yet; online: leased and not reported away; away:
- * leased, but no relay has seen an agent for a minute.
+ * What people are told about a tunnel, judged by the server (control/tunnel-state.ts), so that the console, `ptun` and
+ * scripts all say the same. The words for people are in tunnel-words.ts.
  */
-const tunnelStates = ['offline', 'waiting', 'online', 'away'] as const
+export const tunnelStates = [
+  'upstream_failing',
+  'refused',
+  'degraded',
+  'connecting',
+  'healthy',
+  'offline',
+  'never_used',
+] as const
+export type TunnelState = (typeof tunnelStates)[number]
+
+const failureCodeSchema = z
+  .string()
+  .regex(/^PT-\d{4}$/, 'a code like PT-6040')
+  .describe('Its page says more')
 
 /** An agent that holds the lease, alone or with others. */
 export const holderSchema = z.object({
   agent: z.string(),
   since: timeSchema,
-  state: z.enum(['online', 'away']).describe('away: no relay has seen it for a minute'),
+  state: z
+    .enum(['online', 'failing', 'away'])
+    .describe('failing: it is there, but its upstream is not; away: no relay has seen it for a minute'),
+  code: failureCodeSchema.optional(),
 })
 export type Holder = z.infer<typeof holderSchema>
+
+/** Why a tunnel is in its state, for people. */
+export const tunnelWhySchema = z.object({
+  cause: z.string(),
+  cure: z.string().optional().describe('What to do; omitted when there is nothing to be done'),
+  code: failureCodeSchema.optional(),
+  since: timeSchema.optional().describe('Since when it is so; omitted when nobody knows'),
+})
+export type TunnelWhy = z.infer<typeof tunnelWhySchema>
 
 export const tunnelSchema = z.object({
   id: idSchema('tun'),
@@ -40,7 +66,12 @@ export const tunnelSchema = z.object({
   kind: kindSchema,
   policy: policySchema.partial(),
   edits: httpEditsSchema.optional(),
-  state: z.enum(tunnelStates),
+  state: z
+    .enum(tunnelStates)
+    .describe(
+      'upstream_failing: no agent that serves it reaches its upstream; refused: an agent asks for it and gets no lease; degraded: some agents or relays have trouble; connecting: leased, and no relay has its agent yet; offline: nobody serves it',
+    ),
+  why: tunnelWhySchema,
   endpoint: endpointSchema.optional(),
   agents: agentsSchema,
   holders: z.array(holderSchema).describe('Who holds the lease now, longest first'),
@@ -190,6 +221,20 @@ export const releaseSchema = z
       .describe('The same, except those granted or extended since'),
   })
   .refine(({ tunnels, leases }) => tunnels.length + leases.length > 0, 'Nothing is named.')
+
+export const upstreamReportSchema = z.strictObject({
+  agent: agentIdSchema,
+  upstreams: z
+    .array(
+      z.strictObject({
+        tunnel: idSchema('tun'),
+        epoch: z.int(),
+        code: failureCodeSchema.optional().describe('Why the upstream is out of reach; omitted: it works'),
+      }),
+    )
+    .min(1)
+    .max(50),
+})
 
 export const watchRequestSchema = z.strictObject({
   tunnels: z.array(idSchema('tun')).min(1).max(200).optional().describe('Default: all of the account'),

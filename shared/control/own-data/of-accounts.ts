@@ -113,6 +113,7 @@ export const partsOfAccounts: readonly Part[] = [
       wish: 'show',
       wishCell: 'show',
       agent: 'show',
+      refused: 'show',
       createdAt: 'show',
       updatedAt: 'show',
     },

@@ -1,0 +1,26 @@
+/** The words for a tunnel's state: the same in the console, in `ptun` and in the documentation. */
+import type { TunnelState } from './tunnels.ts'
+
+const words: Record<TunnelState, string> = {
+  upstream_failing: 'Upstream failing',
+  refused: 'Refused',
+  degraded: 'Degraded',
+  connecting: 'Connecting',
+  healthy: 'Healthy',
+  offline: 'Offline',
+  never_used: 'Never used',
+}
+
+export function stateWord(state: TunnelState): string {
+  return words[state]
+}
+
+/** Whether some agent holds it now, well or not. */
+export function isServed(state: TunnelState): boolean {
+  return state === 'healthy' || state === 'degraded' || state === 'connecting' || state === 'upstream_failing'
+}
+
+/** Whether somebody should look at it: it should work now, and does not, or only partly. */
+export function isTrouble(state: TunnelState): boolean {
+  return state === 'upstream_failing' || state === 'refused' || state === 'degraded'
+}

@@ -1,0 +1,183 @@
+/**
+ * What people are told about a tunnel: one state, with cause, cure and since when. Pure: it judges what the store has
+ * of the tunnel, its endpoint and the relays of its cell. docs/decisions/0094
+ */
+import type { Holder, TunnelState, TunnelWhy } from '../api/schemas/tunnels.ts'
+import { codes, type ErrorKey, keyOfCode } from '../base/errors.ts'
+import type { EndpointDoc, TunnelDoc } from './documents.ts'
+import type { HolderDoc } from './holder-document.ts'
+import { isHolderAway, liveHolders, type ReadyRelay } from './lease-rules.ts'
+import { refusalLastsMs } from './refusals.ts'
+
+export type TunnelFacts = {
+  readonly id: string
+  readonly tunnel: TunnelDoc
+  /** The endpoint it holds or held last; it may have another tunnel by now. */
+  readonly endpoint: EndpointDoc | undefined
+  /** The relays of its cell that report. */
+  readonly ready: readonly ReadyRelay[]
+  readonly nowMs: number
+}
+
+export type Judgement = {
+  readonly state: TunnelState
+  readonly why: TunnelWhy
+  /** Who holds the lease now, longest first. */
+  readonly holders: readonly Holder[]
+}
+
+export function judgeTunnel(facts: TunnelFacts): Judgement {
+  const { id, endpoint, nowMs } = facts
+  const lease =
+    endpoint?.tunnel === id && endpoint.state === 'leased' && endpoint.expiresAt > nowMs
+      ? endpoint
+      : undefined
+  if (!lease) return { ...judgeUnleased(facts), holders: [] }
+  const holders = liveHolders(lease, nowMs).map(([agent, holder]) =>
+    describeHolder(agent, holder, facts.ready),
+  )
+  return { ...judgeLeased(lease, holders, facts), holders }
+}
+
+type Verdict = Omit<Judgement, 'holders'>
+
+/** Nobody holds it. */
+function judgeUnleased({ id, tunnel, endpoint, nowMs }: TunnelFacts): Verdict {
+  const { refused } = tunnel
+  if (refused && nowMs - refused.at < refusalLastsMs)
+    return { state: 'refused', why: { ...textOf(refused.code), since: refused.since } }
+  if (tunnel.endpoint === '')
+    return {
+      state: 'never_used',
+      why: { cause: 'No agent has served it yet.', cure: startIt(tunnel), since: tunnel.createdAt },
+    }
+  const isOwn = endpoint?.tunnel === id
+  const endedAt = isOwn ? endpoint.releasedAt || endpoint.expiresAt : 0
+  const since = endedAt > 0 && { since: Math.min(endedAt, nowMs) }
+  return { state: 'offline', why: { cause: 'No agent serves it now.', cure: startIt(tunnel), ...since } }
+}
+
+function judgeLeased(lease: EndpointDoc, holders: readonly Holder[], { ready, nowMs }: TunnelFacts): Verdict {
+  const served = lease.servedAt ?? lease.leasedAt
+  if (ready.length === 0) return { state: 'offline', why: textOf('cell.none') }
+  const there = holders.filter(({ state }) => state !== 'away')
+  if (holders.length > 0 && there.length === 0) return lost(lease, ready)
+  if (served === 0)
+    return {
+      state: 'connecting',
+      why: {
+        cause: 'An agent has its lease, and no relay has reported the agent yet. That takes some seconds.',
+        since: lease.leasedAt,
+      },
+    }
+  const failing = there.filter(({ state }) => state === 'failing')
+  if (failing.length > 0 && failing.length === there.length) {
+    const { code, since } = worstOf(lease, nowMs)
+    return { state: 'upstream_failing', why: { ...textOf(code), since } }
+  }
+  return partly(lease, { holders, failing, facts: { ready, nowMs } }) ?? healthy(served)
+}
+
+function healthy(since: number): Verdict {
+  return {
+    state: 'healthy',
+    why: { cause: 'An agent serves it, and its upstream takes connections.', since },
+  }
+}
+
+/** All its agents are gone, and their lease still runs. */
+function lost({ holders = {} }: EndpointDoc, ready: readonly ReadyRelay[]): Verdict {
+  const here = new Set(ready.map(({ instance }) => instance))
+  const told = Object.values(holders).flatMap(({ away }) =>
+    Object.entries(away).flatMap(([instance, atMs]) => (here.has(instance) ? [atMs] : [])),
+  )
+  return {
+    state: 'offline',
+    why: {
+      cause: 'Its agent has not been heard for a minute. Its address is kept for it.',
+      cure: 'Look at the machine that ran ptun: whether it is on, has a network, and ptun still runs.',
+      code: codes['tunnel.away'].code,
+      ...(told.length > 0 && { since: Math.max(...told) }),
+    },
+  }
+}
+
+/** Visitors are served, and something is missing all the same. */
+function partly(
+  lease: EndpointDoc,
+  {
+    holders,
+    failing,
+    facts: { ready, nowMs },
+  }: {
+    holders: readonly Holder[]
+    failing: readonly Holder[]
+    facts: Pick<TunnelFacts, 'ready' | 'nowMs'>
+  },
+): Verdict | undefined {
+  const all = holders.length
+  if (failing.length > 0) {
+    const { code, since } = worstOf(lease, nowMs)
+    const { cause: _, ...more } = textOf(code)
+    const cause = `The upstreams of ${failing.length} of its ${all} agents are out of reach; the others serve its visitors.`
+    return { state: 'degraded', why: { ...more, cause, since } }
+  }
+  const away = holders.filter(({ state }) => state === 'away').length
+  if (away > 0)
+    return {
+      state: 'degraded',
+      why: {
+        cause: `${away} of its ${all} agents have not been heard for a minute; the others serve its visitors.`,
+        cure: 'Look at the machines of the agents that are away, or wait until their leases end.',
+        code: codes['tunnel.away'].code,
+      },
+    }
+  const short = shortOf(lease, ready, nowMs)
+  if (short.length === 0) return undefined
+  return {
+    state: 'degraded',
+    why: {
+      cause: `${short.length} of ${ready.length} relays have no agent of it; visitors who come there are not served.`,
+      cure: 'Run ptun doctor on the machine of the agent: something keeps it from some relays.',
+      code: codes['tunnel.away'].code,
+      since: Math.min(...short),
+    },
+  }
+}
+
+/** @returns for each ready relay that no agent is at: since when, ms */
+function shortOf(lease: EndpointDoc, ready: readonly ReadyRelay[], nowMs: number): readonly number[] {
+  const live = liveHolders(lease, nowMs)
+  return ready.flatMap((relay) => {
+    const times = live.map(([, { away }]) => away[relay.instance] ?? -1)
+    const isShort = times.length > 0 && times.every((atMs) => atMs >= relay.bootAt)
+    return isShort ? [Math.max(...times)] : []
+  })
+}
+
+/** The failure that has lasted longest. */
+function worstOf(lease: EndpointDoc, nowMs: number): { readonly code: string; readonly since: number } {
+  const all = liveHolders(lease, nowMs).flatMap(([, { upstream }]) => upstream ?? [])
+  return all.toSorted((a, b) => a.since - b.since)[0] ?? { code: codes['upstream.failed'].code, since: nowMs }
+}
+
+function describeHolder(agent: string, holder: HolderDoc, ready: readonly ReadyRelay[]): Holder {
+  const { since, upstream } = holder
+  if (isHolderAway(holder, ready)) return { agent, since, state: 'away' }
+  return upstream
+    ? { agent, since, state: 'failing', code: upstream.code }
+    : { agent, since, state: 'online' }
+}
+
+function startIt({ name, kind }: TunnelDoc): string {
+  const port = kind === 'http' ? '3000' : kind === 'tls' ? '8443' : '5432'
+  return `Start it with your own port in place of ${port}: ptun ${kind} ${port} --name ${name}`
+}
+
+/** What the catalogue says about a code, or about one of a newer release. */
+function textOf(code: string): Pick<TunnelWhy, 'cause' | 'cure' | 'code'> {
+  const key = code in codes ? (code as ErrorKey) : keyOfCode(code)
+  if (key === undefined) return { cause: `It fails with ${code}.`, cure: 'Look at the log of ptun.', code }
+  const { title, cause, cure, code: number } = codes[key]
+  return { cause: `${title}. ${cause}`, cure, code: number }
+}
