@@ -1,7 +1,7 @@
 /**
  * Tells the control plane which upstreams are out of reach, so that the console shows it too, and looks
- * whether they are back: without a health check only the next visitor would find out. Reports are few: five at once, and
- * then one a minute.
+ * whether they are back: without a health check only the next visitor would find out. Reports are few: five at once,
+ * and then one a minute.
  */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, isFailure } from '@porttunneler/shared/base/errors'
