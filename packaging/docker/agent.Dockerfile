@@ -1,5 +1,5 @@
-# The agent, ptun. The context is what tree.ts lays out; Node comes along, so the base needs glibc and nothing else. Name
-# it by its digest, as `npm run image -w packaging` wants it.
+# The agent, ptun. The context is what tree.ts lays out; Node comes along, so the base needs glibc and libstdc++ and no
+# program. base.ts makes one; name another by its digest, as `npm run image -w packaging` wants it.
 ARG BASE
 FROM ${BASE}
 
@@ -8,7 +8,7 @@ LABEL org.opencontainers.image.title="ptun" \
       org.opencontainers.image.documentation="docs/install.md"
 
 COPY agent/ /usr/lib/ptun/
-RUN install -d -m 0700 -o 10001 -g 10001 /data
+COPY --chown=10001:10001 data/ /data/
 
 USER 10001:10001
 WORKDIR /data

@@ -1,5 +1,6 @@
 # The server: control plane, relay and console in one container. The context is what tree.ts lays out; Node comes along,
-# so the base needs glibc and nothing else. Name it by its digest, as `npm run image -w packaging` wants it.
+# so the base needs glibc and libstdc++ and no program. base.ts makes one; name another by its digest, as
+# `npm run image -w packaging` wants it.
 ARG BASE
 FROM ${BASE}
 
@@ -8,7 +9,7 @@ LABEL org.opencontainers.image.title="PortTunneler server" \
       org.opencontainers.image.documentation="docs/install.md"
 
 COPY server/ /usr/lib/porttunneler/
-RUN install -d -m 0700 -o 10001 -g 10001 /data
+COPY --chown=10001:10001 data/ /data/
 
 USER 10001:10001
 WORKDIR /data
