@@ -1,7 +1,7 @@
 /**
- * Makes the image that ours stand on: glibc, libstdc++ and who Debian is, from Debian's own packages with their security
- * updates, and no program at all, so there is no shell to get into and nothing to fetch with. `mmdebstrap` lays it out:
- * it needs no container engine, takes updates and fixes from their own archives, and makes the same bytes each time
+ * Makes the image that ours stand on: glibc, libstdc++ and which Debian it is, from Debian's own packages with their
+ * security updates. It has no program at all, so there is no shell to get into and nothing to fetch with. `mmdebstrap`
+ * lays it out: it needs no container engine, takes fixes from their own archives, and makes the same bytes each time
  * (docs/decisions/0076). Scanners find the packages in /var/lib/dpkg/status.d.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -20,7 +20,7 @@ const noteDebs = `mkdir "$1/var/lib/dpkg/status.d"
 for deb in "$1"/var/cache/apt/archives/*.deb; do
   dpkg-deb --field "$deb" >"$1/var/lib/dpkg/status.d/$(dpkg-deb --field "$deb" Package)"
 done`
-/** Of the machine that builds it, and of apt, which is not in it. */
+/** These describe the machine that builds it, or belong to apt, which is not in it. */
 const removed = [
   'dev',
   'etc/apt',
