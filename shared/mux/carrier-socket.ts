@@ -32,7 +32,7 @@ export class CarrierSocket {
   constructor(socket: Duplex, turn: Turn, events: SocketEvents) {
     this.#socket = socket
     this.#gather = new Gather(turn.frameSlabs)
-    this.#reading = new Reading(socket, turn)
+    this.#reading = new Reading(socket, turn, 'carrier')
     this.#events = events
     if (socket instanceof Socket) this.#letGo = readInto(socket, 'tls', this.#onBytes)
     else {

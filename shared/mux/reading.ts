@@ -4,7 +4,7 @@
  * no harm.
  */
 import type { Duplex } from 'node:stream'
-import { limits } from '../protocol/limits.ts'
+import { smallBytes } from './pieces.ts'
 import type { Flushable, Turn } from './turn.ts'
 
 /** The reader of a socket. */
@@ -16,18 +16,20 @@ export type Reader = {
 export class Reading implements Flushable {
   readonly #socket: Duplex
   readonly #turn: Turn
+  readonly #kind: 'local' | 'carrier'
   #isFull = false
   #isHeld = false
   #isResting = false
   #isWaiting = false
   #isOver = false
-  /** Bytes read since that turn began. Turns in which nothing is written do not count. */
+  /** The last turn in which it was read, and the bytes since that began. Turns in which nothing is written do not count. */
   #turnNumber = 0
   #turnBytes = 0
 
-  constructor(socket: Duplex, turn: Turn) {
+  constructor(socket: Duplex, turn: Turn, kind: 'local' | 'carrier' = 'local') {
     this.#socket = socket
     this.#turn = turn
+    this.#kind = kind
   }
 
   get isFull(): boolean {
@@ -48,11 +50,15 @@ export class Reading implements Flushable {
   #took(bytes: number): void {
     const { number } = this.#turn
     if (number !== this.#turnNumber) {
+      // Small twice in a row, because the last read of a transfer's turn is small now and then. A carrier's small reads
+      // are mostly the credit of transfers.
+      const isWord = bytes <= smallBytes && this.#turnBytes <= smallBytes
+      if (isWord && this.#kind === 'local') this.#turn.heardWord()
       this.#turnNumber = number
       this.#turnBytes = 0
     }
     this.#turnBytes += bytes
-    if (this.#turnBytes < limits.readTurnBytes || this.#isResting) return
+    if (this.#turnBytes < this.#turn.readBytes || this.#isResting) return
     this.#isResting = true
     this.#turn.add(this, bytes)
     this.#stop()
@@ -95,7 +101,6 @@ export class Reading implements Flushable {
 
   /** A new turn begins. */
   flush(): number {
-    this.#turnBytes = 0
     this.#isResting = false
     this.goOn()
     return 0

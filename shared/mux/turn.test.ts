@@ -96,6 +96,16 @@ describe('turn', () => {
     expect(written.length).toBe(before + 1)
   })
 
+  test('what began with little is written before what began with much', () => {
+    const { written, add, end } = setUp()
+    add(1, smallBytes + 1)
+    add(2, smallBytes)
+    add(3, 64 * 1024)
+    add(4)
+    end()
+    expect(written).toEqual([2, 4, 1, 3])
+  })
+
   test('its number changes with what is written', () => {
     const { turn, read, end } = setUp()
     const { number } = turn

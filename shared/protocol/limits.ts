@@ -158,6 +158,8 @@ export const limits = {
   lastWordsMs: 60_000,
   /** A visitor's socket reads at most this much in a turn before others get theirs. */
   readTurnBytes: 256 * KiB,
+  /** The same while others send words and wait for replies: one read. */
+  readTurnBytesBesideWords: 64 * KiB,
 
   ticketMs: 3_600_000,
   leaseMs: 7_200_000,
