@@ -1,5 +1,4 @@
 import { createHook } from 'node:async_hooks'
-import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { compactHeap } from './compact-heap.ts'
 
@@ -12,7 +11,7 @@ test('one tick of the first collection outlives the next: without one V8 makes a
   }).enable()
   compactHeap()
   hook.disable()
-  await setImmediate()
+  await new Promise((resolve) => setImmediate(resolve))
   compactHeap()
   expect(made).toHaveLength(1)
   expect(made[0]?.deref()).toBeDefined()

@@ -22,7 +22,7 @@ export class Reading implements Flushable {
   #isResting = false
   #isWaiting = false
   #isOver = false
-  /** The last turn in which it was read, and the bytes since that began. Turns in which nothing is written do not count. */
+  /** The last turn in which it was read, and the bytes read in it. Turns in which nothing is written do not count. */
   #turnNumber = 0
   #turnBytes = 0
 
