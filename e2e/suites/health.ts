@@ -30,6 +30,16 @@ export function describeHealth(context: Context): void {
       await upstream?.close()
     })
 
+    async function run(folder: string, verb: string): Promise<string> {
+      const { api, key } = context.service
+      const env = { ...privateFolders(folder), PTUN_SERVER: api, PTUN_KEY: key }
+      return (await runProgram('node', [ptun, verb], { env })).stdout
+    }
+
+    /** The server has heard of it from the agent, and says it to whoever asks. */
+    const said = (folder: string, words: RegExp) =>
+      eventually(`ptun list says ${words}`, async () => words.test(await run(folder, 'list')) || undefined)
+
     test('a sick upstream is reported and stays reachable; its recovery is reported too', async () => {
       const url = await agent.online('checked')
       await agent.waitFor('upstream.healthy', { tunnel: 'checked' })
@@ -43,18 +53,14 @@ export function describeHealth(context: Context): void {
       const from = agent.events.items.length
       // The agent says so at once, the control plane when it has heard of it.
       const told = await eventually('ptun status says it', async () => {
-        const { stdout } = await runProgram('node', [ptun, 'status'], {
-          env: {
-            ...privateFolders(home),
-            PTUN_SERVER: context.service.api,
-            PTUN_KEY: context.service.key,
-          },
-        })
+        const stdout = await run(home, 'status')
         return /checked +online +not healthy/.test(stdout) ? stdout : undefined
       })
       expect(told).toContain('PT-6046')
+      await said(home, /checked +http +Upstream failing[\s\S]*PT-6046[\s\S]*health check/)
       status = 204
       await agent.waitFor('upstream.healthy', { tunnel: 'checked', from })
+      await said(home, /checked +http +Healthy/)
     })
   })
 }
