@@ -1,12 +1,13 @@
 import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
+import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
 import { limits } from '../protocol/limits.ts'
 import { checkTicket } from '../protocol/ticket.ts'
 import { checkWatchTicket } from '../protocol/watch-ticket.ts'
 import { claimLeases } from './claims.ts'
 import { signingKeys } from './documents.ts'
+import { syncRelay } from './relays.ts'
 import { Signer } from './tickets.ts'
 import { issueWatch } from './watch.ts'
 
@@ -147,10 +148,47 @@ describe('watch tickets', () => {
     const { jwks: keys } = await t.control.signer.publicKeys()
     const at = { keys, cell: 'home', nowMs: t.clock.now() }
     const claims = await checkWatchTicket(pass.ticket, at)
-    expect(claims).toMatchObject({ sub: ada.account, tunnels: [result.lease.tunnel] })
+    expect(claims).toMatchObject({ sub: ada.account })
+    expect(claims.tunnels, 'all, and those that come up later').toBeUndefined()
     await expect(checkTicket(pass.ticket, at)).rejects.toMatchObject({ key: 'ticket.invalid' })
     await expect(checkTicket(pass.ticket, { ...at, cell: 'watch:home' })).rejects.toThrow()
     await expect(checkWatchTicket(result.lease.ticket, at)).rejects.toMatchObject({ key: 'watch.invalid' })
     await expect(checkWatchTicket(pass.ticket, { ...at, cell: 'other' })).rejects.toThrow()
+  })
+
+  test('a bound key watches its own tunnels alone', async () => {
+    await t.openCell()
+    const ada = await t.caller()
+    const tunnels = ['web', 'api'].map((name) => ({ name, kind: 'http' as const }))
+    const { results } = await claimLeases(t.control, ada, {
+      agent: newId('agt', 1),
+      tunnels,
+      takeover: false,
+    })
+    const [web] = results.map((one) => ('lease' in one ? one.lease.tunnel : ''))
+    const pass = await issueWatch(t.of(ada), { ...ada, tunnels: new Set(['web', 'gone']) })
+    expect(decodeJwt(pass.ticket).tunnels).toEqual([web])
+    expect(pass.sources).toHaveLength(1)
+    const nothing = await issueWatch(t.of(ada), { ...ada, tunnels: new Set(['gone']) })
+    expect(decodeJwt(nothing.ticket).tunnels).toEqual([])
+    expect(nothing.sources).toEqual([])
+  })
+
+  test('the relays of every cell that the account has leases in are named', async () => {
+    await t.openCell()
+    await t.openCell({ id: 'far', host: 'far.tunnel.example.com', domain: 'far.example.com' })
+    await syncRelay(t.control, { relay: newId('rel', 9), cell: 'far' }, quietSync)
+    const ada = await t.caller()
+    const claim = (name: string, cell: string) =>
+      claimLeases(t.control, ada, {
+        agent: newId('agt', 1),
+        tunnels: [{ name, kind: 'http' }],
+        cell,
+        takeover: false,
+      })
+    await claim('near', 'home')
+    await claim('away', 'far')
+    const { aud } = decodeJwt((await issueWatch(t.of(ada), ada)).ticket)
+    expect([aud].flat().toSorted()).toEqual(['watch:far', 'watch:home'])
   })
 })

@@ -74,15 +74,16 @@ export class Signer {
   }
 
   /**
-   * A watch ticket for the live figures of `tunnels` at the relays of `cells`. Its audience differs, so it is never a
+   * A watch ticket for the live figures of `tunnels`, or all of the account, at the relays of `cells`. Its audience differs, so it is never a
    * lease ticket.
    */
   async signWatch(
-    { account, tunnels, cells }: { account: string; tunnels: readonly string[]; cells: readonly string[] },
+    { account, tunnels, cells }: { account: string; tunnels?: readonly string[]; cells: readonly string[] },
     nowMs: number,
   ): Promise<{ ticket: string; expiresAt: number }> {
     const expiresAt = nowMs + watchMs
-    const claims = { sub: account, aud: cells.map(watchAudience), tunnels: [...tunnels] }
+    const chosen = tunnels && { tunnels: [...tunnels] }
+    const claims = { sub: account, aud: cells.map(watchAudience), ...chosen }
     return { ticket: await this.#sign(claims, { nowMs, expiresAt, typ: watchTicketType }), expiresAt }
   }
 

@@ -237,7 +237,12 @@ export const upstreamReportSchema = z.strictObject({
 })
 
 export const watchRequestSchema = z.strictObject({
-  tunnels: z.array(idSchema('tun')).min(1).max(200).optional().describe('Default: all of the account'),
+  tunnels: z
+    .array(idSchema('tun'))
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Default: all of the account, also those that come up later'),
 })
 /** A read-only ticket for the live figures that relays send as server-sent events (docs/decisions). */
 export const watchSchema = z.object({
