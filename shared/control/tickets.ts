@@ -74,8 +74,8 @@ export class Signer {
   }
 
   /**
-   * A watch ticket for the live figures of `tunnels`, or all of the account, at the relays of `cells`. Its audience differs, so it is never a
-   * lease ticket.
+   * A watch ticket for the live figures of `tunnels`, or all of the account, at the relays of `cells`. Its audience
+   * differs, so it is never a lease ticket.
    */
   async signWatch(
     { account, tunnels, cells }: { account: string; tunnels?: readonly string[]; cells: readonly string[] },
