@@ -112,6 +112,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['users', 'former'],
   ['users', 'providers'],
   ['users', 'terms'],
+  ['users', 'termsTold'],
   // Long texts, and numbers that only rise.
   ['audit', 'body'],
   ['audit', 'leaf'],

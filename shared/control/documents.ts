@@ -29,6 +29,8 @@ export type UserDoc = {
   readonly providers: readonly string[]
   readonly leaving?: LeavingPerson
   readonly terms?: AcceptedTerms
+  /** Versions of the operator's documents of which a mail has told them: kind and version, the newest last. */
+  readonly termsTold?: readonly string[]
 } & FactorMarks
 /** Id: `<provider>:<subject>`; its creation is the unique claim of the sign-in. */
 export type IdentityDoc = {

@@ -31,6 +31,7 @@ import { giveOwners } from '../ownerless-keys.ts'
 import { keepProxyNetworks } from '../proxy-networks.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
 import { tellTeam } from '../team/letters.ts'
+import { tellOfTerms } from '../terms/news.ts'
 import { unserve } from '../unserve.ts'
 import { sendInvitations, takeWaiting } from '../wait-list.ts'
 import type { JobKind } from './jobs.ts'
@@ -75,6 +76,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     sendInvitations(control),
     followCustomers(control),
     settleEvents(control),
+    tellOfTerms(control),
     reportTransfer(control),
   ]
 }

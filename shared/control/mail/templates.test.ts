@@ -67,6 +67,15 @@ const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>[
   'person-leaving': { day: '2026-01-31', link: 'https://tunnel.example.com', isAlone: false },
   'person-left': { link: 'https://tunnel.example.com' },
   'person-stays': { link: 'https://tunnel.example.com' },
+  'terms-new': {
+    documents: [
+      { name: 'Terms of use', version: '2026-02', url: 'https://example.com/terms' },
+      { name: 'Rules of acceptable use', version: '2', url: 'https://example.com/use' },
+      { name: 'Privacy notice', version: '2026-02', url: 'https://example.com/privacy' },
+    ],
+    day: '2026-01-31',
+    link: 'https://tunnel.example.com/terms',
+  },
   'member-factor': { account: 'Lab', link: 'https://tunnel.example.com/security' },
   'factor-recovery': { link },
   'factor-news': {

@@ -10,6 +10,7 @@ import { factorNews, writeFactorNews, writePolicyNews, writeRecoveryLink } from 
 import { asName, type Content } from './layout.ts'
 import { leavingTemplates } from './leaving-templates.ts'
 import { moneyTemplates } from './money-templates.ts'
+import { termsTemplates } from './terms-template.ts'
 
 /**
  * Why a mail goes out. `asked`: its reader asked for it just now, so it also goes where earlier mails were refused;
@@ -314,6 +315,7 @@ export const templates = {
   ),
   ...leavingTemplates,
   ...moneyTemplates,
+  ...termsTemplates,
   ...addressTemplates,
 } as const
 

@@ -112,6 +112,7 @@ export const partsOfPeople: readonly Part[] = [
       provenBy: 'show',
       leaving: 'show',
       terms: 'show',
+      termsTold: 'show',
       hasFactor: 'show',
       factorSince: 'show',
       recoveringUntil: 'show',

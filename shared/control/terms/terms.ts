@@ -107,6 +107,12 @@ export class Terms {
     return describe(this.#documents, person)
   }
 
+  /** What somebody from before a version has to accept still; nothing for new people, whom the first page asks. */
+  openTo(user: string, { terms }: Pick<UserDoc, 'terms'>): readonly TermsDocument[] {
+    if (this.#leftOut.has(user) || terms?.length === 0) return []
+    return this.#documents.filter((one) => !has(terms ?? [], one))
+  }
+
   get #documents(): readonly TermsDocument[] {
     return this.#parts.settings.terms ?? []
   }
