@@ -19,6 +19,7 @@ import { describeWith } from './requirements.ts'
 import { copyCertificateRecord } from './suites/certificate-record.ts'
 import { describeFactors } from './suites/factors.ts'
 import { describeInvitation } from './suites/invitation.ts'
+import { describeOperator } from './suites/operator.ts'
 
 function transferOf(state: Transfer['state'], percent: number): Transfer {
   const [from, to] = [Date.UTC(2026, 10, 1), Date.UTC(2026, 11, 1)]
@@ -68,6 +69,7 @@ describeWith(['chromium'], 'console', () => {
 
   describeInvitation(() => service, inTab)
   describeFactors(() => service, inTab)
+  describeOperator(() => service, inTab)
 
   test('a wrong password shows a code, the right one opens the tunnels', () =>
     inTab(async (tab) => {

@@ -1,7 +1,12 @@
 /** `ptun list` and `ptun delete`: the tunnels of the account. */
 import type { Client } from '@porttunneler/shared/api/client'
-import { isServed, isTrouble, stateWord } from '@porttunneler/shared/api/schemas/tunnel-words'
-import type { Tunnel, TunnelState } from '@porttunneler/shared/api/schemas/tunnels'
+import {
+  isServed,
+  isTrouble,
+  stateWord,
+  type TunnelState,
+} from '@porttunneler/shared/api/schemas/tunnel-words'
+import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { fail } from '@porttunneler/shared/base/errors'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { nearest } from '../nearest.ts'

@@ -32,6 +32,9 @@ type Layer =
 /** shared/api is two layers: what both sides of the API agree on, and, above the rules, the routes that serve it. */
 const contract = /^shared\/api\/(schemas\/|client|problem\b)/
 
+/** They need zod, which the console does without (docs/decisions/0012-console-size.md): its CSP refuses part of zod. */
+const schemas = /^shared\/api\/schemas\/(?!tunnel-words\b)/
+
 const dataPlane: readonly Layer[] = ['base', 'protocol', 'http', 'mux', 'api']
 const controlPlane: readonly Layer[] = [
   'base',
@@ -112,6 +115,8 @@ function checkImport(path: string, layer: Layer, { specifier, isType }: Import):
   const to = layerOf(target)
   if (to === layer || layer === 'free') return undefined
   if (isTest(path) && (to === 'testing' || isRealPart(target))) return undefined
+  if (layer === 'web' && !isType && schemas.test(target) && !isTest(path))
+    return `web may use types of schemas alone (${specifier}): the schema library weighs more than the console`
   if (to !== 'free' && allowed[layer].includes(to)) return undefined
   return `${layer} may not import ${to} (${specifier})`
 }

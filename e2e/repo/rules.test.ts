@@ -35,6 +35,9 @@ describe('tidy rules: imports', () => {
     ['standalone/main.ts', '@porttunneler/relay-vm/config', true],
     ['functions/api.ts', '@porttunneler/relay-vm/config', false],
     ['web/app.tsx', '@porttunneler/shared/mux/session', false],
+    ['web/app.tsx', '@porttunneler/shared/api/schemas/tunnels', false],
+    ['web/app.tsx', '@porttunneler/shared/api/schemas/tunnel-words', true],
+    ['web/testing/mock-server.ts', '@porttunneler/shared/api/schemas/tunnels', true],
     ['standalone/platform/store.sqlite.ts', 'node:sqlite', true],
     ['standalone/api.ts', 'node:sqlite', false],
     ['bench/main.ts', '@porttunneler/shared/control/leases', true],
@@ -45,6 +48,14 @@ describe('tidy rules: imports', () => {
   ]
   test.each(cases)('%s importing %s: %s', (path, specifier, isAllowed) => {
     expect(checkImports(at(path, `import { x } from '${specifier}'`))).toHaveLength(isAllowed ? 0 : 1)
+  })
+
+  test('the console may import types of what it may not load', () => {
+    const schema = '@porttunneler/shared/api/schemas/tunnels'
+    expect(checkImports(at('web/app.tsx', `import type { Tunnel } from '${schema}'`))).toEqual([])
+    expect(
+      checkImports(at('web/app.tsx', `import { type Tunnel, tunnelSchema } from '${schema}'`)),
+    ).toHaveLength(1)
   })
 
   test('re-exports and dynamic imports count', () => {

@@ -1,8 +1,7 @@
 /** What people are told about a tunnel: one state, why, since when, and what to do. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
-import { isServed, isTrouble, stateWord } from '../api/schemas/tunnel-words.ts'
-import { tunnelStates } from '../api/schemas/tunnels.ts'
+import { isServed, isTrouble, stateWord, tunnelStates } from '../api/schemas/tunnel-words.ts'
 import { codes, type ErrorKey } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { limits } from '../protocol/limits.ts'

@@ -2,7 +2,8 @@
  * What people are told about a tunnel: one state, with cause, cure and since when. Pure: it judges what the store has
  * of the tunnel, its endpoint and the relays of its cell. docs/decisions/0094
  */
-import type { Holder, TunnelState, TunnelWhy } from '../api/schemas/tunnels.ts'
+import type { TunnelState } from '../api/schemas/tunnel-words.ts'
+import type { Holder, TunnelWhy } from '../api/schemas/tunnels.ts'
 import { codes, type ErrorKey, keyOfCode } from '../base/errors.ts'
 import type { EndpointDoc, TunnelDoc } from './documents.ts'
 import type { HolderDoc } from './holder-document.ts'

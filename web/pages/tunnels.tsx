@@ -1,7 +1,7 @@
 /** All tunnels of the account with state, endpoint and live figures: a table where it fits, cards on a phone. */
 
-import { isTrouble } from '@porttunneler/shared/api/schemas/tunnel-words'
-import { type Tunnel, tunnelStates } from '@porttunneler/shared/api/schemas/tunnels'
+import { isTrouble, tunnelStates } from '@porttunneler/shared/api/schemas/tunnel-words'
+import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { Link } from 'wouter-preact'
 import { asOf, failureIn, useTunnels } from '../api/queries.ts'
 import { type Live, useLive } from '../api/services.tsx'

@@ -1,7 +1,7 @@
 /** A tunnel's state in words, with an icon of its own shape and a colour: no state is told by colour alone. */
 
-import { stateWord } from '@porttunneler/shared/api/schemas/tunnel-words'
-import type { Holder, TunnelState } from '@porttunneler/shared/api/schemas/tunnels'
+import { stateWord, type TunnelState } from '@porttunneler/shared/api/schemas/tunnel-words'
+import type { Holder } from '@porttunneler/shared/api/schemas/tunnels'
 import type { ComponentChildren } from 'preact'
 import { formatClock } from './format.ts'
 import { Icon, type IconName } from './icon.tsx'

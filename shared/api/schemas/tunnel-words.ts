@@ -1,5 +1,19 @@
-/** The words for a tunnel's state: the same in the console, in `ptun` and in the documentation. */
-import type { TunnelState } from './tunnels.ts'
+/**
+ * The states of a tunnel, and the words for them: the same in the console, in `ptun` and in the documentation. It has
+ * no schema, because the console's pages import it.
+ */
+
+/** What people are told about a tunnel, as the server judges it (control/tunnel-state.ts): the most urgent first. */
+export const tunnelStates = [
+  'upstream_failing',
+  'refused',
+  'degraded',
+  'connecting',
+  'healthy',
+  'offline',
+  'never_used',
+] as const
+export type TunnelState = (typeof tunnelStates)[number]
 
 const words: Record<TunnelState, string> = {
   upstream_failing: 'Upstream failing',

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { agentModes, endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/endpoint.ts'
 import { httpEditsSchema, writtenEditsSchema } from '../../protocol/http-edits.ts'
 import { idSchema, problemSchema, timeSchema, tunnelNameSchema, wantedNameSchema } from './common.ts'
+import { tunnelStates } from './tunnel-words.ts'
 
 const kindSchema = z.enum(tunnelKinds)
 const agentsSchema = z
@@ -19,21 +20,6 @@ export const endpointSchema = z.object({
   port: z.int().min(1).max(65_535),
 })
 export type Endpoint = z.infer<typeof endpointSchema>
-
-/**
- * What people are told about a tunnel, judged by the server (control/tunnel-state.ts), so that the console, `ptun` and
- * scripts all say the same. The words for people are in tunnel-words.ts.
- */
-export const tunnelStates = [
-  'upstream_failing',
-  'refused',
-  'degraded',
-  'connecting',
-  'healthy',
-  'offline',
-  'never_used',
-] as const
-export type TunnelState = (typeof tunnelStates)[number]
 
 const failureCodeSchema = z
   .string()
