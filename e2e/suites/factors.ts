@@ -17,7 +17,9 @@ async function plugIn({ page }: Tab): Promise<void> {
 /** @returns the address of a new person with an account of their own */
 async function makePerson({ api, people }: Service, email: string): Promise<string> {
   if (!people) throw new Error('the operator is needed')
-  const { code } = z.object({ code: z.string() }).parse(await people.operator('invites', 'create'))
+  const { code } = z
+    .object({ code: z.string() })
+    .parse(await people.operator('invites', 'create', '--plan', 'unlimited'))
   await people.signUp(email, code)
   const { accessToken: key } = z
     .looseObject({ accessToken: z.string() })

@@ -8,7 +8,7 @@ import { fail } from '../../base/errors.ts'
 import { byCaller, writeAudit } from '../audit.ts'
 import { type Caller, requirePerson } from '../caller.ts'
 import type { AccountControl } from '../control.ts'
-import { type AccountDoc, accounts, users } from '../documents.ts'
+import { type AccountDoc, accounts } from '../documents.ts'
 import { kick } from '../jobs/kick.ts'
 import { requireFeature } from '../money/features.ts'
 import { requireStill } from '../still.ts'
@@ -25,15 +25,13 @@ export async function setFactorPolicy(
 ): Promise<AccountDoc> {
   const { account } = caller
   const person = requirePerson(caller)
+  if (isRequired && !person.hasFactor) throw fail('factor.none', 'Add a second factor yourself first.')
   const nowMs = clock.now()
   const [after, jobs] = await store.transact(async (tx) => {
     await requireStill(tx, caller, { needs: 'account.update', nowMs })
     if (isRequired) await requireFeature(tx, account, 'teamPolicies')
     const before = await tx.get(accounts.ref(account))
     if (!before) throw fail('api.not_found')
-    // What this process knows of the person may be half a minute old, and the factor a moment.
-    const hasFactor = (await tx.get(users.ref(person.id)))?.data.hasFactor === true
-    if (isRequired && !hasFactor) throw fail('factor.none', 'Add a second factor yourself first.')
     if (asksForFactor(before.data.factorPolicy) === isRequired) return [before.data, []]
     const tell = await lookToTellTeam(tx, { event: 'factor', account, user: '' }, nowMs)
     const factorPolicy = isRequired
