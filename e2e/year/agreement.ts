@@ -63,7 +63,7 @@ export async function compareBill(
   const finalAt = Math.max(0, ...metered.map((line) => line.finalAt))
   const input = async (before: number) => inputOf(world, person, { period, before })
   const name = `${person.email} ${new Date(period.start).toISOString()}`
-  const wanted = bill(await wholePeriod(await input(0), period))
+  const wanted = bill(await input(0))
   const wrong = compareFlat(
     flat,
     wanted.lines.filter(({ kind }) => kind !== 'transfer'),
@@ -88,28 +88,12 @@ async function inputOf(
 ): Promise<BillInput> {
   const hours = new Map<number, bigint>()
   for (const { hour, bytes, arrivedAt } of person.carried)
-    if (arrivedAt < before) hours.set(hour, (hours.get(hour) ?? 0n) + BigInt(bytes))
-  const span = { start: period.start, end: period.end }
+    if (arrivedAt <= before) hours.set(hour, (hours.get(hour) ?? 0n) + BigInt(bytes))
+  const { start, end, cutAt } = period
+  const span = { start, end, ...(cutAt !== undefined && { cutAt }) }
   const input = await billInputOf(world.t.control, period.doc, { period: span, hours })
   if (!input) throw new RangeError('a subscription in no currency of ours')
   return input
-}
-
-/**
- * An end at once, after a card that failed for two weeks or with the account, gives nothing back; a period that another
- * one replaced does.
- */
-function wholePeriod(input: BillInput, { end, cutAt }: Period): BillInput {
-  if (cutAt !== undefined) {
-    const timeline = input.timeline
-      .filter(({ from }) => from < cutAt)
-      .map((span) => ({ ...span, to: Math.min(span.to, cutAt) }))
-    return { ...input, timeline }
-  }
-  const inside = input.timeline.filter(({ from }) => from < end)
-  const last = inside.at(-1)
-  const timeline = last ? [...inside.slice(0, -1), { ...last, to: Math.max(last.to, end) }] : inside
-  return { ...input, timeline }
 }
 
 function transferOf({ lines }: Bill): { readonly quantity: bigint; readonly amount: bigint } {

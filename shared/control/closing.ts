@@ -26,7 +26,6 @@ export function closeAccounts(control: Control): JobKind {
 
 async function close(control: Control, job: RunningJob): Promise<void> {
   const { account } = job
-  await endPaying(control, account)
   while (await revokeSome(control, job)) job.signal.throwIfAborted()
   await removeAllDomains(control, account, async () => {
     await job.advance(job.progress)
@@ -42,6 +41,8 @@ async function close(control: Control, job: RunningJob): Promise<void> {
       return { ended: 1, commands: writeRelease(tx, lease, { nowMs, forget: true }) }
     },
   })
+  // After its tunnels: what they carried is charged, and an outage of the payment service keeps nothing open.
+  await endPaying(control, account, job.signal)
   await job.finish(async (tx) => {
     for (const ref of [quotas.ref(account), online.ref(account)]) tx.delete(ref)
   })

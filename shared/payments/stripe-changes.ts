@@ -38,7 +38,7 @@ async function itemChanges(
   const ids = await priceIds(stripe, wanted)
   const flat = subscription.items.filter(({ price }) => !isMetered(price))
   const meters = subscription.items.filter(({ price }) => isMetered(price))
-  const isYearly = !wanted.some(({ price }) => isMetered(price))
+  const isYearly = intervalOf(wanted) === 'year'
   const changes = wanted.flatMap(({ price, quantity }): Item[] => {
     if (isMetered(price)) return meters.length > 0 ? [] : [{ price: idOfKey(ids, price) }]
     const same = flat.find((item) => isSeats(item.price) === isSeats(price))
@@ -108,7 +108,11 @@ export async function changeLater(
   key: string,
 ): Promise<void> {
   await keep(stripe, subscription, `${key}:keep`)
-  const ids = await priceIds(stripe, items)
+  // A meter that goes with the period takes the period's usage with it.
+  const meters = intervalOf(items) === 'month' && !items.some(({ price }) => isMetered(price))
+  const kept = meters ? subscription.items.filter(({ price }) => isMetered(price)) : []
+  const later = [...items, ...kept]
+  const ids = await priceIds(stripe, later)
   const schedule = await stripe.subscriptionSchedules.create(
     { from_subscription: subscription.id },
     { idempotencyKey: `${key}:make` },
@@ -130,7 +134,7 @@ export async function changeLater(
           end_date: now.end_date,
         },
         {
-          items: items.map(({ price, quantity }) => ({
+          items: later.map(({ price, quantity }) => ({
             price: idOfKey(ids, price),
             ...(!isMetered(price) && { quantity }),
           })),

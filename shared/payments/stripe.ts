@@ -118,8 +118,23 @@ async function endCustomer(stripe: Stripe, customer: string): Promise<void> {
   const found = await stripe.customers.retrieve(customer)
   if (found.deleted) return
   const { data } = await stripe.subscriptions.list({ customer, limit: 20 })
-  for (const { id } of data) await stripe.subscriptions.cancel(id, { invoice_now: true })
+  for (const one of data) await endAndSettle(stripe, one)
   await stripe.customers.del(customer)
+}
+
+/** A deleted customer's invoices are collected no more, so the last one is paid before. What fails to be paid is forgiven. */
+async function endAndSettle(
+  stripe: Stripe,
+  { id, latest_invoice: before }: Stripe.Subscription,
+): Promise<void> {
+  const { latest_invoice: last } = await stripe.subscriptions.cancel(id, { invoice_now: true })
+  if (!last || idOf(last) === idOf(before)) return
+  let { status } = await stripe.invoices.retrieve(idOf(last))
+  if (status === 'draft') status = (await stripe.invoices.finalizeInvoice(idOf(last))).status
+  if (status !== 'open') return
+  await stripe.invoices.pay(idOf(last)).catch((error: unknown) => {
+    if (!(error instanceof Error && 'type' in error && error.type === 'StripeCardError')) throw error
+  })
 }
 
 async function report(

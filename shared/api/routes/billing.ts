@@ -5,15 +5,9 @@ import type { AccountControl } from '../../control/control.ts'
 import type { Bill } from '../../control/money/bill.ts'
 import { subscriptions } from '../../control/money/billing-documents.ts'
 import { readBillingPeriod } from '../../control/money/billing-period.ts'
+import { capMaxOf, setCap } from '../../control/money/capping.ts'
 import { graceMs } from '../../control/money/following-rules.ts'
-import {
-  capMaxOf,
-  changePlan,
-  invoicesOf,
-  openPortal,
-  setCap,
-  startCheckout,
-} from '../../control/money/selling.ts'
+import { changePlan, invoicesOf, openPortal, startCheckout } from '../../control/money/selling.ts'
 import { requireFresh } from '../../control/sign-ins/fresh.ts'
 import { type ApiDeps, emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import {

@@ -113,6 +113,29 @@ describe('bill', () => {
     })
   })
 
+  test('an end at once gives nothing back, and the whole period’s transfer stays included', () => {
+    const ended = [span({ cap: 5_000n, to: days(10) })]
+    expect(amounts(ended)).toEqual(['pt:pro:1:month:usd 900'])
+    const hours = new Map([[firstHour, 60n * gb]])
+    expect(billOf(ended, hours).lines.at(-1)).toMatchObject({ kind: 'transfer', quantity: 10_000n })
+    // Bought anew before the old period was over: that is another one's.
+    const again = [...ended, span({ from: days(20), plan: 'team' })]
+    expect(billOf(again, hours, { period: { ...period, cutAt: days(20) } }).lines).toHaveLength(2)
+    expect(billOf(again, hours, { period: { ...period, cutAt: days(20) } }).subtotal).toBe(1_020n)
+  })
+
+  test('a month that a year replaces gives its rest back, and its transfer stays included as a whole', () => {
+    const half = start + (end - start) / 2
+    const spans = [span({ cap: 5_000n, to: half }), span({ from: half, to: end, interval: 'year' })]
+    const hours = new Map([[firstHour, 60n * gb]])
+    const { lines } = billOf(spans, hours, { period: { ...period, cutAt: half } })
+    expect(lines.map(({ price, quantity, amount }) => `${quantity} ${price} ${amount}`)).toEqual([
+      '1 pt:pro:1:month:usd 900',
+      '1 pt:pro:1:month:usd -450',
+      '10000 pt:transfer:pt_transfer_mb_v1:usd 120',
+    ])
+  })
+
   test('late upgrade: 400 GB, and the larger plan on the last day, saves nearly nothing', () => {
     const hours = new Map([[firstHour, 400n * gb]])
     const last = days(30)

@@ -26,13 +26,20 @@ export type Span = {
   readonly cap: bigint
 }
 
+export type BillPeriod = {
+  readonly start: number
+  readonly end: number
+  /** Another period began here, before this one was over. */
+  readonly cutAt?: number
+}
+
 export type BillInput = {
   readonly currency: Currency
   /** The catalogue of a version. */
   readonly catalogueOf: (version: number) => Catalogue
   /** All spans of the period; later ones tell whether its last hour was whole. */
   readonly timeline: readonly Span[]
-  readonly period: { readonly start: number; readonly end: number }
+  readonly period: BillPeriod
   readonly hours: HourBytes
   /** Minor units that the account has to its credit. */
   readonly credit?: bigint
@@ -78,7 +85,7 @@ export function bill(input: BillInput): Bill {
   return { currency, lines, subtotal, tax, credit: used, due, left: credit - total + due }
 }
 
-/** Whole periods are paid at their start. A change gives back the rest of the old and takes the rest of the new. */
+/** Whole periods are paid at their start, and an end gives nothing back. A change gives back the rest of the old and takes the rest of the new. */
 function flatLines(input: BillInput, kind: 'plan' | 'seats'): readonly BillLine[] {
   const { period, currency } = input
   const all = seconds(period.end) - seconds(period.start)
@@ -131,12 +138,33 @@ function isSameFlat(a: Flat | undefined, b: Flat | undefined): boolean {
 }
 
 type Gap = { readonly from: number; readonly to: number }
+type Timed = Pick<BillInput, 'timeline' | 'period'>
+
+/** The spans of this period alone: those that another one began with are its own. */
+function ownSpans({ timeline, period: { cutAt } }: Timed): readonly Span[] {
+  if (cutAt === undefined) return timeline
+  return timeline.flatMap((span) => (span.from < cutAt ? [{ ...span, to: Math.min(span.to, cutAt) }] : []))
+}
+
+/**
+ * The same as if the last terms had stayed to the period's end: nothing is given back for an end at once, as at Stripe,
+ * which prorates one only when it is asked to. So the period's transfer is included as a whole as well.
+ */
+function paidSpans(input: Timed): readonly Span[] {
+  const inside = ownSpans(input).filter(({ from }) => from < input.period.end)
+  const last = inside.at(-1)
+  return last ? [...inside.slice(0, -1), { ...last, to: Math.max(last.to, input.period.end) }] : inside
+}
 
 /** The period from its start to its end, with gaps where nothing was paid for. */
-function spansIn({ timeline, period }: BillInput): readonly (Span | Gap)[] {
+function spansIn(input: Timed): readonly (Span | Gap)[] {
+  const { period } = input
+  const own = ownSpans(input)
+  // The next period took over: the rest of this one is given back.
+  const isReplaced = period.cutAt !== undefined && own.at(-1)?.to === period.cutAt
   const found: (Span | Gap)[] = []
   let reached = period.start
-  for (const span of timeline) {
+  for (const span of isReplaced ? own : paidSpans(input)) {
     const from = Math.max(span.from, period.start)
     const to = Math.min(span.to, period.end)
     if (from >= to) continue
@@ -165,8 +193,12 @@ function transferLines(input: BillInput): readonly BillLine[] {
 export function billableOf(input: BillInput): ReadonlyMap<number, bigint> {
   const rate = rateIn(input)?.rate
   if (rate === undefined) return new Map()
-  const spans = input.timeline.map((span) => termsOf(input, span))
-  return billableHours({ period: input.period, rate, spans }, input.hours)
+  const spans = ownSpans(input).map((span) => termsOf(input, span))
+  const { start, end, cutAt = end } = input.period
+  return billableHours(
+    { period: { start, end: cutAt }, rate, spans, included: includedIn(input) },
+    input.hours,
+  )
 }
 
 /** One metered price serves all plans (money.md, rule 6), so a period has one rate: that of its first catalogue. */
@@ -179,9 +211,9 @@ function rateIn(input: BillInput): { readonly rate: bigint; readonly catalogue: 
   return rate === undefined ? undefined : { rate, catalogue }
 }
 
-/** Megabytes that the period includes. @param input as `bill` has it */
+/** Megabytes that the period includes, whenever its subscription ends or a year takes over. @param input as `bill` has it */
 export function includedIn(input: Pick<BillInput, 'catalogueOf' | 'timeline' | 'period'>): bigint {
-  return includedOf({ period: input.period, spans: input.timeline.map((span) => termsOf(input, span)) })
+  return includedOf({ period: input.period, spans: paidSpans(input).map((span) => termsOf(input, span)) })
 }
 
 function termsOf(input: Pick<BillInput, 'catalogueOf'>, span: Span): TransferSpan {

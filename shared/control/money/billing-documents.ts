@@ -1,6 +1,6 @@
 /** What is stored about paying: states, times and amounts. Cards, addresses and invoices stay at Stripe. */
 import { collection, globalCollection, ownIdCollection } from '../names.ts'
-import type { Span } from './bill.ts'
+import type { BillPeriod, Span } from './bill.ts'
 import type { Interval } from './catalogue-schema.ts'
 import type { PricedItem } from './payments.ts'
 
@@ -25,7 +25,7 @@ export type SubscriptionDoc = {
   readonly periodStart: number
   readonly periodEnd: number
   /** The one before, for usage that comes late: months differ in length, so nothing else tells where it began. */
-  readonly lastPeriod?: { readonly start: number; readonly end: number }
+  readonly lastPeriod?: BillPeriod
   /** What it had when: for the bill. Older than a period before the present one is dropped. */
   readonly timeline: readonly SpanDoc[]
   /** The most that the owner lets transfer cost in a period, minor units; begins at 0. */

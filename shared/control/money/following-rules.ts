@@ -108,7 +108,8 @@ function lastPeriodOf(
   { periodStart: start, periodEnd: end, lastPeriod }: SubscriptionDoc,
   { period }: PaidSubscription,
 ): Pick<SubscriptionDoc, 'lastPeriod'> {
-  if (start > 0 && period.start > start) return { lastPeriod: { start, end: Math.min(end, period.start) } }
+  const cut = period.start < end && { cutAt: period.start }
+  if (start > 0 && period.start > start) return { lastPeriod: { start, end, ...cut } }
   return lastPeriod ? { lastPeriod } : {}
 }
 

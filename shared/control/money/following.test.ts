@@ -5,11 +5,12 @@ import { accounts } from '../documents.ts'
 import { runAct } from '../operator/acts.ts'
 import { limitsOf } from '../plans.ts'
 import { paymentEvents, subscriptions } from './billing-documents.ts'
+import { setCap } from './capping.ts'
 import { followCustomer } from './following.ts'
 import { receiveEvent } from './inbox.ts'
 import type { CustomerState, PaidSubscription, Payments } from './payments.ts'
 import { noPayments } from './payments-none.ts'
-import { setCap, startCheckout } from './selling.ts'
+import { startCheckout } from './selling.ts'
 
 const dayMs = 24 * 3_600_000
 const gigabyte = 1_000_000_000

@@ -4,13 +4,12 @@
  * to is noted before it is sent and marked after, so a report that was lost is sent again with its own identifier and
  * counts once; a higher figure is a later revision, and the value that arrived last counts (money.md, section 4).
  */
-import { isFailure } from '../../base/errors.ts'
 import type { AccountControl, Control } from '../control.ts'
 import { controlOf } from '../control.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import type { Page, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
-import { billableOf } from './bill.ts'
+import { type BillPeriod, billableOf } from './bill.ts'
 import {
   type MeterReportDoc,
   meterReports,
@@ -46,10 +45,20 @@ export function reportTransfer(control: Control): JobKind {
       const doc = (await own.store.get(subscriptions.ref(job.account)))?.data
       const nowMs = control.clock.now()
       if (!doc || doc.version === 0 || !sellsTransfer(doc, nowMs)) return
-      await sendHours(own, doc, job)
+      await sendHours(own, doc, job.signal)
       await job.pause({}, (Math.floor(nowMs / hourMs) + 1) * hourMs + afterMs)
     },
   }
+}
+
+/**
+ * Reports what the books have counted, now: Stripe bills what it has when a subscription or its meter ends, and nothing
+ * afterwards (money.md, rules 11 and 31). Call it before every such end; it runs beside the job without harm.
+ * @throws billing.unavailable, billing.refused
+ */
+export async function flushTransfer(own: AccountControl, signal: AbortSignal): Promise<void> {
+  const doc = (await own.store.get(subscriptions.ref(own.store.account)))?.data
+  if (doc && doc.version !== 0 && sellsTransfer(doc, own.clock.now())) await sendHours(own, doc, signal)
 }
 
 /** Whether anything of it can still be billed. */
@@ -57,18 +66,19 @@ function sellsTransfer({ timeline }: SubscriptionDoc, nowMs: number): boolean {
   return timeline.some(({ cap, to, interval }) => interval === 'month' && cap > 0 && to + tailMs > nowMs)
 }
 
-async function sendHours(own: AccountControl, doc: SubscriptionDoc, job: RunningJob): Promise<void> {
+async function sendHours(own: AccountControl, doc: SubscriptionDoc, signal: AbortSignal): Promise<void> {
   const nowMs = own.clock.now()
   for (const period of periodsOf(doc, nowMs)) {
-    const hours = await countedHours(own, period.start, Math.min(nowMs, period.end))
+    const { start, end, cutAt = end } = period
+    const hours = await countedHours(own, start, Math.min(nowMs, cutAt))
     const input = await billInputOf(own, doc, { period, hours })
     const meter = input?.catalogueOf(doc.version).transfer?.meter
     if (!input || meter === undefined) continue
     const billed = billableOf(input)
-    const sent = await reportsOf(own, period)
+    const sent = await reportsOf(own, { start, end: cutAt })
     const all = new Set([...billed.keys(), ...sent.keys()])
     for (const hour of [...all].sort((a, b) => a - b)) {
-      job.signal.throwIfAborted()
+      signal.throwIfAborted()
       if (hour < nowMs - oldestMs) continue
       const asked = { meter, customer: doc.customer, hour, megabytes: Number(billed.get(hour) ?? 0n) }
       await sendHour(own, asked, sent.get(hour))
@@ -77,7 +87,10 @@ async function sendHours(own: AccountControl, doc: SubscriptionDoc, job: Running
 }
 
 /** The present period, and the one before it while late usage may come for it. */
-function periodsOf({ periodStart, periodEnd, lastPeriod }: SubscriptionDoc, nowMs: number) {
+function periodsOf(
+  { periodStart, periodEnd, lastPeriod }: SubscriptionDoc,
+  nowMs: number,
+): readonly BillPeriod[] {
   const now = { start: periodStart, end: periodEnd }
   return lastPeriod && nowMs <= periodStart + tailMs ? [lastPeriod, now] : [now]
 }
@@ -117,21 +130,12 @@ async function sendHour(
   // An earlier one may or may not have arrived: it is settled before anything newer.
   if (known && known.sent < known.revision) await send(known)
   if ((known?.megabytes ?? 0) === megabytes) return
-  const next: MeterReportDoc = {
-    account,
-    hour,
-    megabytes,
-    revision: (known?.revision ?? 0) + 1,
-    sent: known?.revision ?? 0,
-    ttl: new Date(clock.now() + keepMs),
-  }
-  try {
-    if (known) await store.set(ref, next)
-    else await store.create(ref, next)
-  } catch (error) {
-    // Another worker that was thought dead did it; the next hour's run looks again.
-    if (isFailure(error, 'store.exists')) return
-    throw error
-  }
-  await send(next)
+  const revision = (known?.revision ?? 0) + 1
+  const ttl = new Date(clock.now() + keepMs)
+  const next: MeterReportDoc = { account, hour, megabytes, revision, sent: known?.sent ?? 0, ttl }
+  // A flush and the job may meet: whoever notes a revision first has it, and the other sends nothing.
+  const noted = await store.change(ref, (current) =>
+    (current?.revision ?? 0) === (known?.revision ?? 0) ? next : 'keep',
+  )
+  if (noted?.revision === revision && noted.megabytes === megabytes) await send(next)
 }

@@ -62,6 +62,15 @@ export function itemsOf(catalogue: Catalogue, terms: Terms): readonly PricedItem
   ]
 }
 
+/** Whether a change to these items ends the metered one: a year has none, and other plans keep it (money.md, rule 6). */
+export function endsMeter(
+  { items }: { readonly items: readonly PricedItem[] },
+  wanted: readonly PricedItem[],
+): boolean {
+  const isYearly = wanted.some(({ price }) => readKey(price)?.interval === 'year')
+  return isYearly && items.some(({ price }) => isTransferKey(price))
+}
+
 /**
  * The terms that items mean.
  * @param includedOf seats that a plan of a version includes

@@ -1,5 +1,5 @@
 /**
- * What people do about paying: choose a plan, change it, set the cap of further transfer, and see their invoices. Money
+ * What people do about paying: choose a plan, change it, and see their invoices. Money
  * moves at the payment service alone; what is paid for is granted when it says so (following.ts).
  */
 import { fail } from '../../base/errors.ts'
@@ -9,15 +9,16 @@ import type { AccountControl, Control } from '../control.ts'
 import type { Doc, Snapshot, Transaction } from '../platform.ts'
 import { countEvent } from '../rates.ts'
 import { requireStill } from '../still.ts'
-import { currencySchema, parseAmount } from './amounts.ts'
+import { currencySchema } from './amounts.ts'
 import { customers, type SubscriptionDoc, subscriptions } from './billing-documents.ts'
 import type { Catalogue, Interval, Plan } from './catalogue-schema.ts'
 import { countCheckout } from './checkout-bounds.ts'
 import { askToFollow } from './following.ts'
 import { chooseSubscription, textOf } from './following-rules.ts'
 import { planIn } from './grants.ts'
+import { flushTransfer } from './meters.ts'
 import type { Invoice, PaidSubscription } from './payments.ts'
-import { itemsOf, type Terms } from './price-keys.ts'
+import { endsMeter, itemsOf, type Terms } from './price-keys.ts'
 import { priceOf, seatPriceOf } from './prices.ts'
 import { mayTry } from './trials.ts'
 
@@ -27,13 +28,13 @@ const halfHourMs = dayMs / 48
 const pageMs = 35 * 60_000
 /** Stripe makes at most 20 invoices of a subscription in a day. */
 const changes = { scope: 'billing', max: 10, windowMs: dayMs }
-/** Each is a span of the timeline, which is one document. */
-const caps = { scope: 'cap', max: 20, windowMs: dayMs }
+/** What is not reported by then is asked for again, with the change. */
+const flushMs = 20_000
 
 type Choice = { readonly plan: string; readonly interval: Interval; readonly seats: number }
 
 /** @throws billing.none before the account has paid for anything */
-async function readSubscription({ store }: AccountControl): Promise<Snapshot<SubscriptionDoc>> {
+export async function readSubscription({ store }: AccountControl): Promise<Snapshot<SubscriptionDoc>> {
   const found = await store.get(subscriptions.ref(store.account))
   if (!found || found.data.subscription === '') throw fail('billing.none')
   return found
@@ -208,6 +209,7 @@ async function changeAtOnce(
     return { when: 'now', at, due, currency }
   }
   // Noted first: when the change arrives, the bill counts from the second that it is charged from.
+  if (endsMeter(chosen, items)) await flushTransfer(own, AbortSignal.timeout(flushMs))
   await own.store.update(subscriptions.ref(doc.account), { asked: { items: textOf({ items }), at } })
   await control.payments.changeNow(change, key)
   await settle(control, own, caller, { doc, details: { ...choice, when: 'now' } })
@@ -257,51 +259,6 @@ function yearly(
   return interval === 'month' ? amount * 12n : amount
 }
 
-/** @param text major units, such as "25.00". @throws billing.off, billing.none, billing.cap, billing.limit */
-export async function setCap(
-  control: Control,
-  own: AccountControl,
-  caller: Caller,
-  text: string,
-): Promise<void> {
-  await requireRight(own, caller)
-  requireOn(control)
-  const { data } = await readSubscription(own)
-  const currency = currencySchema.parse(data.currency)
-  const amount = parseAmount(text, currency)
-  const capMax = await capMaxOf(control, data)
-  if (amount === undefined || amount > capMax.amount)
-    throw fail('billing.cap', `It can be from 0 to ${capMax.text} ${currency.toUpperCase()} in a month.`)
-  await countEvent(control, caps, { subject: caller.account, key: 'billing.limit' })
-  const nowMs = control.clock.now()
-  await own.store.transact(async (tx) => {
-    await requireStill(tx, caller, { needs: 'billing.write', nowMs })
-    const latest = await tx.get(subscriptions.ref(data.account))
-    if (!latest) throw fail('billing.none')
-    tx.update(latest.ref, { cap: Number(amount) })
-    entry(
-      tx,
-      caller,
-      { action: 'billing.cap', details: { from: latest.data.cap, to: Number(amount) } },
-      nowMs,
-    )
-  })
-  await askToFollow(control, data.customer)
-}
-
-/** The most that a cap can be; "0" where the plan sells no further transfer. */
-export async function capMaxOf(
-  { catalogues }: Pick<Control, 'catalogues'>,
-  { plan, version, currency, interval }: SubscriptionDoc,
-): Promise<{ readonly amount: bigint; readonly text: string }> {
-  const of = currencySchema.safeParse(currency)
-  const nothing = { amount: 0n, text: '0' }
-  if (!of.success || interval !== 'month' || version === 0) return nothing
-  const catalogue = await catalogues.of(version)
-  const text = catalogue.plans[plan]?.overage?.capMax[of.data] ?? '0'
-  return { amount: parseAmount(text, of.data) ?? 0n, text }
-}
-
 /** @throws billing.off, billing.none */
 export async function openPortal(
   control: Control,
@@ -334,7 +291,7 @@ export function requireOn({ payments }: Pick<Control, 'payments'>): void {
 type Entry = { readonly action: AuditAction; readonly details: Doc }
 
 /** A person's rights may be 30 s old, and a payment outlasts them. @throws auth.scope */
-async function requireRight(own: AccountControl, caller: Caller): Promise<void> {
+export async function requireRight(own: AccountControl, caller: Caller): Promise<void> {
   const nowMs = own.clock.now()
   await own.store.transact((tx) => requireStill(tx, caller, { needs: 'billing.write', nowMs }))
 }
@@ -344,6 +301,6 @@ async function record(own: AccountControl, caller: Caller, what: Entry): Promise
   await own.store.transact(async (tx) => entry(tx, caller, what, nowMs))
 }
 
-function entry(tx: Transaction, caller: Caller, { action, details }: Entry, nowMs: number): void {
+export function entry(tx: Transaction, caller: Caller, { action, details }: Entry, nowMs: number): void {
   writeAudit(tx, { ...byCaller(caller), target: caller.account, action, details }, nowMs)
 }

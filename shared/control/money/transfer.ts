@@ -17,12 +17,14 @@ export type TransferSpan = {
   readonly cap: bigint
 }
 
-export type TransferTerms = {
+type TransferTerms = {
   readonly period: { readonly start: number; readonly end: number }
   /** May reach beyond the period: its last hour may end there. */
   readonly spans: readonly TransferSpan[]
   /** For a megabyte, in 10^-12 minor units; above 0. */
   readonly rate: bigint
+  /** Megabytes that cost nothing (`includedOf`). */
+  readonly included: bigint
 }
 
 /** First ms of an hour, UTC -> bytes carried in it, both directions. */
@@ -35,7 +37,7 @@ export type HourBytes = ReadonlyMap<number, bigint>
 export function billableHours(terms: TransferTerms, hours: HourBytes): ReadonlyMap<number, bigint> {
   const { start, end } = terms.period
   const inOrder = [...hours].filter(([hour]) => hour >= start && hour < end).sort(([a], [b]) => a - b)
-  const included = includedOf(terms)
+  const { included } = terms
   const billed = new Map<number, bigint>()
   let used = 0n
   let sold = 0n

@@ -7,7 +7,7 @@ import Stripe from 'stripe'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bill, type Span } from '../../control/money/bill.ts'
 import { builtInCatalogue } from '../../control/money/built-in.ts'
-import { billableHours } from '../../control/money/transfer.ts'
+import { billableHours, includedOf } from '../../control/money/transfer.ts'
 import { FakeClock } from '../fake-clock.ts'
 import { type StripeServer, startStripe } from './server.ts'
 
@@ -180,7 +180,8 @@ async function reportAll(customer: string, input: Parameters<typeof bill>[0]): P
     const gigabytes = plans[plan]?.includedGB
     return { from, to, cap, includedMB: BigInt(Number(gigabytes)) * 1_000n }
   })
-  for (const [hour, value] of billableHours({ period: input.period, rate, spans }, input.hours))
+  const included = includedOf({ period: input.period, spans })
+  for (const [hour, value] of billableHours({ period: input.period, rate, spans, included }, input.hours))
     await sdk.billing.meterEvents.create({
       event_name: meterName,
       payload: { stripe_customer_id: customer, value: String(value) },
