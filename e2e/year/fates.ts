@@ -110,7 +110,8 @@ export const fates: readonly Fate[] = [
       [50, card('visa')],
       [56, change('team', 3), 'billing.disputed'],
       [60, { act: 'answer', evidence: 'losing_evidence' }],
-      [72, change('team', 3), 'billing.disputed'],
+      [72, change('team', 3), 'billing.none'],
+      [80, buy('pro'), 'billing.disputed'],
     ],
   },
   {

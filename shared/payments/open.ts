@@ -19,7 +19,7 @@ export function openPayments(options: StripeOptions): Payments {
     changeLater: async (change, key) => (await stripe()).changeLater(change, key),
     cancelLater: async (subscription, key) => (await stripe()).cancelLater(subscription, key),
     keep: async (subscription, key) => (await stripe()).keep(subscription, key),
-    endNow: async (subscription) => (await stripe()).endNow(subscription),
+    endNow: async (subscription, only) => (await stripe()).endNow(subscription, only),
     endCustomer: async (customer) => (await stripe()).endCustomer(customer),
     listInvoices: async (customer) => (await stripe()).listInvoices(customer),
     customerOf: async (charge) => (await stripe()).customerOf(charge),
@@ -28,6 +28,7 @@ export function openPayments(options: StripeOptions): Payments {
     makeMeter: async (meter) => (await stripe()).makeMeter(meter),
     makePrice: async (price) => (await stripe()).makePrice(price),
     makePortal: async () => (await stripe()).makePortal(),
-    makeWebhook: async (url, events) => (await stripe()).makeWebhook(url, events),
+    makeWebhook: async (url) => (await stripe()).makeWebhook(url),
+    makeDestination: async (url) => (await stripe()).makeDestination(url),
   }
 }

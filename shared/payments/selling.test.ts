@@ -334,6 +334,28 @@ describe('selling by Stripe', () => {
     expect(await rights()).toMatchObject({ seats: 5 })
   })
 
+  test('a dispute that we lose ends what was paid so, charges nothing more, and sells nothing more', async () => {
+    await buy({}, '4000000000000259')
+    advance(14 * dayMs + 7 * hourMs)
+    await settle()
+    const paid = await totals()
+    const sdk = sdkOf(stripe)
+    for (const { id } of stripe.world.all('disputes'))
+      await sdk.disputes.update(id, { evidence: { uncategorized_text: 'losing_evidence' } })
+    await settle()
+    expect(await doc()).toMatchObject({ state: 'free', subscription: '', isDisputed: true })
+    expect(await rights()).toMatchObject({ plan: 'free' })
+    advance(40 * dayMs)
+    await settle()
+    expect(await totals()).toEqual(paid)
+    await expect(buy({ plan: 'pro', seats: 1 })).rejects.toMatchObject({ key: 'billing.disputed' })
+    // An operator who trusts them says so at Stripe; what they buy then stays.
+    await sdk.customers.update((await doc()).customer, { metadata: { disputed: 'false' } })
+    await settle()
+    await buy({ plan: 'pro', seats: 1 })
+    expect(await doc()).toMatchObject({ state: 'active', plan: 'pro', isDisputed: false })
+  })
+
   test('people hear before a trial ends, and of a second one that was ended', async () => {
     const heard = () => t.mails.map(({ subject }) => subject).filter((one) => /trial/i.test(one))
     await buy({ plan: 'pro', seats: 1 })

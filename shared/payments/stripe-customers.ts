@@ -24,6 +24,7 @@ const nobody: CustomerState = {
   paidCount: 0,
   lastTotal: 0,
   isDisputed: false,
+  lostAt: 0,
 }
 
 export async function readCustomer(stripe: Stripe, id: string): Promise<CustomerState> {
@@ -55,18 +56,31 @@ export async function readCustomer(stripe: Stripe, id: string): Promise<Customer
     openSince: dues.length > 0 ? toMs(Math.min(...dues)) : 0,
     paidCount: Math.min(3, payments.length),
     lastTotal: payments[0]?.total ?? 0,
-    isDisputed: customer.metadata.disputed === 'true' || (await hasDispute(stripe, id)),
+    ...(await disputesOf(stripe, customer)),
   }
 }
 
-/** A dispute that waits for an answer, or that was lost lately. A charge stays `disputed` when we have won. */
-async function hasDispute(stripe: Stripe, customer: string): Promise<boolean> {
+/**
+ * Disputes that wait for an answer, and lost ones, among the last payments. A charge stays `disputed` when we have won.
+ * An operator has the last word: `disputed` in the customer's metadata, `true` or `false`.
+ */
+async function disputesOf(
+  stripe: Stripe,
+  { id: customer, metadata }: Stripe.Customer,
+): Promise<Pick<CustomerState, 'isDisputed' | 'lostAt'>> {
+  if (metadata.disputed === 'false') return { isDisputed: false, lostAt: 0 }
   const { data } = await stripe.charges.list({ customer, limit: 20 })
+  let isDisputed = metadata.disputed === 'true'
+  let lostAt = 0
   for (const { id } of data.filter(({ disputed }) => disputed)) {
     const disputes = await stripe.disputes.list({ charge: id, limit: 10 })
-    if (disputes.data.some(({ status }) => status !== 'won' && status !== 'warning_closed')) return true
+    for (const { status, created } of disputes.data) {
+      if (status === 'won' || status === 'warning_closed') continue
+      isDisputed = true
+      if (status === 'lost') lostAt = Math.max(lostAt, toMs(created))
+    }
   }
-  return false
+  return { isDisputed, lostAt }
 }
 
 function subscriptionOf(one: Stripe.Subscription, keys: ReadonlyMap<string, string>): PaidSubscription {

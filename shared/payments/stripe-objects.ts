@@ -4,6 +4,7 @@
  */
 
 import Stripe from 'stripe'
+import { snapshotEvents, thinEvents } from '../control/money/event-types.ts'
 import type { FoundObjects, FoundPrice, WantedPrice } from '../control/money/payments.ts'
 
 const ours = { porttunneler: 'yes' }
@@ -21,6 +22,7 @@ export async function findObjects(stripe: Stripe): Promise<FoundObjects> {
     products: products.map(({ id }) => id),
     meters: meters.data.map(({ event_name: name }) => name),
     webhooks: webhooks.data.filter(({ status }) => status === 'enabled').map(({ url }) => url),
+    destinations: await destinationUrls(stripe),
     hasPortal: portals.data.some(({ metadata }) => metadata?.porttunneler === 'yes'),
   }
 }
@@ -108,12 +110,39 @@ export async function portalId(stripe: Stripe): Promise<string | undefined> {
   return data.find(({ metadata }) => metadata?.porttunneler === 'yes')?.id
 }
 
-export async function makeWebhook(stripe: Stripe, url: string, events: readonly string[]): Promise<string> {
+/** The SDK's types say whether Stripe has them. */
+const events: readonly Stripe.WebhookEndpointCreateParams.EnabledEvent[] = snapshotEvents
+
+export async function makeWebhook(stripe: Stripe, url: string): Promise<string> {
   const made = await stripe.webhookEndpoints.create({
     url,
-    enabled_events: [...events] as Stripe.WebhookEndpointCreateParams.EnabledEvent[],
+    enabled_events: [...events],
     api_version: Stripe.API_VERSION as Stripe.WebhookEndpointCreateParams.ApiVersion,
     metadata: ours,
   })
   return made.secret ?? ''
+}
+
+export async function makeDestination(stripe: Stripe, url: string): Promise<string> {
+  const made = await stripe.v2.core.eventDestinations.create({
+    name: 'PortTunneler: refused reports of transfer',
+    type: 'webhook_endpoint',
+    event_payload: 'thin',
+    enabled_events: [...thinEvents],
+    include: ['webhook_endpoint.signing_secret'],
+    webhook_endpoint: { url },
+    metadata: ours,
+  })
+  return made.webhook_endpoint?.signing_secret ?? ''
+}
+
+/** Addresses of the thin events that are sent. */
+async function destinationUrls(stripe: Stripe): Promise<readonly string[]> {
+  const { data } = await stripe.v2.core.eventDestinations.list({
+    include: ['webhook_endpoint.url'],
+    limit: 100,
+  })
+  return data.flatMap(({ status, event_payload: payload, webhook_endpoint: endpoint }) =>
+    status === 'enabled' && payload === 'thin' ? (endpoint?.url ?? []) : [],
+  )
 }

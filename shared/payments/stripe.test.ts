@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
 import { Secret } from '../base/secret.ts'
 import { builtInCatalogue } from '../control/money/built-in.ts'
+import { thinEvents } from '../control/money/event-types.ts'
 import { runAct } from '../control/operator/acts.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { startStripe } from '../testing/stripe/server.ts'
@@ -36,9 +37,14 @@ describe('billing sync', () => {
       'price pt:transfer:pt_transfer_mb_v1:usd (0.012 usd, minor units)',
       'portal configuration',
       'webhook endpoint https://tunnel.example.com/hooks/stripe',
+      'event destination https://tunnel.example.com/hooks/stripe',
     ])
     const made = await act('billing.sync', { apply: true })
-    expect(made).toMatchObject({ applied: true, webhookSecret: expect.stringMatching(/^whsec_/) })
+    const secret = expect.stringMatching(/^whsec_/)
+    expect(made).toMatchObject({ applied: true, webhookSecret: secret, eventsSecret: secret })
+    expect(stripe.world.all('destinations')).toMatchObject([
+      { event_payload: 'thin', enabled_events: [...thinEvents] },
+    ])
     expect(await act('billing.sync', { apply: true })).toEqual({ applied: true, missing: [], present: 7 })
   })
 

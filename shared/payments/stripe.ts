@@ -6,7 +6,15 @@ import { isTransferKey } from '../control/money/price-keys.ts'
 import { ask, openStripe, type StripeOptions, toSeconds } from './stripe-calls.ts'
 import { cancelLater, changeLater, changeNow, keep, preview, priceIds } from './stripe-changes.ts'
 import { idOf, listInvoices, readCustomer } from './stripe-customers.ts'
-import { findObjects, makeMeter, makePortal, makePrice, makeWebhook, portalId } from './stripe-objects.ts'
+import {
+  findObjects,
+  makeDestination,
+  makeMeter,
+  makePortal,
+  makePrice,
+  makeWebhook,
+  portalId,
+} from './stripe-objects.ts'
 
 /** All that one customer's bounds allow in two days. */
 const sessionsMax = 20
@@ -24,7 +32,7 @@ export function openStripePayments(options: StripeOptions): Payments {
     changeLater: (change, key) => ask(() => changeLater(stripe, change, key)),
     cancelLater: (subscription, key) => ask(() => cancelLater(stripe, subscription, key)),
     keep: (subscription, key) => ask(() => keep(stripe, subscription, key)),
-    endNow: (subscription) => ask(() => endNow(stripe, subscription)),
+    endNow: (subscription, only) => ask(() => endNow(stripe, subscription, only)),
     endCustomer: (customer) => ask(() => endCustomer(stripe, customer)),
     listInvoices: (customer) => ask(() => listInvoices(stripe, customer)),
     customerOf: (charge) => ask(async () => idOf((await stripe.charges.retrieve(charge)).customer)),
@@ -33,7 +41,8 @@ export function openStripePayments(options: StripeOptions): Payments {
     makeMeter: (meter) => ask(() => makeMeter(stripe, meter)),
     makePrice: (price) => ask(() => makePrice(stripe, price)),
     makePortal: () => ask(() => makePortal(stripe)),
-    makeWebhook: (url, events) => ask(() => makeWebhook(stripe, url, events)),
+    makeWebhook: (url) => ask(() => makeWebhook(stripe, url)),
+    makeDestination: (url) => ask(() => makeDestination(stripe, url)),
   }
 }
 
@@ -108,9 +117,10 @@ async function openPortal(
   return { url }
 }
 
-async function endNow(stripe: Stripe, subscription: string): Promise<void> {
+async function endNow(stripe: Stripe, subscription: string, only: 'trial' | 'any'): Promise<void> {
   const { status } = await stripe.subscriptions.retrieve(subscription)
-  if (status === 'trialing') await stripe.subscriptions.cancel(subscription)
+  const isOver = status === 'canceled' || status === 'incomplete_expired'
+  if (only === 'any' ? !isOver : status === 'trialing') await stripe.subscriptions.cancel(subscription)
 }
 
 /** Ends what is paid for, charges what was used, and then the customer is deleted; its invoices stay. */
@@ -122,7 +132,7 @@ async function endCustomer(stripe: Stripe, customer: string): Promise<void> {
   await stripe.customers.del(customer)
 }
 
-/** A deleted customer's invoices are collected no more, so the last one is paid before. What fails to be paid is forgiven. */
+/** A deleted customer's invoices are collected no more, so the last one is paid before. A refused one is forgiven. */
 async function endAndSettle(
   stripe: Stripe,
   { id, latest_invoice: before }: Stripe.Subscription,

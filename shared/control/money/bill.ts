@@ -85,7 +85,10 @@ export function bill(input: BillInput): Bill {
   return { currency, lines, subtotal, tax, credit: used, due, left: credit - total + due }
 }
 
-/** Whole periods are paid at their start, and an end gives nothing back. A change gives back the rest of the old and takes the rest of the new. */
+/**
+ * Whole periods are paid at their start, and an end gives nothing back. A change gives back the rest of the old and
+ * takes the rest of the new.
+ */
 function flatLines(input: BillInput, kind: 'plan' | 'seats'): readonly BillLine[] {
   const { period, currency } = input
   const all = seconds(period.end) - seconds(period.start)
@@ -211,7 +214,10 @@ function rateIn(input: BillInput): { readonly rate: bigint; readonly catalogue: 
   return rate === undefined ? undefined : { rate, catalogue }
 }
 
-/** Megabytes that the period includes, whenever its subscription ends or a year takes over. @param input as `bill` has it */
+/**
+ * Megabytes that the period includes, whenever its subscription ends or a year takes over.
+ * @param input as `bill` has it
+ */
 export function includedIn(input: Pick<BillInput, 'catalogueOf' | 'timeline' | 'period'>): bigint {
   return includedOf({ period: input.period, spans: paidSpans(input).map((span) => termsOf(input, span)) })
 }

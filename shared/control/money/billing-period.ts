@@ -10,7 +10,6 @@ import { queries } from '../query-table.ts'
 import { currencySchema } from './amounts.ts'
 import { type Bill, type BillInput, bill, includedIn, type Span } from './bill.ts'
 import { type SubscriptionDoc, subscriptions } from './billing-documents.ts'
-import type { Catalogue } from './catalogue-schema.ts'
 
 const hourMs = 3_600_000
 const megabyte = 1_000_000n
@@ -55,7 +54,7 @@ export async function billInputOf(
 ): Promise<BillInput | undefined> {
   const currency = currencySchema.safeParse(doc.currency)
   if (!currency.success) return undefined
-  const known = await cataloguesOf(control, doc)
+  const known = await control.catalogues.ofAll([doc.version, ...doc.timeline.map(({ version }) => version)])
   return {
     currency: currency.data,
     catalogueOf: (version) => known.get(version) ?? missing(version),
@@ -67,15 +66,6 @@ export async function billInputOf(
 
 function missing(version: number): never {
   throw new RangeError(`the catalogue ${version} of a timeline is unknown`)
-}
-
-async function cataloguesOf(
-  { catalogues }: AnyControl,
-  { timeline, version }: SubscriptionDoc,
-): Promise<ReadonlyMap<number, Catalogue>> {
-  const versions = new Set([version, ...timeline.map((span) => span.version)])
-  const found = await Promise.all([...versions].map(async (one) => [one, await catalogues.of(one)] as const))
-  return new Map(found)
 }
 
 /** Bytes by hour: as they are counted, and from relays' rows since then. */

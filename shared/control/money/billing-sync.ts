@@ -11,40 +11,14 @@ import type { FoundObjects, FoundPrice, WantedPrice } from './payments.ts'
 import { planKey, seatsKey, transferKey } from './price-keys.ts'
 import { pricesIn } from './prices.ts'
 
-/** What the webhook endpoint asks to be told; inbox.ts knows what each means. */
-const events = [
-  'customer.updated',
-  'customer.deleted',
-  'customer.subscription.created',
-  'customer.subscription.updated',
-  'customer.subscription.deleted',
-  'customer.subscription.pending_update_applied',
-  'customer.subscription.pending_update_expired',
-  'subscription_schedule.updated',
-  'subscription_schedule.released',
-  'subscription_schedule.canceled',
-  'checkout.session.completed',
-  'checkout.session.expired',
-  'invoice.created',
-  'invoice.finalized',
-  'invoice.paid',
-  'invoice.payment_failed',
-  'invoice.voided',
-  'invoice.marked_uncollectible',
-  'credit_note.created',
-  'refund.created',
-  'charge.dispute.created',
-  'charge.dispute.closed',
-  'radar.early_fraud_warning.created',
-] as const
-
 type SyncReport = {
   readonly applied: boolean
   /** What is made, or would be. */
   readonly missing: readonly string[]
   readonly present: number
-  /** Shown once: for the setting STRIPE_WEBHOOK_SECRET. */
+  /** Shown once: for the settings STRIPE_WEBHOOK_SECRET and STRIPE_EVENTS_SECRET. */
   readonly webhookSecret?: string
+  readonly eventsSecret?: string
 }
 
 /** @throws billing.off, billing.differs, billing.unavailable */
@@ -63,6 +37,8 @@ export async function syncBilling(
   const needsMeter = meter !== undefined && !found.meters.includes(meter)
   const url = `${settings.issuer}/hooks/stripe`
   const needsWebhook = !found.webhooks.includes(url)
+  // Only a catalogue that sells transfer has reports that can be refused.
+  const needsDestination = meter !== undefined && !found.destinations.includes(url)
   const report = {
     applied: apply,
     missing: [
@@ -70,6 +46,7 @@ export async function syncBilling(
       ...missing.map(({ key, amount, currency }) => `price ${key} (${amount} ${currency}, minor units)`),
       ...(found.hasPortal ? [] : ['portal configuration']),
       ...(needsWebhook ? [`webhook endpoint ${url}`] : []),
+      ...(needsDestination ? [`event destination ${url}`] : []),
     ],
     present: wanted.length - missing.length,
   }
@@ -77,8 +54,11 @@ export async function syncBilling(
   if (needsMeter) await payments.makeMeter(meter)
   for (const price of missing) await payments.makePrice(price)
   if (!found.hasPortal) await payments.makePortal()
-  const secret = needsWebhook ? await payments.makeWebhook(url, events) : ''
-  return { ...report, ...(secret !== '' && { webhookSecret: secret }) }
+  return {
+    ...report,
+    ...(needsWebhook && { webhookSecret: await payments.makeWebhook(url) }),
+    ...(needsDestination && { eventsSecret: await payments.makeDestination(url) }),
+  }
 }
 
 /** Every price that a subscription to a plan of this catalogue can have. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
-import { fail } from '../../base/errors.ts'
+import { fail, isFailure } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { globalCollection } from '../names.ts'
 import type { Store, Transaction } from '../platform.ts'
@@ -69,6 +69,18 @@ export class Catalogues {
     const found = await this.#store.get(catalogues.ref(`${version}`))
     if (!found) throw fail('plan.unknown', `There is no catalogue ${version}.`)
     return this.#remember(readCatalogue(JSON.parse(found.data.json)))
+  }
+
+  /** Those of these versions that there are. @throws store.unavailable */
+  async ofAll(versions: readonly number[]): Promise<ReadonlyMap<number, Catalogue>> {
+    const known = new Map<number, Catalogue>()
+    for (const version of new Set(versions))
+      try {
+        known.set(version, await this.of(version))
+      } catch (error) {
+        if (!isFailure(error, 'plan.unknown')) throw error
+      }
+    return known
   }
 
   /** One was applied here, so the next look reads it. */

@@ -39,6 +39,7 @@ const nothing: CustomerState = {
   paidCount: 0,
   lastTotal: 0,
   isDisputed: false,
+  lostAt: 0,
 }
 
 let t: TestControl

@@ -3,7 +3,7 @@
  * do. Every event asks for the same job, so their order does not matter, and one that is lost is made good within a
  * week. docs/decisions/0090
  */
-import { fail, isFailure } from '../../base/errors.ts'
+import { fail } from '../../base/errors.ts'
 import { writeAudit } from '../audit.ts'
 import type { Control } from '../control.ts'
 import { type AccountDoc, accounts } from '../documents.ts'
@@ -25,6 +25,7 @@ import {
 import { grantOf } from './grants.ts'
 import { finishEvents } from './inbox.ts'
 import { alignWithAccount, payerOf } from './leaving-payers.ts'
+import { endAfterLostDispute } from './lost-disputes.ts'
 import { lookToReport } from './meters.ts'
 import type { CustomerState } from './payments.ts'
 import { readKey } from './price-keys.ts'
@@ -83,6 +84,7 @@ export async function followCustomer(
     const found = await control.payments.readCustomer(customer)
     if (await alignWithAccount(control, before, found)) continue
     if (await endSecondTrial(control, before, found)) continue
+    if (await endAfterLostDispute(control, before, found)) continue
     const known = await cataloguesOf(control, found)
     const done = await write(control, { before, found, known })
     if (done) return done
@@ -90,18 +92,10 @@ export async function followCustomer(
   throw fail('store.contention')
 }
 
-async function cataloguesOf({ catalogues }: Control, found: CustomerState): Promise<KnownCatalogues> {
+/** Reads those of all its prices. A price of a catalogue that is gone means nothing to us: `follow` says so. */
+function cataloguesOf({ catalogues }: Control, found: CustomerState): Promise<KnownCatalogues> {
   const items = found.subscriptions.flatMap(({ items: now, next }) => [...now, ...(next?.items ?? [])])
-  const versions = new Set(items.flatMap(({ price }) => readKey(price)?.version ?? []))
-  const known = new Map<number, Catalogue>()
-  for (const version of versions)
-    try {
-      known.set(version, await catalogues.of(version))
-    } catch (error) {
-      // A price of a catalogue that is gone means nothing to us: `follow` says so.
-      if (!isFailure(error, 'plan.unknown')) throw error
-    }
-  return known
+  return catalogues.ofAll(items.flatMap(({ price }) => readKey(price)?.version ?? []))
 }
 
 /** @returns undefined when the document changed meanwhile */

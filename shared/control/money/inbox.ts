@@ -10,6 +10,7 @@ import { kick } from '../jobs/kick.ts'
 import type { Page } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { customers, type PaymentEventDoc, paymentEvents } from './billing-documents.ts'
+import { isKnownEvent, isMeterError } from './event-types.ts'
 
 const keepMs = 90 * 24 * 3_600_000
 const pageItems = 100
@@ -29,24 +30,6 @@ export type PaymentEvent = {
   readonly charge: string
 }
 
-const known: readonly RegExp[] = [
-  /^customer\.(updated|deleted)$/,
-  /^customer\.subscription\./,
-  /^subscription_schedule\./,
-  /^checkout\.session\.(completed|expired|async_payment_)/,
-  /^invoice\.(?!upcoming|sent)/,
-  /^credit_note\./,
-  /^refund\./,
-  /^charge\.(dispute\.|refunded)/,
-  /^radar\.early_fraud_warning\./,
-  /^v1\.billing\.meter\.(error_report_triggered|no_meter_found)$/,
-]
-const meterErrors = /^v1\.billing\.meter\./
-
-function isKnownEvent(type: string): boolean {
-  return known.some((shape) => shape.test(type))
-}
-
 /** @returns what was done with it; `repeated`: it was stored before */
 export async function receiveEvent(
   control: Control,
@@ -56,7 +39,7 @@ export async function receiveEvent(
   const nowMs = clock.now()
   const { id, type, object, customer, charge } = event
   const isKnown = isKnownEvent(type)
-  if (meterErrors.test(type))
+  if (isMeterError(type))
     log.error({ event: id, type, meter: object }, 'The payment service refused reports of transfer')
   const doc: PaymentEventDoc = {
     type,
@@ -105,7 +88,7 @@ export function settleEvents(control: Control): JobKind {
       const { object, type } = event.data
       const isCharge = /^(ch|py)_/.test(object)
       const customer = isCharge ? await control.payments.customerOf(object) : ''
-      if (!isCharge && !meterErrors.test(type))
+      if (!isCharge && !isMeterError(type))
         control.log.error({ event: job.subject, type, object }, 'A payment event names no customer')
       const nowMs = control.clock.now()
       await job.finish(async (tx) => {

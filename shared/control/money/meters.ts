@@ -53,7 +53,7 @@ export function reportTransfer(control: Control): JobKind {
 
 /**
  * Reports what the books have counted, now: Stripe bills what it has when a subscription or its meter ends, and nothing
- * afterwards (money.md, rules 11 and 31). Call it before every such end; it runs beside the job without harm.
+ * afterwards. Call it before every such end; it runs beside the job without harm.
  * @throws billing.unavailable, billing.refused
  */
 export async function flushTransfer(own: AccountControl, signal: AbortSignal): Promise<void> {

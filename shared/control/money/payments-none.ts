@@ -25,4 +25,5 @@ export const noPayments: Payments = {
   makePrice: off,
   makePortal: off,
   makeWebhook: off,
+  makeDestination: off,
 }

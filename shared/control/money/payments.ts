@@ -48,8 +48,10 @@ export type CustomerState = {
   /** Invoices above 0 that were paid, at most 3, and the total of the last. */
   readonly paidCount: number
   readonly lastTotal: number
-  /** A payment is disputed. */
+  /** A payment is disputed, or was lost that way. */
   readonly isDisputed: boolean
+  /** When the newest dispute that we lost began; 0: none was lost. */
+  readonly lostAt: number
 }
 
 export type Invoice = {
@@ -99,8 +101,9 @@ export type FoundObjects = {
   readonly prices: readonly FoundPrice[]
   readonly products: readonly string[]
   readonly meters: readonly string[]
-  /** Webhook endpoints and portal configurations that are ours. */
+  /** Addresses of what is told: endpoints of events, and of thin ones. */
   readonly webhooks: readonly string[]
+  readonly destinations: readonly string[]
   readonly hasPortal: boolean
 }
 
@@ -135,8 +138,11 @@ export interface Payments {
   cancelLater(subscription: PaidSubscription, key: string): Promise<void>
   /** Takes back a planned change or end. */
   keep(subscription: PaidSubscription, key: string): Promise<void>
-  /** A trial, at once; nothing is charged. Repeating it changes nothing. */
-  endNow(subscription: string): Promise<void>
+  /**
+   * At once; nothing more is charged, and nothing is given back. Repeating it changes nothing.
+   * @param only `trial`: nothing happens when it is one no more
+   */
+  endNow(subscription: string, only: 'trial' | 'any'): Promise<void>
   /** At once, and what was used is charged. Repeating it changes nothing. */
   endCustomer(customer: string): Promise<void>
   listInvoices(customer: string): Promise<readonly Invoice[]>
@@ -154,6 +160,8 @@ export interface Payments {
   makeMeter(meter: string): Promise<void>
   makePrice(price: WantedPrice): Promise<void>
   makePortal(): Promise<void>
-  /** @returns the secret that signs its deliveries, shown once */
-  makeWebhook(url: string, events: readonly string[]): Promise<string>
+  /** For the events of event-types.ts. @returns the secret that signs its deliveries, shown once */
+  makeWebhook(url: string): Promise<string>
+  /** For the thin ones, which need an endpoint of their own. @returns its secret, shown once */
+  makeDestination(url: string): Promise<string>
 }

@@ -62,7 +62,7 @@ export function itemsOf(catalogue: Catalogue, terms: Terms): readonly PricedItem
   ]
 }
 
-/** Whether a change to these items ends the metered one: a year has none, and other plans keep it (money.md, rule 6). */
+/** Whether a change to these items ends the metered one: a year has none, and other plans keep it. */
 export function endsMeter(
   { items }: { readonly items: readonly PricedItem[] },
   wanted: readonly PricedItem[],

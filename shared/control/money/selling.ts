@@ -42,7 +42,7 @@ export async function readSubscription({ store }: AccountControl): Promise<Snaps
 
 /**
  * A page of the payment service where a person pays. What they choose there counts when it is paid.
- * @throws billing.off, billing.choice, billing.twice, billing.limit, auth.unverified
+ * @throws billing.off, billing.choice, billing.twice, billing.disputed, billing.limit, auth.unverified
  */
 export async function startCheckout(
   control: Control,
@@ -59,6 +59,7 @@ export async function startCheckout(
   const terms = termsFor(catalogue, chosen, currency)
   const before = await own.store.get(subscriptions.ref(caller.account))
   if (before && before.data.state !== 'free') throw fail('billing.twice')
+  if (before?.data.isDisputed) throw fail('billing.disputed')
   await countCheckout(control, caller)
   const customer = await customerFor(control, caller, person.email)
   const nowMs = control.clock.now()

@@ -89,6 +89,6 @@ export async function endSecondTrial(
     return tell()
   })
   await kick(control, [job])
-  await control.payments.endNow(chosen.id)
+  await control.payments.endNow(chosen.id, 'trial')
   return true
 }
