@@ -61,7 +61,7 @@ const grace = z.string().regex(/^\d+s$/)
 const serviceSchema = z.strictObject({
   image: z.string(),
   restart: z.enum(['unless-stopped', 'on-failure']),
-  environment: z.record(z.string(), z.string()).optional(),
+  environment: z.record(z.string(), z.string().nullable()).optional(),
   env_file: z.array(z.string()).optional(),
   ports: z.array(z.string().regex(/^([\d-]+):\1$/)).optional(),
   volumes: z.array(z.string()).min(1),

@@ -35,6 +35,10 @@ const programs = {
   terraform: { names: ['terraform'], install: 'https://developer.hashicorp.com/terraform/install' },
   zip: { names: ['zip'], install: 'apt-get install zip' },
   unzip: { names: ['unzip'], install: 'apt-get install unzip' },
+  buildah: { names: ['buildah'], install: 'apt-get install buildah' },
+  mmdebstrap: { names: ['mmdebstrap'], install: 'apt-get install mmdebstrap' },
+  podman: { names: ['podman'], install: 'apt-get install podman netavark aardvark-dns iptables' },
+  podmanCompose: { names: ['podman-compose'], install: 'apt-get install podman-compose' },
   nft: { names: ['nft'], install: 'apt-get install nftables' },
 } as const
 
