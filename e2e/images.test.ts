@@ -130,7 +130,9 @@ describeWith(isWhole ? [...programs, 'ip', 'mounts', 'namespaces'] : [], 'images
     mkdirSync(place)
     writeFileSync(
       join(place, 'ptun.yaml'),
-      'version: 1\ntunnels:\n  web: { kind: http, upstream: web:3000 }\n  raw: { kind: tcp, upstream: web:3000, port: 20007 }\n',
+      'version: 1\ntunnels:\n  web: { kind: http, upstream: web:3000 }\n'.concat(
+        '  raw: { kind: tcp, upstream: web:3000, port: 20007 }\n',
+      ),
     )
     writeFileSync(join(place, 'agent.env'), `PTUN_SERVER=http://${host}:8400\nPTUN_KEY=${key}\n`, {
       mode: 0o600,

@@ -17,7 +17,7 @@ export const limits = {
   nproc: { soft: 1_024, hard: 1_024 },
 } as const
 
-/** crun takes the old cgroups or the new ones, and this mount shows both. Everything that podman mounts ends with it. */
+/** crun takes the old cgroups or the new ones, not both; what podman mounts ends with this process. */
 const prepare = `mount --make-rprivate /
 if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
 for place in /run/netns /run/libpod /run/containers; do mkdir -p "$place"; mount -t tmpfs tmpfs "$place"; done
