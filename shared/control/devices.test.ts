@@ -129,6 +129,24 @@ describe('what a device gets', () => {
     expect(await keyOf(t.principals.authenticate(secret, ''))).toBe('auth.expired')
   })
 
+  test('a key ends on the day that was chosen for it, like a device key, and the audit says when that is', async () => {
+    const ada = await t.caller('ada@example.com')
+    const input = { name: 'ci', scopes: ['tunnels'], expiresInDays: 366 } as const
+    const { key, secret } = await createKey(t.of(ada), ada, input)
+    const endMs = t.clock.now() + 366 * 86_400_000
+    expect(key.expiresAt).toBe(endMs)
+    const where = { account: ada.account, action: 'key.created' }
+    const { items } = await t.control.store.query(queries.auditByAction, { where, limit: 1 })
+    expect(JSON.parse(items[0]?.data.body ?? '{}').details).toMatchObject({ name: 'ci', expiresAt: endMs })
+    t.clock.advance(366 * 86_400_000 - 1)
+    await t.principals.authenticate(secret, '')
+    t.clock.advance(1)
+    expect(await keyOf(t.principals.authenticate(secret, ''))).toBe('auth.expired')
+    await t.runJobs()
+    await t.runJobs()
+    expect((await listKeys(t.of(ada), ada, { limit: 10 })).items).toEqual([])
+  })
+
   test('a device key revoked before its end is unknown, also after its end', async () => {
     const { ada, key, secret } = await take('tunnels')
     await revokeKey(t.of(ada), ada, key.id)

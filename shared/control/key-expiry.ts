@@ -2,6 +2,7 @@
  * Keys with an end. Authentication refuses them from that moment on. A job that has waited for it revokes the key, so
  * that it takes no place in the plan, and ends what its agents serve, as for any revoked key.
  */
+import { keyDaysMax } from '../api/schemas/accounts.ts'
 import { writeAudit } from './audit.ts'
 import type { Control } from './control.ts'
 import { withCounts } from './counting.ts'
@@ -30,7 +31,7 @@ export function writeKeyExpiry(
 }
 
 export function expireKeys(control: Control): JobKind {
-  return { name: kind, attemptsMax: 100, waitsMs: deviceKeyMs, run: (job) => run(control, job) }
+  return { name: kind, attemptsMax: 100, waitsMs: keyDaysMax * 86_400_000, run: (job) => run(control, job) }
 }
 
 async function run(control: Control, job: RunningJob): Promise<void> {

@@ -22,6 +22,8 @@ import { doubtQuota, lookToTake, type Quota, readQuota, writeQuota } from './quo
 import { requireHeld, requireLive, requireStill } from './still.ts'
 import { lookToUnserve } from './unserve.ts'
 
+const dayMs = 86_400_000
+
 export type CreatedKey = { readonly key: Key; readonly secret: string }
 export type NewKey = {
   readonly name: string
@@ -30,6 +32,8 @@ export type NewKey = {
   readonly tunnels?: readonly string[] | undefined
   /** A service member to own it; default: the person who asks. */
   readonly member?: string | undefined
+  /** Days after which it ends by itself; default: when it is revoked. */
+  readonly expiresInDays?: number | undefined
 }
 
 /** The owner of a key, with the limits that apply. */
@@ -58,7 +62,8 @@ export async function createKey(
     const nowMs = countsFrom(found.data, clockMs)
     const told = { event: 'key', user: user?.id ?? '', name: input.name, from } as const
     const tell = user && (await lookToNotify(tx, told, { account, nowMs }))
-    const made = writeKey(tx, { ...caller, member }, { input, quota, nowMs, alsoWrite })
+    const lifeMs = input.expiresInDays === undefined ? undefined : input.expiresInDays * dayMs
+    const made = writeKey(tx, { ...caller, member }, { input, quota, nowMs, lifeMs, alsoWrite })
     return [made, tell?.()] as const
   })
   if (job !== undefined) await kick(control, [job])
@@ -148,7 +153,8 @@ export function writeKey(
   tx.create(keys.ref(hashSecret(secret)), data)
   writeQuota(tx, quota, { keys: 1 })
   const entry = { ...byCaller(owner), target: id }
-  const details = { name, scopes, member, ...(tunnels && { tunnels }) }
+  const { expiresAt } = data
+  const details = { name, scopes, member, ...(tunnels && { tunnels }), ...(expiresAt && { expiresAt }) }
   writeAudit(tx, { ...entry, action: 'key.created', details }, nowMs)
   if (lifeMs !== undefined) writeKeyExpiry(tx, { account, key: id, dueAt: nowMs + lifeMs }, nowMs)
   alsoWrite?.(tx, key)

@@ -6,9 +6,12 @@ import { failureIn, useCreateKey } from '../api/queries.ts'
 import { Button } from '../parts/button.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
-import { Checkbox, TextField } from '../parts/field.tsx'
+import { Checkbox, SelectField, TextField } from '../parts/field.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { scopes, scopeTexts } from '../parts/scope-text.ts'
+
+/** Days, of the API's 366 at most. */
+const lives = [7, 30, 90, 365] as const
 
 export function CreateKeyDialog({
   onClose,
@@ -20,6 +23,7 @@ export function CreateKeyDialog({
   const create = useCreateKey({ onCreated })
   const [name, setName] = useState('')
   const [chosen, setChosen] = useState<readonly Scope[]>(['read', 'tunnels'])
+  const [days, setDays] = useState(0)
   const [isMissing, setMissing] = useState(false)
   const failure = failureIn(create)
   return (
@@ -29,7 +33,8 @@ export function CreateKeyDialog({
         onSubmit={(event) => {
           event.preventDefault()
           setMissing(chosen.length === 0)
-          if (chosen.length > 0) create.mutate({ name: name.trim(), scopes: [...chosen] })
+          const end = days > 0 && { expiresInDays: days }
+          if (chosen.length > 0) create.mutate({ name: name.trim(), scopes: [...chosen], ...end })
         }}
       >
         <TextField
@@ -61,6 +66,19 @@ export function CreateKeyDialog({
             </p>
           )}
         </fieldset>
+        <SelectField
+          label="It ends"
+          hint="Whatever uses it stops then. A key without an end is for servers and CI."
+          value={`${days}`}
+          onChange={(event) => setDays(Number(event.currentTarget.value))}
+        >
+          <option value="0">when it is revoked</option>
+          {lives.map((life) => (
+            <option key={life} value={`${life}`}>
+              after {life} days
+            </option>
+          ))}
+        </SelectField>
         {failure && <ProblemNotice failure={failure} />}
         <div class="flex flex-wrap justify-end gap-3">
           <Button onClick={onClose}>Cancel</Button>

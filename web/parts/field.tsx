@@ -1,5 +1,10 @@
 /** Form fields: label, control, hint and error belong together for eyes and for screen readers alike. */
-import type { ComponentChildren, InputHTMLAttributes, TextareaHTMLAttributes } from 'preact'
+import type {
+  ComponentChildren,
+  InputHTMLAttributes,
+  SelectHTMLAttributes,
+  TextareaHTMLAttributes,
+} from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 
 const control =
@@ -26,6 +31,25 @@ export function TextField({ label, hint, error, ...rest }: TextFieldProps) {
         aria-invalid={error ? true : undefined}
         aria-describedby={describedBy(id, hint, error)}
       />
+    </Labelled>
+  )
+}
+
+type SelectFieldProps = Around & Omit<SelectHTMLAttributes<HTMLSelectElement>, 'class' | 'id' | 'label'>
+
+export function SelectField({ label, hint, error, children, ...rest }: SelectFieldProps) {
+  const id = useId()
+  return (
+    <Labelled id={id} label={label} hint={hint} error={error}>
+      <select
+        {...rest}
+        id={id}
+        class={`${control} h-11`}
+        aria-invalid={error ? true : undefined}
+        aria-describedby={describedBy(id, hint, error)}
+      >
+        {children}
+      </select>
     </Labelled>
   )
 }

@@ -162,6 +162,8 @@ export const accountChoicesSchema = z.object({
     .describe('You asked to delete your sign-in, or it has no account: it is erased then'),
 })
 
+/** A year, and a day for whoever renews it on the day. */
+export const keyDaysMax = 366
 export const keyNameSchema = z.string().trim().min(1).max(80)
 export const keySchema = z.object({
   id: idSchema('key'),
@@ -173,7 +175,7 @@ export const keySchema = z.object({
   lastUsedDay: z.string().optional().describe('UTC day of the last use, YYYY-MM-DD'),
   expiresAt: timeSchema
     .optional()
-    .describe('For a device login’s key; without it a key ends only when revoked'),
+    .describe('When it ends by itself, as a device login’s does; without it a key ends only when revoked'),
   hint: z.string().describe('The last four characters of the secret'),
 })
 export type Key = z.infer<typeof keySchema>
@@ -190,6 +192,12 @@ export const keyCreateSchema = z.strictObject({
     .optional()
     .describe('Names of the only tunnels it may touch; they need not exist yet'),
   member: memberIdSchema.optional().describe('A service member to own it; default: you'),
+  expiresInDays: z
+    .int()
+    .min(1)
+    .max(keyDaysMax)
+    .optional()
+    .describe('It ends by itself after so many days; default: when it is revoked'),
 })
 export const keyCreatedSchema = keySchema.extend({ secret: z.string().describe('Shown this once') })
 
