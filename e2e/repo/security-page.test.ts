@@ -1,14 +1,17 @@
-/** What docs/security.md says is tested has a test: the attacks on people by name, the chapters of ASVS by file. */
+/**
+ * What docs/security.md says is tested has a test: the attacks on people by name, the chapters of ASVS by file; and so
+ * does what is promised to people (docs/decisions/0081-people-walked.md).
+ */
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
 
-/** Rows of the tables under a heading of docs/security.md, by cells, without their heads. */
-function rowsUnder(heading: string): readonly (readonly string[])[] {
-  const page = readFileSync(join(root, 'docs/security.md'), 'utf8')
-  const [, after = ''] = page.split(`\n### ${heading}\n`)
+/** Rows of the tables under a heading of a page, by cells, without their heads. */
+function rowsUnder(heading: string, path = 'docs/security.md'): readonly (readonly string[])[] {
+  const page = readFileSync(join(root, path), 'utf8')
+  const [, after = ''] = page.split(`\n##${path === 'docs/security.md' ? '#' : ''} ${heading}\n`)
   const rows = (after.split('\n### ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'))
   return rows.slice(2).map((row) =>
     row
@@ -21,18 +24,22 @@ function rowsUnder(heading: string): readonly (readonly string[])[] {
 test('every test in the table of attacks on people is there, by its name', () => {
   const rows = rowsUnder('Attacks on people')
   expect(rows.length).toBeGreaterThan(20)
-  const plain = (text: string) => text.replaceAll("\\'", "'")
-  const lost = rows.filter(([, , named = '']) => {
-    const [, file = '', name = ''] = /^`([\w./-]+\.ts)`: (.+)$/.exec(named) ?? []
-    return (
-      name === '' || !existsSync(join(root, file)) || !quotes(readFileSync(join(root, file), 'utf8'), name)
-    )
-  })
-  expect(lost).toEqual([])
-  function quotes(text: string, name: string): boolean {
-    return ["'", '"', '`'].some((quote) => plain(text).includes(`${quote}${name}${quote}`))
-  }
+  expect(rows.filter(([, , named = '']) => !isThere(named))).toEqual([])
 })
+
+test('every promise to people names a test that is there', () => {
+  const rows = rowsUnder('What is promised to people, and its test', 'docs/decisions/0081-people-walked.md')
+  expect(rows.length).toBeGreaterThan(40)
+  expect(rows.filter(([, named = '']) => !isThere(named))).toEqual([])
+})
+
+/** @param named `` `file`: name of a test `` */
+function isThere(named: string): boolean {
+  const [, file = '', name = ''] = /^`([\w./-]+\.ts)`: (.+)$/.exec(named) ?? []
+  if (name === '' || !existsSync(join(root, file))) return false
+  const text = readFileSync(join(root, file), 'utf8').replaceAll("\\'", "'")
+  return ["'", '"', '`'].some((quote) => text.includes(`${quote}${name}${quote}`))
+}
 
 test('every row on ASVS that is met, or partly, names tests that are there', () => {
   const files = globSync('{shared,standalone,functions,e2e}/**/*.test.ts', {
