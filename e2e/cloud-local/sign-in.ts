@@ -17,8 +17,8 @@ import { callApi } from '../harness/service.ts'
 import { startAuthStandIn } from './auth-stand-in.ts'
 
 const emulator = join(root, 'e2e/auth-emulator')
-/** It first compiles the description of its own API. */
-const startMs = 60_000
+/** It first compiles the description of its own API, which takes minutes while a machine does much else. */
+const startMs = 240_000
 
 export type SignIn = {
   /** `host:port` */

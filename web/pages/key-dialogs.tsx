@@ -66,19 +66,7 @@ export function CreateKeyDialog({
             </p>
           )}
         </fieldset>
-        <SelectField
-          label="It ends"
-          hint="Whatever uses it stops then. A key without an end is for servers and CI."
-          value={`${days}`}
-          onChange={(event) => setDays(Number(event.currentTarget.value))}
-        >
-          <option value="0">when it is revoked</option>
-          {lives.map((life) => (
-            <option key={life} value={`${life}`}>
-              after {life} days
-            </option>
-          ))}
-        </SelectField>
+        <LifeChoice days={days} onChange={setDays} />
         {failure && <ProblemNotice failure={failure} />}
         <div class="flex flex-wrap justify-end gap-3">
           <Button onClick={onClose}>Cancel</Button>
@@ -88,6 +76,25 @@ export function CreateKeyDialog({
         </div>
       </form>
     </Dialog>
+  )
+}
+
+/** @param days after which it ends; 0 = it has no end */
+function LifeChoice({ days, onChange }: { days: number; onChange: (days: number) => void }) {
+  return (
+    <SelectField
+      label="It ends"
+      hint="Whatever uses it stops then. A key without an end is for servers and CI."
+      value={`${days}`}
+      onChange={(event) => onChange(Number(event.currentTarget.value))}
+    >
+      <option value="0">when it is revoked</option>
+      {lives.map((life) => (
+        <option key={life} value={`${life}`}>
+          after {life} days
+        </option>
+      ))}
+    </SelectField>
   )
 }
 
