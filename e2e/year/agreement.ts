@@ -77,6 +77,33 @@ export async function compareBill(
   return wrong.map((text) => `${name}: ${text}`)
 }
 
+/** Each line is rounded on its own. */
+const taxSlack = 0.5
+
+/**
+ * Final invoices: what people read of them is what Stripe has, and tax is what their place asks for on top of each
+ * line, whatever we sell.
+ */
+export async function compareTaxes(world: YearWorld, person: Person): Promise<readonly string[]> {
+  const { stripe, t } = world
+  const customer = person.customer()
+  const shown = new Map((await t.control.payments.listInvoices(customer)).map((one) => [one.id, one]))
+  return stripe.world.all('invoices').flatMap((invoice) => {
+    if (invoice.customer !== customer || invoice.status === 'draft' || invoice.status === 'void') return []
+    const lines = invoice.lines.data.map(({ amount }) => amount)
+    const net = lines.reduce((sum, amount) => sum + amount, 0)
+    const tax = invoice.total - net
+    const name = `${person.email} ${invoice.number}`
+    const seen = shown.get(invoice.id)
+    return [
+      ...(Math.abs(tax - net * person.tax) > taxSlack * lines.length + 0.001
+        ? [`${name}: tax of ${tax} on ${net}, at ${person.tax}`]
+        : []),
+      ...(seen?.total === invoice.total && seen.tax === tax ? [] : [`${name}: people read ${seen?.total}`]),
+    ]
+  })
+}
+
 function isTransfer(price: string): boolean {
   return price.startsWith('pt:transfer:')
 }

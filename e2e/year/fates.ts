@@ -23,6 +23,7 @@ const change = (plan: string, seats = 1, interval: Interval = 'month'): Act => (
   seats,
   interval,
 })
+const reserve = (name: string): Act => ({ act: 'reserve', name })
 const card = (name: string): Act => ({ act: 'card', name: `pm_card_${name}` })
 
 /**
@@ -75,7 +76,10 @@ export const fates: readonly Fate[] = [
     name: 'reaches the limit, upgrades late, and cancels',
     gigabytes: 1.5,
     acts: [
+      [1, reserve('first')],
+      [2, reserve('second'), 'quota.reserved_hosts'],
       [9, buy('pro')],
+      [30, reserve('second')],
       [40, change('team', 3)],
       [75, change('pro')],
       [130, change('free')],

@@ -1,6 +1,6 @@
 /** A year of many accounts, day by day, and whether everything about money agreed at each of them. */
 import { sdkOf } from '@porttunneler/shared/testing/stripe/sdk'
-import { compareBill, has, madeGoodMs, paidFor } from './agreement.ts'
+import { compareBill, compareTaxes, has, madeGoodMs, paidFor } from './agreement.ts'
 import { type Fate, fates } from './fates.ts'
 import { type Ledger, makeLedger } from './ledger.ts'
 import { type Act, makePerson, type Person } from './person.ts'
@@ -12,6 +12,8 @@ export type JourneyOptions = {
   readonly seed: number
   /** Between two looks at everything, a divisor of 24. */
   readonly stepHours: number
+  /** 1: the order of jobs is repeated by the seed as well. */
+  readonly instances?: 1 | 2
   readonly say?: (line: string) => void
 }
 export type Journey = {
@@ -43,9 +45,10 @@ export async function runJourney({
   days,
   seed,
   stepHours,
+  instances = 2,
   say = () => {},
 }: JourneyOptions): Promise<Journey> {
-  const world = await openWorld({ seed, stepMs: stepHours * hourMs })
+  const world = await openWorld({ seed, stepMs: stepHours * hourMs, instances })
   try {
     const sdk = sdkOf(world.stripe)
     const found = { faults: [] as string[], acts: {} as Record<string, number>, periods: new Set<string>() }
@@ -64,6 +67,10 @@ export async function runJourney({
       if (day % 30 === 29) say(`day ${day + 1}: ${found.periods.size} periods, ${found.faults.length} faults`)
     }
     const { faults, acts, periods } = found
+    for (const { person } of living)
+      if (!person.isClosed() && person.customer() !== '') faults.push(...(await compareTaxes(world, person)))
+    if (instances === 2 && world.overlaps() === 0) faults.push('the two instances never asked at once')
+    say(`${world.overlaps()} calls at Stripe began while the other instance's was open`)
     return { faults, acts, periods: periods.size, ledger: makeLedger(world) }
   } finally {
     await world.close()

@@ -27,7 +27,13 @@ const values = readOptions({
       type: 'string',
       default: '1',
       value: 'number',
-      says: 'draws transfer, and the order of webhooks',
+      says: 'draws transfer, the order of webhooks, and outages',
+    },
+    instances: {
+      type: 'string',
+      default: '2',
+      value: 'number',
+      says: 'of the control plane; with 1 a seed repeats the order of jobs too',
     },
   },
 })
@@ -40,6 +46,10 @@ const options = {
     .int()
     .refine((hours) => 24 % hours === 0)
     .parse(values.hours),
+  instances: z.coerce
+    .number()
+    .pipe(z.literal([1, 2]))
+    .parse(values.instances),
   seed: z.coerce.number().int().min(0).parse(values.seed),
 }
 const say = (line: string) => process.stdout.write(`${line}\n`)

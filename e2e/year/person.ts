@@ -1,10 +1,12 @@
 /** One account and its owner: what they do about paying, and what their relays carry. */
 
-import { setAccountStatus } from '@porttunneler/shared/control/accounts'
+import { readAccount, setAccountStatus } from '@porttunneler/shared/control/accounts'
 import { controlOf } from '@porttunneler/shared/control/control'
 import { type SubscriptionDoc, subscriptions } from '@porttunneler/shared/control/money/billing-documents'
 import { setCap } from '@porttunneler/shared/control/money/capping'
 import { changePlan, startCheckout } from '@porttunneler/shared/control/money/selling'
+import { limitsOf } from '@porttunneler/shared/control/plans'
+import { reserveName } from '@porttunneler/shared/control/reserving'
 import { outcome, signIn } from '@porttunneler/shared/testing/callers'
 import type { sdkOf } from '@porttunneler/shared/testing/stripe/sdk'
 import type { Row, YearWorld } from './world.ts'
@@ -21,6 +23,8 @@ export type Act =
   | { readonly act: 'card'; readonly name: string }
   | { readonly act: 'answer'; readonly evidence: 'winning_evidence' | 'losing_evidence' }
   | { readonly act: 'refund' | 'close' }
+  /** Keeps a host name, which each plan allows so many of. */
+  | { readonly act: 'reserve'; readonly name: string }
 
 /** A period as it was seen, with the timeline that its bill is made from. */
 export type Period = {
@@ -33,6 +37,15 @@ export type Period = {
 
 export type Person = Awaited<ReturnType<typeof makePerson>>
 
+/** Where people live, and what Stripe adds to a price there. */
+const places = [
+  { country: 'US', tax: 0 },
+  { country: 'DE', tax: 0.19 },
+  { country: 'FR', tax: 0.2 },
+  { country: 'US', tax: 0 },
+  { country: 'HU', tax: 0.27 },
+] as const
+
 /** Cards that work: each has one trial, so later accounts pay from their first day. */
 const cards = ['4242424242424242', '4000056655665556', '5555555555554444', '4000002760000016']
 
@@ -42,6 +55,7 @@ export async function makePerson(world: YearWorld, index: number, sdk: ReturnTyp
   const caller = await signIn(t.control, email, { plan: 'free', from: `198.51.${index >> 8}.${index & 255}` })
   const { account } = caller
   const tunnel = await world.makeTunnel(account)
+  const place = places[index % places.length] ?? places[0]
   const periods = new Map<number, Period>()
   let customer = ''
   let subscription = ''
@@ -54,13 +68,22 @@ export async function makePerson(world: YearWorld, index: number, sdk: ReturnTyp
       const control = world.control()
       const choice = { plan, interval, seats, currency: 'usd' } as const
       const { url } = await startCheckout(control, controlOf(control, account), caller, choice)
-      const form = { email, name: 'A payer', country: 'US', number: cards[index % cards.length] ?? '' }
+      const form = {
+        email,
+        name: 'A payer',
+        country: place.country,
+        number: cards[index % cards.length] ?? '',
+      }
       await fetch(url, { method: 'POST', body: new URLSearchParams(form), redirect: 'manual' })
     },
     change: async ({ plan, interval = 'month', seats = 1 }: Act & { act: 'buy' | 'change' }) => {
       const control = world.control()
       const own = controlOf(control, account)
       await changePlan(control, own, caller, { plan, interval, seats, isDry: false })
+    },
+    reserve: async ({ name }: Act & { act: 'reserve' }) => {
+      const limits = limitsOf((await readAccount(t.control, account)).data)
+      await reserveName(world.control(), { ...caller, limits }, { name: `${name}-${index}` })
     },
     cap: async ({ text }: Act & { act: 'cap' }) => {
       const control = world.control()
@@ -96,13 +119,19 @@ export async function makePerson(world: YearWorld, index: number, sdk: ReturnTyp
   return {
     email,
     account,
+    tax: place.tax,
     periods,
     carried,
     customer: () => customer,
     isClosed: () => isClosed,
     doc: async () => (await t.control.store.get(subscriptions.ref(account)))?.data,
     /** @returns `done`, or the key of the refusal */
-    do: (what: Act) => outcome((acts[what.act] as (what: Act) => Promise<void>)(what)),
+    async do(what: Act) {
+      world.loseAnswer()
+      const done = await outcome((acts[what.act] as (what: Act) => Promise<void>)(what))
+      world.stripe.faults.clear()
+      return done
+    },
     /** Bytes of a past hour. @param lateMs 0: in time */
     carry(bytes: number, lateMs: number) {
       const hour = Math.floor(world.now() / hourMs - 1) * hourMs

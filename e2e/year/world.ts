@@ -1,11 +1,12 @@
 /**
  * A service whose time is moved: two instances of the control plane on one store, and Stripe's test server. Webhooks
- * come in any order, twice, late and never, at either instance; both run jobs at once.
+ * come in any order, twice, late and never, at either instance; both run jobs at once, and Stripe is away now and then.
  */
 import { newId } from '@porttunneler/shared/base/ids'
 import { Secret } from '@porttunneler/shared/base/secret'
 import { deletedTunnels } from '@porttunneler/shared/control/documents'
 import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
+import type { Payments } from '@porttunneler/shared/control/money/payments'
 import { runAct } from '@porttunneler/shared/control/operator/acts'
 import { openPayments } from '@porttunneler/shared/payments/open'
 import { takeWebhook } from '@porttunneler/shared/payments/webhook'
@@ -33,8 +34,24 @@ export type Row = {
   readonly bytes: number
 }
 
-/** @param stepMs how far time moves between two looks at everything */
-export async function openWorld({ seed, stepMs }: { readonly seed: number; readonly stepMs: number }) {
+/** The share of looks at which Stripe cannot be reached, and of acts whose first answer is lost. */
+const outages = { looks: 0.01, acts: 0.03 }
+/** Requests of an outage; each costs the SDK's pauses, which are not moved by any clock. */
+const outageRequests = 6
+
+/**
+ * @param stepMs how far time moves between two looks at everything
+ * @param instances 1: jobs run one after the other, in an order that the seed repeats
+ */
+export async function openWorld({
+  seed,
+  stepMs,
+  instances,
+}: {
+  readonly seed: number
+  readonly stepMs: number
+  readonly instances: 1 | 2
+}) {
   const random = seededRandom(seed)
   const clock = new FakeClock()
   const stripe = await startStripe({
@@ -45,17 +62,20 @@ export async function openWorld({ seed, stepMs }: { readonly seed: number; reado
       return (await takeWebhook(pick([t.control, other]), request, [secret])).status
     },
   })
-  const t = makeTestControl({
-    plan: 'free',
-    payments: openPayments({ key: new Secret(stripe.key), server: stripe.sdk }),
-  })
-  const { control: other } = t.elsewhere()
+  const watch = watchCalls()
+  const calls = (instance: number) =>
+    watch.by(instance, openPayments({ key: new Secret(stripe.key), server: stripe.sdk }))
+  const t = makeTestControl({ plan: 'free', payments: calls(1), random: seededRandom(seed + 1) })
+  const other = instances === 2 ? t.elsewhere({ payments: calls(2) }).control : t.control
   clock.advance(t.clock.now() - clock.now())
   await t.openCell()
   const asked = { act: 'billing.sync', input: { apply: true }, operator: 'operator' } as const
   const synced = await runAct({ control: t.control, enrolment: t.relayIdentity }, asked)
   const secret = new Secret(String((synced as { webhookSecret?: string }).webhookSecret))
-  const workers = [t.control, other].map((control) => makeWorker(control, 4, t.identity.jobs))
+  const workers =
+    instances === 2
+      ? [t.control, other].map((control) => makeWorker(control, 4, t.identity.jobs))
+      : [makeWorker(t.control, 1, t.identity.jobs)]
   for (const worker of workers) await worker.begin()
 
   function pick<T>(all: readonly T[]): T {
@@ -73,6 +93,12 @@ export async function openWorld({ seed, stepMs }: { readonly seed: number; reado
     pick,
     chance,
     now: () => t.clock.now(),
+    /** How often a call of one instance at Stripe began while the other's was open. */
+    overlaps: () => watch.overlaps(),
+    /** A person's next call at Stripe may happen, and nobody hears of it. */
+    loseAnswer() {
+      if (chance(outages.acts)) stripe.faults.plan({ kind: 'lost', request: /^(POST|DELETE)/ })
+    },
     /** Either instance: a person's calls go to whichever answers. */
     control: () => pick([t.control, other]),
     advance() {
@@ -88,7 +114,12 @@ export async function openWorld({ seed, stepMs }: { readonly seed: number; reado
         lost: () => chance(share.lost),
       }
       await stripe.deliver({ random, ...(!isCalm && wild) })
+      if (!isCalm && chance(outages.looks)) {
+        const kind = pick(['unreachable', 'lost', 'failed', 'failedAfter', 'busy'] as const)
+        stripe.faults.plan({ kind, times: outageRequests })
+      }
       await Promise.all(workers.map((worker) => worker.round(60_000)))
+      stripe.faults.clear()
     },
     /** A tunnel of the account, whose usage is taken also after it is gone. */
     async makeTunnel(account: string): Promise<string> {
@@ -113,5 +144,30 @@ export async function openWorld({ seed, stepMs }: { readonly seed: number; reado
       await t.close()
       await stripe.close()
     },
+  }
+}
+
+/** Counts the calls of two instances that are open at once: without any, having two would show nothing. */
+function watchCalls() {
+  const open = new Map<number, number>()
+  let overlaps = 0
+  return {
+    overlaps: () => overlaps,
+    by: (instance: number, payments: Payments): Payments =>
+      new Proxy(payments, {
+        get(target, name, receiver) {
+          const call: unknown = Reflect.get(target, name, receiver)
+          if (typeof call !== 'function') return call
+          return async (...given: unknown[]) => {
+            if ([...open].some(([one, count]) => one !== instance && count > 0)) overlaps++
+            open.set(instance, (open.get(instance) ?? 0) + 1)
+            try {
+              return await Reflect.apply(call, target, given)
+            } finally {
+              open.set(instance, (open.get(instance) ?? 1) - 1)
+            }
+          }
+        },
+      }),
   }
 }

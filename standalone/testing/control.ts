@@ -47,6 +47,7 @@ export function makeTestControl({
   dns = noDns,
   askNetworks = async () => [],
   payments = noPayments,
+  random = Math.random,
 }: {
   log?: Log
   plan?: string
@@ -57,6 +58,7 @@ export function makeTestControl({
   dns?: Dns
   askNetworks?: AskNetworks
   payments?: Payments
+  random?: () => number
 } = {}) {
   // Real time paces races: with a clock that stands still, their losers would wait for ever.
   const { store, documents } = openMemoryStore()
@@ -80,7 +82,7 @@ export function makeTestControl({
     askNetworks,
     payments,
   }
-  const parts = { clock, random: Math.random, log, settings }
+  const parts = { clock, random, log, settings }
   const control = makeControl(platform, parts)
   const claims = { relay: newId('rel', clock.now()), cell: testCell.id }
   const sync = (changes: Partial<SyncRequest> = {}) =>
@@ -93,8 +95,8 @@ export function makeTestControl({
     mails,
     principals: new Principals(control),
     /** The same over the same store, as another process has it. */
-    elsewhere() {
-      const another = makeControl({ ...platform, identity: localIdentity(options) }, parts)
+    elsewhere(changes: { readonly payments?: Payments } = {}) {
+      const another = makeControl({ ...platform, ...changes, identity: localIdentity(options) }, parts)
       return { control: another, principals: new Principals(another) }
     },
     /** All that the store holds. */

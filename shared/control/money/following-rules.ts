@@ -68,7 +68,17 @@ export function follow(
     const ended = Math.max(0, ...found.subscriptions.map(({ endedAt }) => endedAt))
     const at = seconds(ended > 0 ? Math.min(ended, nowMs) : nowMs)
     const timeline = cut(before.timeline, at)
-    return { ...seen, state: 'free', subscription: '', timeline, cancelAt: 0, trialEnd: 0, capNow: 0 }
+    const last = lastTerms(before, found, known)
+    return {
+      ...seen,
+      ...last,
+      state: 'free',
+      subscription: '',
+      timeline,
+      cancelAt: 0,
+      trialEnd: 0,
+      capNow: 0,
+    }
   }
   const terms = termsIn(chosen, known)
   const catalogue = terms && known.get(terms.version)
@@ -101,6 +111,20 @@ export function follow(
   const at = timeOfChange(before, chosen, { nowMs, isArrived })
   const timeline = continued(before.timeline, { ...after, capNow }, at)
   return { ...after, capNow, timeline, ...(before.asked && !isArrived && { asked: before.asked }) }
+}
+
+/** What the subscription that ended last had in the end, whatever we heard of it. Late usage is billed by it. */
+function lastTerms(
+  before: SubscriptionDoc,
+  { subscriptions }: CustomerState,
+  known: KnownCatalogues,
+): Partial<SubscriptionDoc> {
+  const ended = subscriptions.filter(({ status }) => status === 'canceled')
+  const last = ended.toSorted((a, b) => a.endedAt - b.endedAt).at(-1)
+  const terms = last && termsIn(last, known)
+  if (!last || !terms || !known.has(terms.version)) return {}
+  const { start: periodStart, end: periodEnd } = last.period
+  return { ...terms, periodStart, periodEnd, ...lastPeriodOf(before, last) }
 }
 
 /** Usage of it may still come when the next one has begun. */

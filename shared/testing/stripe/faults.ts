@@ -26,6 +26,11 @@ export class Faults {
     this.#planned.push({ ...fault, left: fault.times ?? 1 })
   }
 
+  /** The outage is over: what was planned and has not happened never does. */
+  clear(): void {
+    this.#planned.length = 0
+  }
+
   /** Lets slow answers go. @returns how many there were */
   release(): number {
     const waiting = this.#waiting
