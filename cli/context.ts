@@ -1,5 +1,6 @@
 /** What every command gets: where and how to write, and which server to call as whom. */
 import type { Client } from '@porttunneler/shared/api/client'
+import type { ClientOptions } from '@porttunneler/shared/api/client-call'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
 import { type Credential, currentServer, readCredential } from './credentials.ts'
@@ -102,14 +103,19 @@ export async function clientFor(context: Context, server: string, credential?: C
   if (isExposed(server))
     warn(context, `Warning: ${server} is not encrypted, so others on the way can read your key.`)
   const { makeClient } = await import('@porttunneler/shared/api/client')
-  return makeClient({
+  return makeClient(callOptionsFor(context, server, credential))
+}
+
+/** How ptun calls the API. */
+export function callOptionsFor(context: Context, server: string, credential?: Credential): ClientOptions {
+  return {
     baseUrl: server,
     fetch: httpFetch(proxyChooserOf(context)),
     clock: context.clock,
     random: context.random,
     headers: { 'user-agent': `ptun/${version} node/${process.versions.node} ${process.platform}` },
     ...(credential && { token: () => credential.key.reveal() }),
-  })
+  }
 }
 
 function isExposed(server: string): boolean {

@@ -61,6 +61,9 @@ export function describeHealth(context: Context): void {
       status = 204
       await agent.waitFor('upstream.healthy', { tunnel: 'checked', from })
       await said(home, /checked +http +Healthy/)
+      expect(await run(home, 'doctor')).toMatch(
+        /1 of 1 tunnels online[\s\S]*relay of [\s\S]*Everything works/,
+      )
     })
   })
 }

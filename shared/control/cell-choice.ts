@@ -47,7 +47,9 @@ export async function listCells(control: Control): Promise<OpenCells> {
   return {
     cells: ready.slice(0, cellsListed).flatMap((cell) => {
       const [relay] = readyRelays(control, cell)
-      return relay ? [{ id: cell.id, host: relay.agentAddress.host, port: relay.agentAddress.port }] : []
+      if (!relay) return []
+      const { host, port, sni } = relay.agentAddress
+      return [{ id: cell.id, host, port, sni }]
     }),
   }
 }

@@ -124,8 +124,8 @@ describe('a cell that the agent chooses', () => {
     t.control.cells.forget('west')
     expect(await listCells(t.control)).toEqual({
       cells: [
-        { id: 'north', host: '192.0.2.10', port: 7001 },
-        { id: 'south', host: '192.0.2.10', port: 7020 },
+        { id: 'north', host: '192.0.2.10', port: 7001, sni: expect.any(String) },
+        { id: 'south', host: '192.0.2.10', port: 7020, sni: expect.any(String) },
       ],
     })
   })

@@ -99,6 +99,7 @@ export const openCellsSchema = z.object({
       id: cellIdSchema,
       host: z.string().describe('Host of one of its relays, to measure the way to'),
       port: z.int().min(1).max(65_535),
+      sni: z.string().optional().describe('The name to ask for in TLS; older servers omit it'),
     }),
   ),
 })
