@@ -81,7 +81,7 @@ describe('ptun doctor', () => {
     const now = Date.now() - 3_600_000
     const server = await serve({ 'GET /v1/health': () => ({ status: 'ok', version: '0.1.0', now }) })
     const { exit, stdout } = await run(['doctor'], { PTUN_SERVER: server })
-    expect(stdout).toMatch(/look +clock +the clock of this machine is 1 h(our)?.* ahead of the server's/)
+    expect(stdout).toMatch(/look +clock +the clock of this machine is \S+ ?\S* ahead of the server's/)
     expect(stdout, 'nobody is signed in').toContain('PT-6020')
     expect(exit).toBe(1)
   })
