@@ -34,6 +34,7 @@ export function buildProgram(run: Run): Command {
   addServing(program, run)
   addConfig(program, run)
   addAccount(program, run)
+  addFurther(program, run)
   return program
 }
 
@@ -169,26 +170,6 @@ function addAccount(program: Command, run: Run): void {
       ),
     )
   program
-    .command('doctor')
-    .description('find out what keeps a tunnel from working, and what to do')
-    .action((_options, command: Command) =>
-      run(command.optsWithGlobals(), async (context) =>
-        (await import('./commands/doctor.ts')).doctor(context),
-      ),
-    )
-  program
-    .command('api')
-    .description('make any call of the API, and print the answer')
-    .argument('<method>', 'GET, POST, PATCH or DELETE')
-    .argument('<path>', 'such as /v1/tunnels?limit=10')
-    .option('--data <json>', 'the body; - reads it from standard input')
-    .option('--if-match <revision>', 'change it only if nobody else has since this revision')
-    .action((method: string, path: string, options, command: Command) =>
-      run(command.optsWithGlobals(), async (context) =>
-        (await import('./commands/api.ts')).callApi(context, [method, path], options),
-      ),
-    )
-  program
     .command('delete')
     .description('delete a tunnel and give its address up')
     .argument('<name>', 'name or id of the tunnel')
@@ -237,6 +218,29 @@ function addAccount(program: Command, run: Run): void {
     .action((id: string, _options, command: Command) =>
       run(command.optsWithGlobals(), async (context) =>
         (await import('./commands/keys.ts')).revokeKey(context, id),
+      ),
+    )
+}
+
+function addFurther(program: Command, run: Run): void {
+  program
+    .command('doctor')
+    .description('find out what keeps a tunnel from working, and what to do')
+    .action((_options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/doctor.ts')).doctor(context),
+      ),
+    )
+  program
+    .command('api')
+    .description('make any call of the API, and print the answer')
+    .argument('<method>', 'GET, POST, PATCH or DELETE')
+    .argument('<path>', 'such as /v1/tunnels?limit=10')
+    .option('--data <json>', 'the body; - reads it from standard input')
+    .option('--if-match <revision>', 'change it only if nobody else has since this revision')
+    .action((method: string, path: string, options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/api.ts')).callApi(context, [method, path], options),
       ),
     )
 }

@@ -1,4 +1,6 @@
-/** `ptun api METHOD PATH`: any call of the API as the signed-in user, so that a terminal can do what the console can. */
+/**
+ * `ptun api METHOD PATH`: any call of the API as the signed-in user, so that a terminal can do what the console can.
+ */
 import { text as readAll } from 'node:stream/consumers'
 import { call } from '@porttunneler/shared/api/client-call'
 import { fail } from '@porttunneler/shared/base/errors'
