@@ -45,17 +45,19 @@ export function LinksCard() {
           </ul>
         )}
         {failure && <ProblemNotice failure={failure} />}
-        <div class="flex flex-wrap gap-3">
-          {missing.map(({ id, name }) => (
-            <Button
-              key={id}
-              onClick={() => add.mutate(id)}
-              isBusy={(add.isPending || add.isSuccess) && add.variables === id}
-            >
-              Add {name}
-            </Button>
-          ))}
-        </div>
+        {missing.length > 0 && (
+          <div class="flex flex-wrap gap-3">
+            {missing.map(({ id, name }) => (
+              <Button
+                key={id}
+                onClick={() => add.mutate(id)}
+                isBusy={(add.isPending || add.isSuccess) && add.variables === id}
+              >
+                Add {name}
+              </Button>
+            ))}
+          </div>
+        )}
       </div>
       {asked && <RemoveDialog link={asked} onClose={() => setAsked(undefined)} />}
     </Card>
