@@ -86,6 +86,19 @@ describeWith(['chromium'], 'console', () => {
       await page.getByRole('row').filter({ hasText: 'demo' }).first().waitFor()
     }))
 
+  test('a page that waits for the server says so after some seconds, not after a minute of tries', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      await signIn(tab, service.api, service.account)
+      await page.clock.install()
+      await page.route('**/v1/tunnels?*', () => undefined)
+      await page.reload()
+      await page.getByText('Loading the tunnels').waitFor({ state: 'attached' })
+      await page.clock.fastForward(8_000)
+      await page.getByRole('status').getByText('The server has not answered yet.').waitFor()
+      await page.unrouteAll({ behavior: 'ignoreErrors' })
+    }))
+
   test('ptun login: the browser approves, ptun never sees the password, whoami knows who', () =>
     inTab(async (tab) => {
       const { page } = tab
