@@ -26,7 +26,10 @@ export function addBilling(verb: Verb): void {
   verb('billing.replay', 'replay', 'read customers of Stripe again, as if the events came anew')
     .option('--event <id>', 'of this event')
     .option('--customer <id>', 'this customer')
-    .option('--since <time>', 'of all events since then, such as 2026-11-01T00:00:00Z')
+    .option(
+      '--since <time>',
+      'of all events since then, and all that changed at Stripe, such as 2026-11-01T00:00:00Z',
+    )
   verb('billing.show', 'show', 'ask Stripe about an account, and show what is stored then').argument(
     '<account>',
     'its id',

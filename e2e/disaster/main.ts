@@ -16,6 +16,7 @@ import { holdMessages } from './held-messages.ts'
 import { loseKey } from './key.ts'
 import { loseMessages, loseSubscription } from './pubsub.ts'
 import { loseServer } from './server.ts'
+import { loseStripe, loseStripeEvents, loseStripeKey, restoreOlderThanStripe } from './stripe.ts'
 
 const drills: Readonly<Record<string, Drill>> = {
   server: loseServer,
@@ -26,6 +27,10 @@ const drills: Readonly<Record<string, Drill>> = {
   pubsub: holdMessages,
   subscription: loseSubscription,
   letters: loseMessages,
+  stripe: loseStripe,
+  'stripe-events': loseStripeEvents,
+  'stripe-key': loseStripeKey,
+  'stripe-restore': restoreOlderThanStripe,
 }
 
 const { drill: wanted, 'no-table': isSilent } = readOptions({

@@ -12,6 +12,7 @@ export function openPayments(options: StripeOptions): Payments {
     kind: 'stripe',
     makeCustomer: async (account, email) => (await stripe()).makeCustomer(account, email),
     readCustomer: async (customer) => (await stripe()).readCustomer(customer),
+    changedSince: async (sinceMs) => (await stripe()).changedSince(sinceMs),
     openCheckout: async (asked) => (await stripe()).openCheckout(asked),
     openPortal: async (customer, returnUrl) => (await stripe()).openPortal(customer, returnUrl),
     preview: async (customer, change) => (await stripe()).preview(customer, change),

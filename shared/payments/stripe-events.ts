@@ -45,6 +45,11 @@ export function readStripeEvent(
     const { id: event, type, related_object: object } = thin.data
     return { id: event, type, object: object?.id ?? '', customer: '', charge: '' }
   }
+  return snapshotOf(given)
+}
+
+/** @throws stripe.event unless it is one */
+export function snapshotOf(given: unknown): PaymentEvent {
   const event = snapshotSchema.safeParse(given)
   if (!event.success) throw fail('stripe.event', undefined, { cause: event.error })
   const { object, customer, charge } = event.data.data.object

@@ -4,6 +4,7 @@ import type Stripe from 'stripe'
 import type { Payments } from '../control/money/payments.ts'
 import { isTransferKey } from '../control/money/price-keys.ts'
 import { ask, openStripe, type StripeOptions, toSeconds } from './stripe-calls.ts'
+import { changedSince } from './stripe-changed.ts'
 import { cancelLater, changeLater, changeNow, keep, preview, priceIds } from './stripe-changes.ts'
 import { idOf, listInvoices, readCustomer } from './stripe-customers.ts'
 import {
@@ -25,6 +26,7 @@ export function openStripePayments(options: StripeOptions): Payments {
     kind: 'stripe',
     makeCustomer: (account, email) => ask(() => makeCustomer(stripe, account, email)),
     readCustomer: (customer) => ask(() => readCustomer(stripe, customer)),
+    changedSince: (sinceMs) => ask(() => changedSince(stripe, sinceMs)),
     openCheckout: (asked) => ask(() => openCheckout(stripe, asked)),
     openPortal: (customer, returnUrl) => ask(() => openPortal(stripe, customer, returnUrl)),
     preview: (customer, change) => ask(() => preview(stripe, customer, change)),

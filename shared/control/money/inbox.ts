@@ -10,7 +10,15 @@ import { kick } from '../jobs/kick.ts'
 import type { Page } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { customers, type PaymentEventDoc, paymentEvents } from './billing-documents.ts'
+import { type CaughtUp, catchUp } from './catching-up.ts'
 import { isKnownEvent, isMeterError } from './event-types.ts'
+
+export type Replayed = Pick<CaughtUp, 'adopted' | 'strange'> & {
+  /** Kept events. */
+  readonly events: number
+  readonly customers: number
+  readonly more: boolean
+}
 
 const keepMs = 90 * 24 * 3_600_000
 const pageItems = 100
@@ -125,14 +133,20 @@ export async function finishEvents(
   }
 }
 
-/** Everything again: `event`, all of `customer`, or all since `since`. @returns how many were asked for */
+/**
+ * Everything again: `event`, all of `customer`, or all since `since`, for which the payment service is asked too.
+ * @returns how many were asked for
+ * @throws billing.unavailable, billing.key
+ */
 export async function replayEvents(
   control: Control,
   asked: { readonly event?: string; readonly customer?: string; readonly since?: number },
-): Promise<{ readonly events: number; readonly customers: number; readonly more: boolean }> {
+): Promise<Replayed> {
   const { store, clock } = control
   const found = await findEvents(control, asked)
+  const changed = await findChanged(control, asked)
   const wanted = new Set(found.items.map(({ data }) => data.customer).filter((id) => id !== ''))
+  for (const customer of changed.customers) wanted.add(customer)
   if (asked.customer !== undefined && (await store.get(customers.ref(asked.customer))))
     wanted.add(asked.customer)
   const nowMs = clock.now()
@@ -146,7 +160,22 @@ export async function replayEvents(
   for (const customer of wanted)
     jobs.push(await store.transact(async (tx) => (await look(tx, wishOf('', customer), nowMs))()))
   await kick(control, jobs)
-  return { events: found.items.length, customers: wanted.size, more: found.more }
+  const { adopted, strange, isWhole } = changed
+  return {
+    events: found.items.length,
+    customers: wanted.size,
+    adopted,
+    strange,
+    more: found.more || !isWhole,
+  }
+}
+
+async function findChanged(
+  control: Control,
+  { event, customer, since }: Parameters<typeof replayEvents>[1],
+): Promise<CaughtUp> {
+  if (since !== undefined && event === undefined && customer === undefined) return catchUp(control, since)
+  return { customers: [], adopted: 0, strange: [], isWhole: true }
 }
 
 async function findEvents(

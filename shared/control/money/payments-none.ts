@@ -8,6 +8,7 @@ export const noPayments: Payments = {
   kind: 'none',
   makeCustomer: off,
   readCustomer: off,
+  changedSince: off,
   openCheckout: off,
   openPortal: off,
   preview: off,

@@ -107,6 +107,13 @@ export type FoundObjects = {
   readonly hasPortal: boolean
 }
 
+export type ChangedCustomers = {
+  /** `account`: whom we made it for; '' where an event alone names the customer. */
+  readonly customers: readonly { readonly customer: string; readonly account: string }[]
+  /** False: there were more than one question reads. */
+  readonly isWhole: boolean
+}
+
 /**
  * @throws billing.unavailable, billing.refused from every call; billing.off from those of a server without a key.
  * `key` makes a repetition the same act.
@@ -115,6 +122,8 @@ export interface Payments {
   readonly kind: 'none' | 'stripe'
   makeCustomer(account: string, email: string): Promise<string>
   readCustomer(customer: string): Promise<CustomerState>
+  /** Who was made since then, and whom an event since then is about; events are there for 30 days. */
+  changedSince(sinceMs: number): Promise<ChangedCustomers>
   /** @returns the address of the page where people pay, and the session's id */
   openCheckout(asked: {
     readonly customer: string

@@ -10,9 +10,10 @@ import type { Doc, Snapshot, Transaction } from '../platform.ts'
 import { countEvent } from '../rates.ts'
 import { requireStill } from '../still.ts'
 import { currencySchema } from './amounts.ts'
-import { customers, type SubscriptionDoc, subscriptions } from './billing-documents.ts'
+import { type SubscriptionDoc, subscriptions } from './billing-documents.ts'
 import type { Catalogue, Interval, Plan } from './catalogue-schema.ts'
 import { countCheckout } from './checkout-bounds.ts'
+import { claimCustomer } from './claiming.ts'
 import { askToFollow } from './following.ts'
 import { chooseSubscription, textOf } from './following-rules.ts'
 import { planIn } from './grants.ts'
@@ -85,45 +86,11 @@ export async function startCheckout(
 
 /** One for each account, claimed by its document. */
 async function customerFor(control: Control, caller: Caller, email: string): Promise<string> {
-  const { store, payments, clock } = control
+  const { store, payments } = control
   const { account } = caller
   const known = await store.get(subscriptions.ref(account))
   if (known) return known.data.customer
-  const customer = await payments.makeCustomer(account, email)
-  const nowMs = clock.now()
-  await store.transact(async (tx) => {
-    const claimed = await tx.get(customers.ref(customer))
-    const present = await tx.get(subscriptions.ref(account))
-    if (present) return
-    if (claimed && claimed.data.account !== account) throw fail('billing.refused')
-    if (!claimed) tx.create(customers.ref(customer), { account })
-    tx.create(subscriptions.ref(account), nothingYet(account, customer, nowMs))
-  })
-  return (await store.get(subscriptions.ref(account)))?.data.customer ?? customer
-}
-
-function nothingYet(account: string, customer: string, nowMs: number): SubscriptionDoc {
-  return {
-    account,
-    customer,
-    subscription: '',
-    state: 'free',
-    plan: 'free',
-    version: 0,
-    interval: 'month',
-    currency: '',
-    seats: 1,
-    periodStart: 0,
-    periodEnd: 0,
-    timeline: [],
-    cap: 0,
-    capNow: 0,
-    graceFrom: 0,
-    trialEnd: 0,
-    cancelAt: 0,
-    isDisputed: false,
-    syncedAt: nowMs,
-  }
+  return claimCustomer(control, account, await payments.makeCustomer(account, email))
 }
 
 /** @throws billing.choice for what cannot be had so */
