@@ -78,6 +78,15 @@ describe('requests', () => {
     expect(session().isSignedIn).toBe(true)
   })
 
+  test('a refused proof of a second sign-in ends no session', async () => {
+    const problem = { title: 'Not signed in', status: 401, code: 'PT-1001', type: '/errors/PT-1001' }
+    const { fetch } = makeFetch(() => json(problem, 401))
+    const session = makeSession()
+    const confirm = makeRequests(session, fetch, nobodyChose())('POST', '/v1/auth/confirm', { body: {} })
+    await expect(confirm).rejects.toMatchObject({ problem })
+    expect(session().isSignedIn).toBe(true)
+  })
+
   test('a session that was ended elsewhere, and whose token is renewed all the same, leads to the sign-in', async () => {
     const problem = { title: 'Not signed in', status: 401, code: 'PT-1001', type: '/errors/PT-1001' }
     const { sent, fetch } = makeFetch(() => json(problem, 401))

@@ -31,6 +31,8 @@ export type Requests = <T>(method: Method, path: string, options?: CallOptions) 
 const viewOverCode = 'PT-1141'
 /** `auth.invalid` */
 const signedOutCode = 'PT-1001'
+/** What it refuses may be the token of the second sign-in, in the body. */
+const confirmPath = '/v1/auth/confirm'
 
 /**
  * @param session is asked for at each call: the session itself needs requests to refresh
@@ -65,7 +67,8 @@ export function makeRequests(
     // Revoked or lapsed early. A refresh tells the two apart: it fails for a session that has ended.
     session().refuse(token)
     const again = await attempt(method, path, options, await session().accessToken())
-    if (again.status !== 401 || (await failureOf(again.clone())).problem.code !== signedOutCode) return again
+    if (again.status !== 401 || path === confirmPath) return again
+    if ((await failureOf(again.clone())).problem.code !== signedOutCode) return again
     // At Firebase it does not: that knows nothing of a sign-in that was ended here, and goes on renewing its tokens.
     session().end()
     throw signedOut()
