@@ -5,7 +5,8 @@
  *   D  a decimal count follows: send that many bytes, then FIN
  *   E  give back what comes        C  give back one byte, then FIN
  * One HTTP port: GET /1 answers in one write, GET /2 writes head and body apart, as many frameworks do; `Connection:
- * close` is obeyed.
+ * close` is obeyed. GET /d<count> answers with that many bytes, POST /u with the length of its body as text; both then
+ * end the connection.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 
@@ -41,15 +42,24 @@ const tcp = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
 function takeAll(socket: Socket, first: Buffer): void {
   const lineEnd = first.indexOf('\n')
   const wanted = Number(first.toString('latin1', 0, lineEnd))
-  let bytes = first.length - lineEnd - 1
-  const answer = () => {
-    if (bytes >= wanted) socket.end(String(bytes))
+  countBody(socket, { wanted, already: first.length - lineEnd - 1 }, (bytes) => socket.end(String(bytes)))
+}
+
+/** Calls `done` with the number of bytes when all that are wanted have come. */
+function countBody(
+  socket: Socket,
+  { wanted, already }: { readonly wanted: number; readonly already: number },
+  done: (bytes: number) => void,
+): void {
+  let bytes = already
+  const look = () => {
+    if (bytes >= wanted) done(bytes)
   }
   socket.on('data', (data: Buffer) => {
     bytes += data.length
-    answer()
+    look()
   })
-  answer()
+  look()
 }
 
 function sendMany(socket: Socket, count: number): void {
@@ -81,6 +91,11 @@ const http = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
   socket.on('end', () => socket.end())
   socket.on('data', (data: Buffer) => {
     let rest = waiting.length === 0 ? data : Buffer.concat([waiting, data])
+    if (isTransfer(rest)) {
+      socket.removeAllListeners('data')
+      transfer(socket, rest)
+      return
+    }
     for (let end = rest.indexOf(headEnd); end >= 0; end = rest.indexOf(headEnd)) {
       answer(socket, rest.subarray(0, end + headEnd.length))
       rest = rest.subarray(end + headEnd.length)
@@ -88,6 +103,27 @@ const http = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     waiting = rest
   })
 })
+
+/** The first letter of `GET /d...` or of `POST /u`, which are alone on their connection. */
+function isTransfer(request: Buffer): boolean {
+  return (request[0] === 0x50 || request[5] === 0x64) && request.includes(headEnd)
+}
+
+function transfer(socket: Socket, data: Buffer): void {
+  const end = data.indexOf(headEnd)
+  const text = data.toString('latin1', 0, end)
+  const say = (bytes: number) => `HTTP/1.1 200 OK\r\ncontent-length: ${bytes}\r\nconnection: close\r\n\r\n`
+  const count = Number(/^GET \/d(\d+)/.exec(text)?.[1])
+  if (!Number.isNaN(count)) {
+    socket.write(say(count))
+    sendMany(socket, count)
+    return
+  }
+  const wanted = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1])
+  countBody(socket, { wanted, already: data.length - end - headEnd.length }, (bytes) =>
+    socket.end(say(String(bytes).length) + bytes),
+  )
+}
 
 function answer(socket: Socket, request: Buffer): void {
   // The digit of `GET /1` or `GET /2`.

@@ -38,11 +38,16 @@ async function measure(job: Job, target: Target): Promise<Outcome> {
 
 async function measureBulk(job: JobOf<'bulk'>, target: Target): Promise<Outcome> {
   const share = Math.floor(job.bytes / job.visitors)
-  const transfer = job.direction === 'down' ? download : upload
+  const transfer = transferOf(job)
   const startMs = performance.now()
   await Promise.all(Array.from({ length: job.visitors }, () => transfer(target, share)))
   const seconds = (performance.now() - startMs) / 1_000
   return { value: (share * job.visitors) / 1e6 / seconds, seconds }
+}
+
+function transferOf({ door, direction }: JobOf<'bulk'>) {
+  if (door === 'vhost') return direction === 'down' ? httpDownload : httpUpload
+  return direction === 'down' ? download : upload
 }
 
 async function download(target: Target, bytes: number): Promise<void> {
@@ -57,14 +62,43 @@ async function download(target: Target, bytes: number): Promise<void> {
   if (got !== bytes) throw new Error(`${got} bytes came instead of ${bytes}`)
 }
 
+async function httpDownload(target: Target, bytes: number): Promise<void> {
+  const { address, name } = webDoor('vhost', target)
+  const visitor = await dial(address)
+  let head = ''
+  let got = 0
+  visitor.onRead = (length, data) => {
+    got += length
+    if (head.includes('\r\n\r\n')) return
+    head += data.toString('latin1', 0, length)
+    got = head.length - head.indexOf('\r\n\r\n') - 4
+  }
+  visitor.socket.write(`GET /d${bytes} HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`)
+  await visitor.ended()
+  visitor.socket.destroy()
+  if (got !== bytes) throw new Error(`${got} bytes came instead of ${bytes}`)
+}
+
 async function upload(target: Target, bytes: number): Promise<void> {
-  const visitor = await dial(target.tcp)
+  const answer = await send(await dial(target.tcp), `U${bytes}\n`, bytes)
+  if (answer !== String(bytes)) throw new Error(`the backend counted ${answer} bytes instead of ${bytes}`)
+}
+
+async function httpUpload(target: Target, bytes: number): Promise<void> {
+  const { address, name } = webDoor('vhost', target)
+  const head = `POST /u HTTP/1.1\r\nHost: ${name}\r\nContent-Length: ${bytes}\r\nConnection: close\r\n\r\n`
+  const answer = await send(await dial(address), head, bytes)
+  if (!answer.endsWith(`\r\n\r\n${bytes}`)) throw new Error(`the answer was: ${answer.slice(0, 200)}`)
+}
+
+/** Sends `head` and so many bytes. @returns what came back until the end */
+async function send(visitor: Visitor, head: string, bytes: number): Promise<string> {
   const { socket } = visitor
   let answer = ''
   visitor.onRead = (length, data) => {
     answer += data.toString('latin1', 0, length)
   }
-  socket.write(`U${bytes}\n`)
+  socket.write(head)
   let left = bytes
   const push = () => {
     while (left > 0) {
@@ -78,7 +112,7 @@ async function upload(target: Target, bytes: number): Promise<void> {
   push()
   await visitor.ended()
   socket.destroy()
-  if (answer !== String(bytes)) throw new Error(`the backend counted ${answer} bytes instead of ${bytes}`)
+  return answer
 }
 
 async function saturate(job: JobOf<'saturate'>, target: Target): Promise<Outcome> {

@@ -107,7 +107,8 @@ async function coldSamples(
 }
 
 function hasDoor({ job }: Scenario, { target }: Path): boolean {
-  return !('door' in job) || target[job.door] !== undefined
+  const door = 'door' in job ? job.door : undefined
+  return door === undefined || target[door] !== undefined
 }
 
 /** undefined when the way failed: this is printed, and it has no sample in this round. */
@@ -153,8 +154,9 @@ async function measure(harness: Harness, scenario: Scenario, path: Path): Promis
     harnessCpuSeconds: cpuSeconds(own) - before.own,
     serverCpuSeconds: server() - before.server,
   }
-  await background
-  return { scenario: scenario.name, path: path.name, ...rounded({ ...cpu, ...outcome }) }
+  const besideValue = (await background)?.value
+  const sample = { ...cpu, ...outcome, ...(besideValue !== undefined && { besideValue }) }
+  return { scenario: scenario.name, path: path.name, ...rounded(sample) }
 }
 
 export async function measureMemories(

@@ -13,6 +13,8 @@ export type Sample = Outcome & {
   readonly serverCpuSeconds?: number
   /** CPU time of load generator and backend, which is the same for every way. */
   readonly harnessCpuSeconds: number
+  /** What the job beside it reached: MB/s of the download. */
+  readonly besideValue?: number
 }
 
 type Line = {
@@ -21,6 +23,8 @@ type Line = {
   readonly p99Us: number
   readonly cpu: number
   readonly harnessCpu: number
+  /** NaN without a job beside it. */
+  readonly beside: number
   /** NaN without a measurement. */
   readonly cold: { readonly value: number; readonly p99Us: number; readonly cpu: number }
 }
@@ -52,6 +56,7 @@ function lineOf(samples: readonly Sample[], scenario: Scenario, path: string): L
     p99Us: p99Us(mine),
     cpu: cpu(mine),
     cold: { value: of(({ value }) => value, cold), p99Us: p99Us(cold), cpu: cpu(cold) },
+    beside: of(({ besideValue = Number.NaN }) => besideValue),
     harnessCpu: of((sample) => sample.harnessCpuSeconds / workOf(sample, scenario)),
   }
 }
@@ -82,7 +87,8 @@ export function scenarioTables(
     const work = scenario.unit === 'MB/s' ? 'GB' : '100k'
     const rates = [scenario.unit, 'ptun :', 'p99 us', 'cold', 'cold p99']
     const cpus = [`CPU s/${work}`, 'cold CPU', 'ptun CPU :', `x ${hop}`, 'harness']
-    const head = [scenario.name, ...rates, ...cpus]
+    const beside = scenario.beside ? ['MB/s beside'] : []
+    const head = [scenario.name, ...rates, ...cpus, ...beside]
     const rows = lines.map((line) => [
       line.path,
       number(line.value),
@@ -95,6 +101,7 @@ export function scenarioTables(
       mine && line.cpu > 0 ? times(mine.cpu / line.cpu) : '-',
       oneHop && line.cpu > 0 ? times(line.cpu / oneHop.cpu) : '-',
       number(line.harnessCpu),
+      ...beside.map(() => number(line.beside)),
     ])
     return [layOut([head, ...rows])]
   })

@@ -9,6 +9,8 @@ const doorSchema = z.enum(['tcp', 'web', 'vhost'])
 export const jobSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('bulk'),
+    /** Default: tcp. */
+    door: z.enum(['tcp', 'vhost']).optional(),
     direction: z.enum(['down', 'up']),
     visitors: z.int(),
     /** The sum of all visitors. */
@@ -78,6 +80,11 @@ export function makeScenarios(scale: number): readonly Scenario[] {
     unit: 'MB/s',
     job: { kind: 'bulk', direction, visitors, bytes },
   })
+  const httpBulk = (direction: 'down' | 'up'): Scenario => ({
+    name: `http tunnel bulk ${direction}, 1 visitor`,
+    unit: 'MB/s',
+    job: { kind: 'bulk', door: 'vhost', direction, visitors: 1, bytes },
+  })
   const requests = (name: string, door: 'web' | 'vhost', path: '/1' | '/2'): Scenario => ({
     name: `${name}, 32 visitors, ${path === '/1' ? 'one write' : 'two writes'}`,
     unit: 'req/s',
@@ -94,6 +101,8 @@ export function makeScenarios(scale: number): readonly Scenario[] {
     bulk('down', 8),
     bulk('up', 1),
     bulk('up', 8),
+    httpBulk('down'),
+    httpBulk('up'),
     requests('keep-alive requests', 'web', '/1'),
     requests('keep-alive requests', 'web', '/2'),
     requests('http tunnel requests', 'vhost', '/1'),

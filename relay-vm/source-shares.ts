@@ -45,7 +45,8 @@ export class SourceShares {
 
   /** Counts the connection `worker` for its address, and for `also`, until it is closed. */
   join(address: string, worker: Worker, also: readonly WorkShare[] = []): JointWork {
-    return new JointWork([...also, ...this.#sharesOf(address)], worker)
+    const own = this.#sharesOf(address)
+    return new JointWork(also.length === 0 ? own : [...also, ...own], worker)
   }
 
   /** Counts the end of a connection now. */

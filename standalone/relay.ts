@@ -76,9 +76,8 @@ const bundle = '../relay-vm/dist/relay.cjs'
  */
 export const relayNodeOptions = ['--max-semi-space-size=8']
 /**
- * glibc keeps freed memory: an arena for each thread, and with every large block that is freed it takes larger ones
- * from there too. With both fixed a relay is smaller and stops growing (mallopt(3)). V8's compilers take pieces of 32
- * KiB: as blocks of their own they are given back, where they kept 10 MB.
+ * glibc keeps freed memory, in an arena for each thread, and larger blocks there once one was freed (mallopt(3)): with
+ * both fixed a relay stops growing. V8's compilers take pieces of 32 KiB and kept 10 MB; as blocks they are given back.
  */
 export const relayMalloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '32768' }
 /** Node, TLS key and first sync on a slow machine. */

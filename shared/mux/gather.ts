@@ -8,8 +8,10 @@ type Run = { readonly slab: Slab; readonly start: number; end: number }
 
 export class Gather {
   readonly #slabs: Slabs
-  /** One run, unless another writer reserved room in between. */
-  readonly #runs: Run[] = []
+  /** The run that grows. */
+  #run: Run | undefined
+  /** Those before it: there are some only when another writer reserved room in between. */
+  #earlier: Run[] | undefined
   /** The slab of each write that the socket has not finished, in order. */
   readonly #writing: (Slab | undefined)[] = []
   /** Bytes too few for a write of their own while the socket is full. Made when first needed. */
@@ -20,18 +22,19 @@ export class Gather {
   }
 
   get isEmpty(): boolean {
-    return this.#runs.length === 0
+    return this.#run === undefined
   }
 
   /** Reserves room for `bytes` after what is gathered. @returns where it starts in the slabs' current one */
   take(bytes: number): number {
     const slabs = this.#slabs
     const start = slabs.take(bytes)
-    const last = this.#runs.at(-1)
+    const last = this.#run
     if (last && last.slab === slabs.current && last.end === start) last.end += bytes
     else {
       slabs.current.hold()
-      this.#runs.push({ slab: slabs.current, start, end: start + bytes })
+      if (last) this.#earlier = [...(this.#earlier ?? []), last]
+      this.#run = { slab: slabs.current, start, end: start + bytes }
     }
     return start
   }
@@ -47,21 +50,28 @@ export class Gather {
       if (held > 0) return held
     }
     if (this.#held) this.writeHeld(socket)
-    const runs = this.#runs
+    const last = this.#run
+    const earlier = this.#earlier
+    this.#run = this.#earlier = undefined
+    if (!last) return 0
+    if (!earlier) return this.#write(socket, last)
+    socket.cork()
     let bytes = 0
-    if (runs.length > 1) socket.cork()
-    for (const { slab, start, end } of runs) {
-      bytes += end - start
-      const part = slab.buffer.subarray(start, end)
-      // A peer that does not read must not keep whole slabs for a few bytes.
-      const isCopied = this.#slabs.isTight
-      this.#writing.push(isCopied ? undefined : slab)
-      socket.write(isCopied ? Buffer.from(part) : part, this.#onWritten)
-      if (isCopied) slab.release()
-    }
-    if (runs.length > 1) socket.uncork()
-    runs.length = 0
+    for (const run of earlier) bytes += this.#write(socket, run)
+    bytes += this.#write(socket, last)
+    socket.uncork()
     return bytes
+  }
+
+  /** @returns the bytes */
+  #write(socket: Writable, { slab, start, end }: Run): number {
+    const part = slab.buffer.subarray(start, end)
+    // A peer that does not read must not keep whole slabs for a few bytes.
+    const isCopied = this.#slabs.isTight
+    this.#writing.push(isCopied ? undefined : slab)
+    socket.write(isCopied ? Buffer.from(part) : part, this.#onWritten)
+    if (isCopied) slab.release()
+    return end - start
   }
 
   /** Writes the kept bytes: the socket has drained, or is to end. */
@@ -77,25 +87,29 @@ export class Gather {
   drop(): number {
     let bytes = 0
     this.#held = undefined
-    for (const { slab, start, end } of this.#runs.splice(0)) {
+    for (const { slab, start, end } of this.#takeRuns()) {
       bytes += end - start
       slab.release()
     }
     return bytes
   }
 
+  #takeRuns(): readonly Run[] {
+    const runs = [...(this.#earlier ?? []), ...(this.#run ? [this.#run] : [])]
+    this.#run = this.#earlier = undefined
+    return runs
+  }
+
   /** @returns the bytes that are kept; 0: they are worth a write of their own */
   #hold(): number {
-    const runs = this.#runs
-    let bytes = 0
-    for (const { start, end } of runs) bytes += end - start
+    let bytes = this.#run ? this.#run.end - this.#run.start : 0
+    for (const { start, end } of this.#earlier ?? []) bytes += end - start
     if (!mayJoin(this.#held?.length ?? 0, bytes)) return 0
     this.#held ??= new SmallBytes()
-    for (const { slab, start, end } of runs) {
+    for (const { slab, start, end } of this.#takeRuns()) {
       this.#held.add(slab.buffer.subarray(start, end))
       slab.release()
     }
-    runs.length = 0
     return bytes
   }
 

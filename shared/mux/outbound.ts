@@ -213,12 +213,12 @@ export class Outbound {
     this.#kept.clear()
     for (const { slab } of this.#waiting) slab?.release()
     for (const { slab } of this.#sent) slab?.release()
-    this.#waiting = []
+    this.#waiting.length = 0
     this.#isBorrowed = false
     this.waitingBytes = 0
-    this.#sent = []
+    this.#sent.length = 0
     this.#sentFrom = 0
-    this.#again = []
+    this.#again.length = 0
     this.#againFrom = 0
     this.#rides.clear()
     this.#finRide = undefined

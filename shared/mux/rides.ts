@@ -30,8 +30,9 @@ export class Rides {
   board(carrier: Outlet): Ride {
     for (const ride of this.#rides) if (ride.carrier === carrier) return boarded(ride)
     const ride = { carrier, pieces: 0 }
-    this.#rides = this.#rides.filter(({ pieces }) => pieces > 0)
-    this.#rides.push(ride)
+    const busy = this.#rides.filter(({ pieces }) => pieces > 0)
+    // An array that grows has room for sixteen more, in each stream.
+    this.#rides = busy.length === 0 ? [ride] : [...busy, ride]
     return boarded(ride)
   }
 
