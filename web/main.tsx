@@ -47,9 +47,13 @@ const live = new LiveFeed({
 const queries = makeQueryClient()
 
 window.addEventListener('storage', (event) => session.onStorage(event.key))
-// What one person read must not be there when the next one signs in.
+// What one person read must not be there when the next one signs in. Only the end itself clears it: a second clearing
+// would take away what the page of signing in has begun to read, and its buttons with it.
+let wasSignedIn = session.isSignedIn
 session.subscribe(() => {
-  if (session.isSignedIn) return
+  const isOver = wasSignedIn && !session.isSignedIn
+  wasSignedIn = session.isSignedIn
+  if (!isOver) return
   confirming.settle(false)
   choice.forget()
   view.forget()

@@ -31,9 +31,8 @@ export async function passFirebaseWindow(
   page: Page,
   { name, emulatorUrl, claims }: AtTheWindow,
 ): Promise<URLSearchParams> {
-  const opened = page.waitForEvent('popup')
-  await page.getByRole('button', { name: `Continue with ${name}` }).click()
-  const other = await opened
+  const button = page.getByRole('button', { name: `Continue with ${name}` })
+  const [other] = await Promise.all([page.waitForEvent('popup'), button.click()])
   await other.waitForURL(/\/auth\/handler\?/, { waitUntil: 'commit' })
   const asked = new URL(other.url()).searchParams
   const answer = new URL(`${emulatorUrl}/emulator/auth/handler`)

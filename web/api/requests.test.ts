@@ -36,8 +36,8 @@ function makeSession() {
       return tokens[0] ?? ''
     },
     refuse: (token: string) => void (token === tokens[0] && tokens.shift()),
-    end: () => {
-      session.isSignedIn = false
+    endOf: (token: string) => {
+      if (token === tokens[0]) session.isSignedIn = false
     },
   }
   return () => session as unknown as Session

@@ -66,11 +66,12 @@ export function makeRequests(
     if (answer.status !== 401) return answer
     // Revoked or lapsed early. A refresh tells the two apart: it fails for a session that has ended.
     session().refuse(token)
-    const again = await attempt(method, path, options, await session().accessToken())
+    const renewed = await session().accessToken()
+    const again = await attempt(method, path, options, renewed)
     if (again.status !== 401 || path === confirmPath) return again
     if ((await failureOf(again.clone())).problem.code !== signedOutCode) return again
     // At Firebase it does not: that knows nothing of a sign-in that was ended here, and goes on renewing its tokens.
-    session().end()
+    session().endOf(renewed)
     throw signedOut()
   }
 

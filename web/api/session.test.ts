@@ -85,6 +85,20 @@ describe('session', () => {
     expect(session.person).toBeUndefined()
   })
 
+  test('of many calls that learn of its end the first ends it and tells, and none ends one that began since', async () => {
+    const session = makeTab(signedInBrowser(), makeServer().refresh)
+    const token = await session.accessToken()
+    let told = 0
+    session.subscribe(() => {
+      told += 1
+    })
+    for (let n = 0; n < 3; n++) session.endOf(token)
+    expect([session.isSignedIn, told]).toEqual([false, 1])
+    session.accept({ accessToken: 'another', expiresIn: 900, refreshToken: 'ptr_9' })
+    session.endOf(token)
+    expect(session.isSignedIn).toBe(true)
+  })
+
   test('two tabs never spend the same refresh token', async () => {
     const server = makeServer()
     const browser = signedInBrowser()

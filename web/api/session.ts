@@ -78,6 +78,14 @@ export class Session {
     this.#tell()
   }
 
+  /**
+   * The API takes this token no more, although it was renewed a moment ago. Of several calls that learn so at once the
+   * first ends the session, and none ends one that began since.
+   */
+  endOf(token: string): void {
+    if (this.#access?.token === token) this.end()
+  }
+
   /** Another tab wrote to the storage: its sign-out is ours. */
   onStorage(key: string | null): void {
     if (key !== storageKey && key !== null) return
