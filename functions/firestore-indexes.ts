@@ -94,6 +94,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['signInPlaces', 'seen'],
   ['subscriptions', 'asked'],
   ['subscriptions', 'closing'],
+  ['subscriptions', 'drift'],
   ['subscriptions', 'lastPeriod'],
   ['subscriptions', 'next'],
   ['subscriptions', 'timeline'],

@@ -30,6 +30,11 @@ export function addBilling(verb: Verb): void {
       '--since <time>',
       'of all events since then, and all that changed at Stripe, such as 2026-11-01T00:00:00Z',
     )
+  verb(
+    'billing.drift',
+    'drift',
+    'list the accounts whose subscription, bill or transfer differs from Stripe’s',
+  ).option('--account <id>', 'compare this one now, and put it right')
   verb('billing.show', 'show', 'ask Stripe about an account, and show what is stored then').argument(
     '<account>',
     'its id',

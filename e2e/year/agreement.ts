@@ -5,22 +5,11 @@
 import { readAccount } from '@porttunneler/shared/control/accounts'
 import { type Bill, type BillInput, bill } from '@porttunneler/shared/control/money/bill'
 import { billInputOf } from '@porttunneler/shared/control/money/billing-period'
+import { type ComparedLine, lineDifferences } from '@porttunneler/shared/control/money/line-differences'
 import { limitsOf } from '@porttunneler/shared/control/plans'
 import type { Period, Person } from './person.ts'
 import { dayMs, type StripeLine, type StripeWorld, type YearWorld } from './world.ts'
 
-/** A line of an invoice, in `bill()`'s terms. */
-type Line = {
-  readonly price: string
-  readonly isProration: boolean
-  readonly from: number
-  readonly to: number
-  readonly quantity: bigint
-  readonly amount: bigint
-}
-
-/** Each proration is rounded on its own at Stripe, and as a difference of sums here. */
-const prorationSlack = 1n
 /** An event that is lost is made good within a week. */
 export const madeGoodMs = 8 * dayMs
 const graceMs = 7 * dayMs
@@ -29,7 +18,7 @@ const graceMs = 7 * dayMs
 function linesOf(
   { stripe: { world } }: YearWorld,
   customer: string,
-): readonly (Line & { finalAt: number })[] {
+): readonly (ComparedLine & { finalAt: number })[] {
   return world.all('invoices').flatMap((invoice) => {
     const finalAt = invoice.status_transitions.finalized_at
     if (invoice.customer !== customer || finalAt === null || invoice.status === 'void') return []
@@ -64,10 +53,12 @@ export async function compareBill(
   const input = async (before: number) => inputOf(world, person, { period, before })
   const name = `${person.email} ${new Date(period.start).toISOString()}`
   const wanted = bill(await input(0))
-  const wrong = compareFlat(
-    flat,
-    wanted.lines.filter(({ kind }) => kind !== 'transfer'),
-  )
+  const wrong = [
+    ...lineDifferences(
+      flat,
+      wanted.lines.filter(({ kind }) => kind !== 'transfer'),
+    ),
+  ]
   if (metered.length > 0) {
     // What had come two looks before was reported for sure; what came later than the invoice was forgiven.
     const sure = transferOf(bill(await input(finalAt - 2 * world.stepMs)))
@@ -128,7 +119,7 @@ function transferOf({ lines }: Bill): { readonly quantity: bigint; readonly amou
 }
 
 function compareTransfer(
-  lines: readonly Line[],
+  lines: readonly ComparedLine[],
   sure: ReturnType<typeof transferOf>,
   most: ReturnType<typeof transferOf>,
 ): readonly string[] {
@@ -139,34 +130,6 @@ function compareTransfer(
   return amount < sure.amount || amount > most.amount
     ? [`transfer costs ${amount}, not ${sure.amount} to ${most.amount}`]
     : []
-}
-
-function compareFlat(found: readonly Line[], wanted: readonly Line[]): string[] {
-  const left = found.filter(({ isProration, amount }) => !isProration || amount !== 0n)
-  const wrong: string[] = []
-  for (const line of wanted) {
-    const slack = line.isProration ? prorationSlack : 0n
-    const at = left.findIndex(
-      (one) =>
-        one.price === line.price &&
-        one.isProration === line.isProration &&
-        one.from === line.from &&
-        one.quantity === line.quantity &&
-        difference(one.amount, line.amount) <= slack,
-    )
-    if (at >= 0) left.splice(at, 1)
-    else wrong.push(`bill() has ${say(line)}`)
-  }
-  return [...wrong, ...left.map((line) => `Stripe has ${say(line)}`)]
-}
-
-function difference(a: bigint, b: bigint): bigint {
-  return a > b ? a - b : b - a
-}
-
-function say({ price, isProration, from, to, quantity, amount }: Line): string {
-  const span = `${new Date(from).toISOString()} to ${new Date(to).toISOString()}`
-  return `${quantity} x ${price} for ${amount}${isProration ? ' (rest)' : ''}, ${span}`
 }
 
 /** What the account should have by Stripe's tables: "plan seats". */

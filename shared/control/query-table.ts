@@ -6,7 +6,7 @@ import { domains } from './domains/domain-documents.ts'
 import { factors, passkeys } from './factors/factor-documents.ts'
 import { feedback } from './feedback.ts'
 import { invites } from './invites.ts'
-import { meterReports, paymentEvents } from './money/billing-documents.ts'
+import { meterReports, paymentEvents, subscriptions } from './money/billing-documents.ts'
 import { notes, operators } from './operator/operator-documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
@@ -236,6 +236,11 @@ export const queries = {
     order: 'receivedAt',
   }),
   eventsByTime: declareQuery('eventsByTime', paymentEvents, { equals: [], order: 'receivedAt' }),
+  subscriptionsByCheck: declareQuery('subscriptionsByCheck', subscriptions, {
+    equals: [],
+    order: 'checkedAt',
+  }),
+  subscriptionsByDrift: declareQuery('subscriptionsByDrift', subscriptions, { equals: [], order: 'driftAt' }),
   meterReportsOfAccount: declareQuery('meterReportsOfAccount', meterReports, {
     equals: ['account'],
     order: 'hour',

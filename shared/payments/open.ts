@@ -22,6 +22,8 @@ export function openPayments(options: StripeOptions): Payments {
     keep: async (subscription, key) => (await stripe()).keep(subscription, key),
     endNow: async (subscription, only) => (await stripe()).endNow(subscription, only),
     endCustomer: async (customer) => (await stripe()).endCustomer(customer),
+    listLines: async (customer, since) => (await stripe()).listLines(customer, since),
+    readUsage: async (asked) => (await stripe()).readUsage(asked),
     listInvoices: async (customer) => (await stripe()).listInvoices(customer),
     customerOf: async (charge) => (await stripe()).customerOf(charge),
     report: async (asked) => (await stripe()).report(asked),

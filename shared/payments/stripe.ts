@@ -7,6 +7,7 @@ import { ask, openStripe, type StripeOptions, toSeconds } from './stripe-calls.t
 import { changedSince } from './stripe-changed.ts'
 import { cancelLater, changeLater, changeNow, keep, preview, priceIds } from './stripe-changes.ts'
 import { idOf, listInvoices, readCustomer } from './stripe-customers.ts'
+import { listLines, readUsage } from './stripe-figures.ts'
 import {
   findObjects,
   makeDestination,
@@ -36,6 +37,8 @@ export function openStripePayments(options: StripeOptions): Payments {
     keep: (subscription, key) => ask(() => keep(stripe, subscription, key)),
     endNow: (subscription, only) => ask(() => endNow(stripe, subscription, only)),
     endCustomer: (customer) => ask(() => endCustomer(stripe, customer)),
+    listLines: (customer, since) => ask(() => listLines(stripe, customer, since)),
+    readUsage: (asked) => ask(() => readUsage(stripe, asked)),
     listInvoices: (customer) => ask(() => listInvoices(stripe, customer)),
     customerOf: (charge) => ask(async () => idOf((await stripe.charges.retrieve(charge)).customer)),
     report: (asked) => ask(() => report(stripe, asked)),

@@ -197,4 +197,15 @@ export const planCodes = {
       'A price of this name is there already, with another amount or of another kind, and somebody may be paying it.',
     cure: 'Give the changed catalogue a higher version: its prices then have new names. Or correct the price in the Dashboard.',
   },
+  'billing.pays': {
+    code: 'PT-2724',
+    http: 409,
+    exit: 1,
+    retry: 'never',
+    owner: 'operator',
+    title: 'The account pays for its plan',
+    cause:
+      'What an account pays for follows from its subscription alone: another plan would last until the next payment, and be paid as the old one.',
+    cure: 'Have its owner change the plan, or end the subscription first. ptunctl accounts override gives it more of one thing.',
+  },
 } as const satisfies Record<string, ErrorEntry>

@@ -25,6 +25,7 @@ import { sendMails } from '../mail/sending.ts'
 import { followCustomers } from '../money/following.ts'
 import { settleEvents } from '../money/inbox.ts'
 import { reportTransfer } from '../money/meters.ts'
+import { reconcileBilling } from '../money/reconciling.ts'
 import { endViews } from '../operator/views.ts'
 import { keepOwnRecords } from '../own-records.ts'
 import { giveOwners } from '../ownerless-keys.ts'
@@ -78,6 +79,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     settleEvents(control),
     tellOfTerms(control),
     reportTransfer(control),
+    reconcileBilling(control),
   ]
 }
 

@@ -53,6 +53,11 @@ export type SubscriptionDoc = {
   /** A change that was asked for, so that its time is known when it arrives. */
   readonly asked?: { readonly items: string; readonly at: number }
   readonly syncedAt: number
+  /** When it was compared with the payment service (reconciling.ts); a release up to 0.1 did not note it. */
+  readonly checkedAt?: number
+  /** What differed then, in words, and since when; absent: nothing did. */
+  readonly drift?: readonly string[]
+  readonly driftAt?: number
 }
 
 /** Id: the customer's. Its creation is the claim: no customer belongs to two accounts. */

@@ -46,5 +46,6 @@ function nothingYet(account: string, customer: string, nowMs: number): Subscript
     cancelAt: 0,
     isDisputed: false,
     syncedAt: nowMs,
+    checkedAt: nowMs,
   }
 }

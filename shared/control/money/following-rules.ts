@@ -63,7 +63,8 @@ export function follow(
   const { chosen } = chooseSubscription(found.subscriptions)
   const graceFrom = found.openSince
   const { next: _, asked: __, closing, ...kept } = before
-  const seen = { ...kept, graceFrom, isDisputed: found.isDisputed, syncedAt: nowMs }
+  const { isDisputed } = found
+  const seen = { ...kept, graceFrom, isDisputed, syncedAt: nowMs, checkedAt: before.checkedAt ?? 0 }
   if (!chosen) {
     const ended = Math.max(0, ...found.subscriptions.map(({ endedAt }) => endedAt))
     const at = seconds(ended > 0 ? Math.min(ended, nowMs) : nowMs)

@@ -98,6 +98,16 @@ function cataloguesOf({ catalogues }: Control, found: CustomerState): Promise<Kn
   return catalogues.ofAll(items.flatMap(({ price }) => readKey(price)?.version ?? []))
 }
 
+/** What a look would store now; nothing is changed anywhere. */
+export async function wouldFollow(
+  control: Control,
+  before: SubscriptionDoc,
+): Promise<SubscriptionDoc | undefined> {
+  const found = await control.payments.readCustomer(before.customer)
+  const known = await cataloguesOf(control, found)
+  return follow(before, found, { known, nowMs: control.clock.now() })
+}
+
 /** @returns undefined when the document changed meanwhile */
 async function write(
   control: Control,

@@ -139,3 +139,21 @@ async function sendHour(
   )
   if (noted?.revision === revision && noted.megabytes === megabytes) await send(next)
 }
+
+type Hours = { readonly start: number; readonly end: number }
+
+/** All that was reported of these hours, and is settled. */
+export async function reportedMegabytes(own: AccountControl, hours: Hours): Promise<number> {
+  const found = await reportsOf(own, hours)
+  return [...found.values()].reduce((sum, { megabytes, sent }) => sum + (sent > 0 ? megabytes : 0), 0)
+}
+
+/** Has the reports of these hours sent once more, as newer revisions of the same. @returns the job that does it */
+export async function reportsAgain(own: AccountControl, hours: Hours): Promise<string> {
+  const { store, clock } = own
+  for (const { hour } of (await reportsOf(own, hours)).values())
+    await store.change(meterReports.ref(`${store.account}:${hour}`), (current) =>
+      current ? { ...current, revision: current.revision + 1, sent: current.revision } : 'keep',
+    )
+  return store.transact(async (tx) => (await lookToReport(tx, store.account, clock.now()))())
+}

@@ -19,6 +19,8 @@ export const noPayments: Payments = {
   endNow: off,
   endCustomer: off,
   listInvoices: off,
+  listLines: off,
+  readUsage: off,
   customerOf: off,
   report: off,
   findObjects: off,

@@ -4,6 +4,7 @@
  */
 import type { Currency } from './amounts.ts'
 import type { Interval } from './catalogue-schema.ts'
+import type { ComparedLine } from './line-differences.ts'
 
 /** A price by its lookup key (`price-keys.ts`) and how many of it. */
 export type PricedItem = { readonly price: string; readonly quantity: number }
@@ -155,6 +156,15 @@ export interface Payments {
   /** At once, and what was used is charged. Repeating it changes nothing. */
   endCustomer(customer: string): Promise<void>
   listInvoices(customer: string): Promise<readonly Invoice[]>
+  /** Lines of invoices that were made since then, without those of changes that nobody has paid. */
+  listLines(customer: string, since: number): Promise<readonly ComparedLine[]>
+  /** Megabytes that a meter has counted from hour to hour. */
+  readUsage(asked: {
+    readonly meter: string
+    readonly customer: string
+    readonly from: number
+    readonly to: number
+  }): Promise<number>
   /** The customer of a charge, '' when there is none. */
   customerOf(charge: string): Promise<string>
   /** Whole megabytes of an hour, cumulative: the value that arrived last counts. */

@@ -6,6 +6,7 @@ import { type Control, controlOf } from '../control.ts'
 import { type AccountDoc, accounts } from '../documents.ts'
 import { changeLimits } from '../limits.ts'
 import { listMembers } from '../members.ts'
+import { subscriptions } from '../money/billing-documents.ts'
 import { planNameSchema } from '../money/catalogue-schema.ts'
 import { grantOf } from '../money/grants.ts'
 import { limitsOf, plans } from '../plans.ts'
@@ -36,6 +37,8 @@ export const accountActs = {
     z.strictObject({ id: idSchema, plan: planNameSchema }),
     async ({ control }, { id, plan }, by) => {
       await find(control, id)
+      const paid = await control.store.get(subscriptions.ref(id))
+      if (paid && paid.data.state !== 'free') throw fail('billing.pays')
       const granted = grantOf(await control.catalogues.newest(), plan)
       await changeLimits(controlOf(control, id), (tx, before, nowMs) => {
         writeAct(

@@ -5,6 +5,7 @@ import { customers, subscriptions } from '../money/billing-documents.ts'
 import { syncBilling } from '../money/billing-sync.ts'
 import { followCustomer } from '../money/following.ts'
 import { replayEvents } from '../money/inbox.ts'
+import { describeDrift, reconcileAccount } from '../money/reconciling.ts'
 import { requireOn } from '../money/selling.ts'
 import { declareAct, recordAct } from './act.ts'
 
@@ -43,6 +44,15 @@ export const billingActs = {
         details: {},
       })
       return replayEvents(control, asked)
+    },
+  ),
+  /** What differs between the payment service and us; of one account it is looked up now. */
+  'billing.drift': declareAct(
+    z.strictObject({ account: z.string().max(64).optional() }),
+    async ({ control }, { account }) => {
+      requireOn(control)
+      if (account === undefined) return describeDrift(control)
+      return { account, drift: [...(await reconcileAccount(control, account))] }
     },
   ),
   /** Asks the payment service now, and says what is stored then. */
