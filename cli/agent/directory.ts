@@ -26,8 +26,9 @@ export class Directory {
    */
   take({ relays, cell, otherCells = [] }: ClaimResult, leased: ReadonlySet<string | undefined>): boolean {
     const named = new Map([[cell, relays], ...otherCells.map((one) => [one.cell, one.relays] as const)])
-    for (const [of, list] of named) this.set(of, list)
-    for (const of of this.#relays.keys()) if (!named.has(of) && !leased.has(of)) this.#relays.delete(of)
+    for (const [where, list] of named) this.set(where, list)
+    for (const known of this.#relays.keys())
+      if (!named.has(known) && !leased.has(known)) this.#relays.delete(known)
     return [...named.values()].some((list) => list.length > 0)
   }
 

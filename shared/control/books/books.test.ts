@@ -248,13 +248,13 @@ describe('usage in steps', () => {
     await report(t.clock.now(), 8)
     const span = { from: first, to: t.clock.now() }
     const today = Math.floor(t.clock.now() / day) * day
-    for (const of of [{}, { tunnel }]) {
-      const hours = await asked({ ...span, step: 'hour', ...of })
+    for (const whose of [{}, { tunnel }]) {
+      const hours = await asked({ ...span, step: 'hour', ...whose })
       expect(hours.series).toMatchObject([
         { at: first, in: 25, out: 75, opened: 1 },
         { at: Math.floor(t.clock.now() / hour) * hour, in: 2, out: 6 },
       ])
-      const days = await asked({ ...span, step: 'day', ...of })
+      const days = await asked({ ...span, step: 'day', ...whose })
       expect(days.series?.map(({ at }) => at)).toEqual([Math.floor(first / day) * day, today])
       expect(days.total).toMatchObject({ in: 27, out: 81, opened: 2 })
     }
@@ -333,8 +333,8 @@ describe('usage in steps', () => {
     for (const { ref } of (await t.control.store.query(queries.usageByHour, { where: {}, limit: 9 })).items)
       await t.control.store.delete(usageHours.ref(ref.id))
     const span = { from: first, to: t.clock.now() }
-    for (const of of [{}, { tunnel }]) {
-      const { series: hours = [], hours: listed } = await asked({ ...span, step: 'hour', ...of })
+    for (const whose of [{}, { tunnel }]) {
+      const { series: hours = [], hours: listed } = await asked({ ...span, step: 'hour', ...whose })
       expect(hours.map(({ answers }) => answers?.successful)).toEqual([7, 1, 2])
       expect(hours[0]?.answers).toMatchObject({
         serverError: 1,
@@ -342,7 +342,7 @@ describe('usage in steps', () => {
         latency: [0, 10, 0, 0, 0, 0, 0, 0],
       })
       expect(listed[0]).not.toHaveProperty('answers')
-      const { series: days = [], total } = await asked({ ...span, step: 'day', ...of })
+      const { series: days = [], total } = await asked({ ...span, step: 'day', ...whose })
       expect(days).toMatchObject([{ at: first, answers: { successful: 10, serverError: 1, unanswered: 2 } }])
       expect(Object.keys(total)).not.toContain('answers')
     }
@@ -376,8 +376,8 @@ describe('usage in steps', () => {
     const bound: Caller = { ...ada, tunnels: new Set(['web']) }
     const span = { from: t.clock.now() - 3 * hour, to: t.clock.now() }
     for (const step of [undefined, 'minute', 'hour', 'day'] as const)
-      for (const of of [{}, { tunnel }])
-        expect((await readUsage(t.of(ada), bound, { ...span, step, ...of })).total.in).toBe(0)
+      for (const whose of [{}, { tunnel }])
+        expect((await readUsage(t.of(ada), bound, { ...span, step, ...whose })).total.in).toBe(0)
   })
 
   test('periods stay in the collection of the earlier version, under other ids', async () => {
