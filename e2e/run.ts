@@ -1,9 +1,9 @@
 /**
  * `npm test` after the check: the long tests, in two parallel runs that share one pair of Google's emulators. The first
- * has the tests that measure time or load the machine, one file after the other. The second has all others, three
- * files at a time, the longest first (e2e/longest-first.ts), so that no long one is left over at the end: programs
- * that mostly wait for one another, suites of platforms, models and fuzzers, and the cloud stack. Its output follows
- * when the first is done.
+ * has the tests that measure time or load the machine, and a few more, one file after the other. The second has all
+ * others, three files at a time, the longest first (e2e/longest-first.ts), so that no long one is left over at the end:
+ * programs that mostly wait for one another, suites of platforms, models and fuzzers, and the cloud stack. Its output
+ * follows when the first is done.
  *
  * `npm run test:long` is the same with every suite on every platform, every pool and every path (breadth.ts). Nothing
  * runs beside its first run, so what it says about times counts.
@@ -19,7 +19,10 @@ import { setup } from './global-setup.ts'
 
 const root = join(import.meta.dirname, '..')
 /** Files whose figures would suffer, or make others suffer, if they ran beside one another. */
-const alone = ['chaos', 'hostile', 'network', 'standalone', 'upgrade'].map((name) => `e2e/${name}.test.ts`)
+const measuring = ['chaos', 'hostile', 'network', 'standalone', 'upgrade']
+/** They may run anywhere. Without them the first run would end after 240 s, and the second after 420 s. */
+const balancing = isWhole ? [] : ['refusals', 'restart', 'rolling-restart']
+const alone = [...measuring, ...balancing].map((name) => `e2e/${name}.test.ts`)
 const others = globSync('e2e/**/*.test.ts', { cwd: root, exclude: ['e2e/year/**'] }).filter(
   (file) => !alone.includes(file) && !/node_modules|e2e\/repo\//.test(file),
 )
