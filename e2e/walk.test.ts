@@ -9,12 +9,12 @@ import { startStandaloneService } from './harness/standalone.ts'
 import { describeWith } from './requirements.ts'
 import { describeWalk } from './suites/walk.ts'
 
-const visitors = isWhole ? 12_000 : 200
+const rate = isWhole ? { visitors: 12_000, perSecond: 200 } : { visitors: 100, perSecond: 50 }
 
 describeWith(['pebble', 'pebbleNames', 'curl'], 'the walk', () => {
-  describeWalk('standalone', { start: startStandaloneService, visitors })
+  describeWalk('standalone', { start: startStandaloneService, ...rate })
   if (!isWhole) return
   withEmulators((hosts) => {
-    describeWalk('the cloud', { start: (settings) => startCloudService(hosts, settings), visitors })
+    describeWalk('the cloud', { start: (settings) => startCloudService(hosts, settings), ...rate })
   })
 })

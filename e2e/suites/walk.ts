@@ -39,10 +39,12 @@ export type WalkOptions = {
   readonly start: (world: Pick<NamesWorld, 'env' | 'yaml'>) => Promise<Service>
   /** How many visitors come while the certificate is renewed, at least. */
   readonly visitors: number
+  /** How many of them come each second: half of them with a connection of their own, a handshake on either side. */
+  readonly perSecond: number
 }
 
 /** @param platform its name in the report */
-export function describeWalk(platform: string, { start, visitors }: WalkOptions): void {
+export function describeWalk(platform: string, { start, visitors, perSecond }: WalkOptions): void {
   describe(`a name worth showing, on ${platform}`, () => {
     let world: NamesWorld
     let service: Service
@@ -216,7 +218,7 @@ export function describeWalk(platform: string, { start, visitors }: WalkOptions)
     test('a renewal fails no visitor, and new ones see the new certificate', async () => {
       // Each relay has the certificate.
       for (let times = 0; times < 10; times++) await says(host, 'first')
-      const rate = startRate(place(host), { perSecond: 200 })
+      const rate = startRate(place(host), { perSecond })
       await rate.further(20)
       await eventually('visitors see a certificate', () => rate.serials.length === 1 || undefined)
       await service.people?.operator('certificates', 'order', host)
