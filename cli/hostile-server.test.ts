@@ -118,7 +118,7 @@ describe('a hostile server', () => {
   test.each([
     ['whoami', whoami],
     ['keys list', listKeys],
-    ['list', list],
+    ['list', (context: Context) => list(context, {})],
     ['names list', (context: Context) => listKept(context, names)],
     ['ports list', (context: Context) => listKept(context, ports)],
     ['domains list', listDomains],

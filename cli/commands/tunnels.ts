@@ -13,12 +13,16 @@ import { nearest } from '../nearest.ts'
 import { formatDuration, formatTable, type Paint } from '../output/format.ts'
 import { askYes } from './ask-yes.ts'
 
-/** @throws login.*, server.*, and the API's errors */
-export async function list(context: Context): Promise<number> {
+type Wish = { readonly search?: string; readonly state?: readonly TunnelState[] }
+
+/** Trouble first. @throws login.*, server.*, and the API's errors */
+export async function list(context: Context, { search, state }: Wish): Promise<number> {
   const { client } = await connectApi(context)
-  const tunnels = await allTunnels(client)
+  const isPart = search !== undefined || state !== undefined
+  const tunnels = await allTunnels(client, { search, state, sort: 'trouble' })
   for (const tunnel of tunnels) tell(context, { event: 'tunnel', ...tunnel })
-  if (tunnels.length === 0) say(context, 'No tunnels yet. Make one: ptun http 3000')
+  if (tunnels.length === 0)
+    say(context, isPart ? 'No tunnel is like that.' : 'No tunnels yet. Make one: ptun http 3000')
   else {
     const paint = paintOf(context)
     say(context, ...tunnelTable(tunnels, paint), ...whyLines(tunnels, context.clock.now(), paint))
@@ -54,12 +58,15 @@ export async function deleteTunnel(
   return 0
 }
 
-/** All pages; an account has at most some hundreds. */
-export async function allTunnels(client: Client): Promise<readonly Tunnel[]> {
+/** All pages; most accounts have one. */
+export async function allTunnels(
+  client: Client,
+  wish: Parameters<Client['tunnels']>[0] = {},
+): Promise<readonly Tunnel[]> {
   const all: Tunnel[] = []
   let cursor: string | undefined
   do {
-    const page = await client.tunnels({ limit: 100, cursor })
+    const page = await client.tunnels({ ...wish, limit: 100, cursor })
     all.push(...page.items)
     cursor = page.next
   } while (cursor !== undefined)

@@ -25,10 +25,10 @@ import * as tunnels from './schemas/tunnels.ts'
 export type { ClientOptions } from './client-call.ts'
 
 type AuditFilter = z.infer<typeof audit.auditFilterSchema>
+type TunnelWish = Partial<Pick<tunnels.TunnelQuery, 'search' | 'state' | 'kind' | 'sort'>>
 /** What the caller writes: fields with a default are optional. */
 type In<T extends z.ZodType> = z.input<T>
 
-const tunnelPageSchema = pageSchema(tunnels.tunnelSchema)
 const domainPageSchema = pageSchema(domains.domainSchema)
 const keyPageSchema = pageSchema(accounts.keySchema)
 const auditPageSchema = pageSchema(audit.auditEntrySchema)
@@ -220,12 +220,10 @@ function deviceCalls(options: ClientOptions) {
 function tunnelCalls(options: ClientOptions) {
   const pathOf = (tunnel: string) => `/v1/tunnels/${encodeURIComponent(tunnel)}`
   return {
-    tunnels: ({ limit, cursor, ...o }: PageOptions = {}) =>
-      call(
-        options,
-        { method: 'GET', path: '/v1/tunnels', answer: tunnelPageSchema, query: { limit, cursor } },
-        o,
-      ),
+    tunnels: ({ limit, cursor, search, state, kind, sort, ...o }: PageOptions & TunnelWish = {}) => {
+      const query = { limit, cursor, search, state: state?.join(','), kind, sort }
+      return call(options, { method: 'GET', path: '/v1/tunnels', answer: tunnels.tunnelPageSchema, query }, o)
+    },
     tunnel: (tunnel: string, o?: CallOptions) =>
       call(options, { method: 'GET', path: pathOf(tunnel), answer: tunnels.tunnelSchema }, o),
     createTunnel: (json: In<typeof tunnels.tunnelCreateSchema>, o?: CallOptions) =>

@@ -143,6 +143,21 @@ describe('api: one account and the ids of another', () => {
     expect(await adasView()).toBe(before)
   })
 
+  test('a cursor of one order is refused in another', async () => {
+    for (const name of ['a', 'b'])
+      await t.call('POST', '/v1/tunnels', { token: t.ada, json: { name, kind: 'tcp' } })
+    const read = (query: string) => t.call('GET', `/v1/tunnels?limit=1&${query}`, { token: t.ada })
+    const orders = ['newest', 'name', 'trouble']
+    for (const sort of orders) {
+      const page = await (await read(`sort=${sort}`)).json()
+      const { next } = z.object({ next: z.string() }).parse(page)
+      for (const other of orders) {
+        const answer = await read(`sort=${other}&cursor=${next}`)
+        expect([sort, other, answer.status]).toEqual([sort, other, sort === other ? 200 : 400])
+      }
+    }
+  })
+
   test('a cursor of one account is refused to another', async () => {
     await t.call('POST', '/v1/tunnels', { token: t.ada, json: { name: 'a', kind: 'tcp' } })
     await t.call('POST', '/v1/tunnels', { token: t.ada, json: { name: 'b', kind: 'tcp' } })

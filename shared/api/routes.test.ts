@@ -202,6 +202,18 @@ const rows: readonly Row[] = [
 
   ['GET /v1/tunnels', 200, undefined, () => t.call('GET', '/v1/tunnels', { token: t.readKey })],
   [
+    'GET /v1/tunnels, searched and ordered',
+    200,
+    undefined,
+    () => t.call('GET', '/v1/tunnels?search=d&state=offline,refused&kind=tcp&sort=trouble', { token: t.ada }),
+  ],
+  [
+    'GET /v1/tunnels in a state that there is not',
+    400,
+    'api.invalid',
+    () => t.call('GET', '/v1/tunnels?state=offline,broken', { token: t.ada }),
+  ],
+  [
     'GET /v1/tunnels, limit beyond 100',
     400,
     'api.invalid',

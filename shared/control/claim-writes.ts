@@ -93,7 +93,7 @@ function writeClaim(
       : { formerCell: before, formerCells: leaveCell(tunnel.data, before, nowMs) }
   // A field can only be taken away by writing the whole.
   if (tunnel?.data.refused) {
-    const { refused: _, ...rest } = tunnel.data
+    const { refused: _, refusedAt: __, ...rest } = tunnel.data
     tx.set(tunnels.ref(id), { ...rest, ...fields, ...moved, updatedAt: nowMs })
   } else if (!isSame) tx.update(tunnels.ref(id), { ...fields, ...moved, updatedAt: nowMs })
   const outgoing: Outgoing[] = [...writeEviction(tx, context, { read, verdict })]

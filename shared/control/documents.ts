@@ -149,6 +149,8 @@ export type TunnelDoc = {
   readonly agent: string
   /** Why the last claim got nothing (refusals.ts); removed by the next lease. */
   readonly refused?: RefusedDoc
+  /** Its `at`, for a query that finds the refused ones. */
+  readonly refusedAt?: number
   readonly createdAt: number
   readonly updatedAt: number
 }

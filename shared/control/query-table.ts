@@ -94,6 +94,13 @@ export const queries = {
     order: 'createdAt',
     direction: 'descending',
   }),
+  tunnelsByName: declareQuery('tunnelsByName', documents.tunnels, { equals: ['account'], order: 'name' }),
+  /** Only those whose last claim got nothing have the field. */
+  refusedTunnels: declareQuery('refusedTunnels', documents.tunnels, {
+    equals: ['account'],
+    order: 'refusedAt',
+    direction: 'descending',
+  }),
   /** Tunnels that the service named and that one agent held last. */
   generatedTunnels: declareQuery('generatedTunnels', documents.tunnels, {
     equals: ['account', 'agent', 'kind', 'generated'],

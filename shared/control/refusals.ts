@@ -42,7 +42,8 @@ async function recordRefusal(
     if (!current || isSaid(current, code, nowMs)) return 'keep'
     const { refused: before } = current
     const isSame = before?.code === code && nowMs - before.at < refusalLastsMs
-    return { ...current, refused: { code, since: isSame ? before.since : nowMs, at: nowMs } }
+    const refused = { code, since: isSame ? before.since : nowMs, at: nowMs }
+    return { ...current, refused, refusedAt: nowMs }
   })
 }
 

@@ -40,6 +40,15 @@ export function judgeTunnel(facts: TunnelFacts): Judgement {
   return { ...judgeLeased(lease, holders, facts), holders }
 }
 
+/** The state of the tunnel that a lease belongs to. The lease must still run; the tunnel itself need not be read. */
+export function stateOfLease(
+  lease: EndpointDoc,
+  { ready, nowMs }: Pick<TunnelFacts, 'ready' | 'nowMs'>,
+): TunnelState {
+  const holders = liveHolders(lease, nowMs).map(([agent, holder]) => describeHolder(agent, holder, ready))
+  return judgeLeased(lease, holders, { ready, nowMs }).state
+}
+
 type Verdict = Omit<Judgement, 'holders'>
 
 /** Nobody holds it. */
@@ -58,7 +67,11 @@ function judgeUnleased({ id, tunnel, endpoint, nowMs }: TunnelFacts): Verdict {
   return { state: 'offline', why: { cause: 'No agent serves it now.', cure: startIt(tunnel), ...since } }
 }
 
-function judgeLeased(lease: EndpointDoc, holders: readonly Holder[], { ready, nowMs }: TunnelFacts): Verdict {
+function judgeLeased(
+  lease: EndpointDoc,
+  holders: readonly Holder[],
+  { ready, nowMs }: Pick<TunnelFacts, 'ready' | 'nowMs'>,
+): Verdict {
   const served = lease.servedAt ?? lease.leasedAt
   if (ready.length === 0) return { state: 'offline', why: textOf('cell.none') }
   const there = holders.filter(({ state }) => state !== 'away')

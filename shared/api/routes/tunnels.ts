@@ -2,11 +2,11 @@
 import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
 import type { Caller } from '../../control/caller.ts'
+import { findTunnels } from '../../control/tunnel-list.ts'
 import {
   createTunnel,
   deleteTunnel,
   describeTunnels,
-  listTunnels,
   readTunnel,
   updateTunnel,
 } from '../../control/tunnels.ts'
@@ -15,10 +15,12 @@ import type { Cursors } from '../cursors.ts'
 import { etagOf, revisionOf } from '../etags.ts'
 import { once } from '../idempotency.ts'
 import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
-import { idSchema, pageQuerySchema, pageSchema } from '../schemas/common.ts'
+import { idSchema } from '../schemas/common.ts'
 import {
   type Tunnel,
   tunnelCreateSchema,
+  tunnelPageSchema,
+  tunnelQuerySchema,
   tunnelSchema,
   tunnelUpdateSchema,
   watchRequestSchema,
@@ -38,9 +40,11 @@ const routes = {
     path: '/v1/tunnels',
     viewable: true,
     operationId: 'listTunnels',
-    summary: 'The tunnels of the account, newest first',
-    request: { query: pageQuerySchema },
-    responses: { 200: jsonAnswer(pageSchema(tunnelSchema), 'A page of tunnels') },
+    summary: 'The tunnels of the account',
+    description:
+      'A page may be short, or empty, and have a next one: one call looks at a bounded number of tunnels. With the ETag in If-None-Match the answer is 304 while nothing has changed.',
+    request: { query: tunnelQuerySchema },
+    responses: { 200: jsonAnswer(tunnelPageSchema, 'A page of tunnels') },
   }),
   create: route({
     tags,
@@ -101,12 +105,20 @@ const routes = {
 export function tunnelRoutes(cursors: Cursors): RouteGroup {
   return new RouteGroup()
     .add(routes.list, async (c, { caller, control }) => {
-      const { account } = caller
-      const page = await cursors.page({ account, list: 'tunnels' }, c.req.valid('query'), {
-        read: (options) => listTunnels(control, caller, options),
-        describe: async (found) => shownTo(caller, await describeTunnels(control, found)),
+      const { limit, cursor, ...filter } = c.req.valid('query')
+      // A position says where to go on in one order and means nothing in another.
+      const scope = {
+        account: caller.account,
+        list: filter.sort === 'newest' ? 'tunnels' : `tunnels.${filter.sort}`,
+      }
+      const after = cursor === undefined ? undefined : await cursors.read(scope, cursor)
+      const { items, next, counts } = await findTunnels(control, caller, {
+        filter,
+        limit,
+        ...(after && { after }),
       })
-      return c.json(page, 200)
+      const page = { items: shownTo(caller, items), ...(counts && { counts }) }
+      return c.json({ ...page, ...(next && { next: await cursors.write(scope, next) }) }, 200)
     })
     .add(routes.create, async (c, call) => {
       const { caller, control } = call
@@ -156,6 +168,6 @@ export function tunnelRoutes(cursors: Cursors): RouteGroup {
 }
 
 /** What tunnels set in requests may be passwords of upstreams, which are nobody's business but their owners'. */
-function shownTo({ view }: Pick<Caller, 'view'>, tunnels: Tunnel[]): Tunnel[] {
-  return view ? tunnels.map(({ edits: _, ...tunnel }) => tunnel) : tunnels
+function shownTo({ view }: Pick<Caller, 'view'>, tunnels: readonly Tunnel[]): Tunnel[] {
+  return tunnels.map(({ edits, ...tunnel }) => ({ ...tunnel, ...(edits && !view && { edits }) }))
 }

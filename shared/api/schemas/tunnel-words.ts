@@ -1,9 +1,12 @@
 /**
- * The states of a tunnel, and the words for them: the same in the console, in `ptun` and in the documentation. It has
- * no schema, because the console's pages import it.
+ * The states of a tunnel and the words for them: the same in the console, in `ptun` and in the documentation. Without
+ * the schema library, so that they weigh nothing there.
  */
 
-/** What people are told about a tunnel, as the server judges it (control/tunnel-state.ts): the most urgent first. */
+/**
+ * What people are told about a tunnel, judged by the server (control/tunnel-state.ts), so that the console, `ptun` and
+ * scripts all say the same. The worst come first.
+ */
 export const tunnelStates = [
   'upstream_failing',
   'refused',

@@ -2,8 +2,16 @@
 import { z } from 'zod'
 import { agentModes, endpointIdSchema, policySchema, tunnelKinds } from '../../protocol/endpoint.ts'
 import { httpEditsSchema, writtenEditsSchema } from '../../protocol/http-edits.ts'
-import { idSchema, problemSchema, timeSchema, tunnelNameSchema, wantedNameSchema } from './common.ts'
-import { tunnelStates } from './tunnel-words.ts'
+import {
+  idSchema,
+  pageQuerySchema,
+  pageSchema,
+  problemSchema,
+  timeSchema,
+  tunnelNameSchema,
+  wantedNameSchema,
+} from './common.ts'
+import { type TunnelState, tunnelStates } from './tunnel-words.ts'
 
 const kindSchema = z.enum(tunnelKinds)
 const agentsSchema = z
@@ -66,6 +74,45 @@ export const tunnelSchema = z.object({
   updatedAt: timeSchema,
 })
 export type Tunnel = z.infer<typeof tunnelSchema>
+
+/** Comma-separated, as in `state=refused,degraded`. */
+const statesSchema = z
+  .string()
+  .regex(
+    new RegExp(`^(?:${tunnelStates.join('|')})(?:,(?:${tunnelStates.join('|')}))*$`),
+    `one or several of ${tunnelStates.join(', ')}, separated by commas`,
+  )
+  .transform((text) => text.split(',') as readonly TunnelState[])
+
+export const tunnelQuerySchema = pageQuerySchema.extend({
+  search: z.string().max(100).optional().describe('Part of a name, an id or an address, in any case'),
+  state: statesSchema.optional().describe('Only tunnels in one of these states, separated by commas'),
+  kind: kindSchema.optional(),
+  sort: z
+    .enum(['newest', 'name', 'trouble'])
+    .default('newest')
+    .describe('trouble: first what somebody should look at, then what is served, then the others'),
+})
+export type TunnelQuery = z.infer<typeof tunnelQuerySchema>
+
+/** How many tunnels are in the states that cost attention; the rest of `total` is offline or was never used. */
+const tunnelCountsSchema = z.object({
+  total: z.int(),
+  upstream_failing: z.int(),
+  refused: z.int(),
+  degraded: z.int(),
+  connecting: z.int(),
+  healthy: z.int(),
+})
+export type TunnelCounts = z.infer<typeof tunnelCountsSchema>
+
+export const tunnelPageSchema = pageSchema(tunnelSchema).extend({
+  counts: tunnelCountsSchema
+    .optional()
+    .describe(
+      'Of all tunnels, whatever is searched for; only with the first page, and not for a key that is bound to some tunnels',
+    ),
+})
 
 const editsSchema = writtenEditsSchema
   .optional()
@@ -224,12 +271,7 @@ export const upstreamReportSchema = z.strictObject({
 })
 
 export const watchRequestSchema = z.strictObject({
-  tunnels: z
-    .array(idSchema('tun'))
-    .min(1)
-    .max(200)
-    .optional()
-    .describe('Default: all of the account, also those that come up later'),
+  tunnels: z.array(idSchema('tun')).min(1).max(200).optional().describe('Default: all of the account'),
 })
 /** A read-only ticket for the live figures that relays send as server-sent events (docs/decisions). */
 export const watchSchema = z.object({

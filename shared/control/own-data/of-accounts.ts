@@ -117,6 +117,7 @@ export const partsOfAccounts: readonly Part[] = [
       wishCell: 'show',
       agent: 'show',
       refused: 'show',
+      refusedAt: 'hide',
       createdAt: 'show',
       updatedAt: 'show',
     },
