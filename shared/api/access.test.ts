@@ -175,6 +175,7 @@ const ofOperators: readonly (readonly [route: string, json?: object])[] = [
   ['POST /v1/operator/accounts/{account}/resume'],
   ['POST /v1/operator/people/{person}/disable', because],
   ['POST /v1/operator/people/{person}/enable'],
+  ['GET /v1/operator/billing/drift'],
   [`GET /v1/operator/notes?about=${newId('acc', 1)}`],
   ['POST /v1/operator/notes', { about: newId('acc', 1), text: 'x' }],
   ['DELETE /v1/operator/notes/{note}'],

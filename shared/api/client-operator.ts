@@ -41,6 +41,7 @@ export function operatorCalls(options: ClientOptions) {
     disablePerson: (id: string, json: z.input<typeof operator.operatorReasonSchema>, o?: CallOptions) =>
       post(`${personAt(id)}/disable`, json, o),
     enablePerson: (id: string, o?: CallOptions) => post(`${personAt(id)}/enable`, undefined, o),
+    billingDrift: (o?: CallOptions) => read('/v1/operator/billing/drift', operator.driftSchema, o),
     notes: (about: string, o?: CallOptions) =>
       call(
         options,

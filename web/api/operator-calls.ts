@@ -31,6 +31,8 @@ export function operatorCalls(request: Requests) {
     enablePerson: (id: string) => request<void>('POST', `${personAt(id)}/enable`),
     notes: (about: string, signal?: AbortSignal) =>
       request<AnswerOf<'notes'>>('GET', `/v1/operator/notes?${new URLSearchParams({ about })}`, { signal }),
+    billingDrift: (signal?: AbortSignal) =>
+      request<AnswerOf<'billingDrift'>>('GET', '/v1/operator/billing/drift', { signal }),
     addNote: (body: BodyOf<'addNote'>) => request<void>('POST', '/v1/operator/notes', { body }),
     removeNote: (id: string) => request<void>('DELETE', `/v1/operator/notes/${encodeURIComponent(id)}`),
     beginView: (body: BodyOf<'beginView'>) => request<View>('POST', '/v1/operator/view', { body }),

@@ -52,6 +52,12 @@ export function useNotes(about: string) {
   })
 }
 
+/** Accounts that pay and differ from the payment service. */
+export function useBillingDrift() {
+  const { calls } = useServices()
+  return useQuery({ queryKey: [...all, 'drift'], queryFn: ({ signal }) => calls.billingDrift(signal) })
+}
+
 /** The view that this operator has, perhaps in another tab. */
 export function useViewNow() {
   const { calls } = useServices()

@@ -250,6 +250,7 @@ function operatorPairs(calls: ReturnType<typeof makeCalls>, client: ReturnType<t
     [() => calls.resumeAccount('acc/1'), () => client.resumeAccount('acc/1')],
     [() => calls.disablePerson('usr/1', reason), () => client.disablePerson('usr/1', reason)],
     [() => calls.enablePerson('usr/1'), () => client.enablePerson('usr/1')],
+    [() => calls.billingDrift(), () => client.billingDrift()],
     [() => calls.notes('acc/1'), () => client.notes('acc/1')],
     [() => calls.addNote(note), () => client.addNote(note)],
     [() => calls.removeNote('not/1'), () => client.removeNote('not/1')],

@@ -1,11 +1,18 @@
 /** Where operators begin: one field that finds people and accounts. The address keeps what was searched for. */
 import { useEffect, useState } from 'preact/hooks'
 import { Link, useLocation, useSearch } from 'wouter-preact'
-import { useAccountSearch, useOperatorAct, usePeopleSearch, useViewNow } from '../api/operator-queries.ts'
+import {
+  useAccountSearch,
+  useBillingDrift,
+  useOperatorAct,
+  usePeopleSearch,
+  useViewNow,
+} from '../api/operator-queries.ts'
 import { failureIn } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button, ButtonLink } from '../parts/button.tsx'
 import { TextField } from '../parts/field.tsx'
+import { formatTime } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { AccountBadge, PersonBadge } from './operator-badges.tsx'
@@ -30,8 +37,40 @@ export function OperatorPage() {
           <SearchForm key={who} who={who} />
         </div>
         {who === '' ? <p class="text-muted">Search to see somebody here.</p> : <Found who={who} />}
+        <DriftCard />
       </div>
     </Page>
+  )
+}
+
+/** Shown only while something differs: an operator has nothing to read otherwise. */
+function DriftCard() {
+  const { data } = useBillingDrift()
+  if (!data || data.accounts.length === 0) return null
+  return (
+    <Card title="Different at Stripe">
+      <p class="mb-2 text-muted">
+        What these accounts pay for is not the same here and at Stripe.{' '}
+        {data.more
+          ? 'They are so many that nothing is put right by itself.'
+          : 'Each is looked at again within a day.'}
+      </p>
+      <ul class="divide-y divide-line">
+        {data.accounts.map(({ account, since, drift }) => (
+          <li key={account} class="py-2">
+            <Link href={`/operator/accounts/${account}`} class={row}>
+              <span class="font-medium break-all">{account}</span>
+              <span class="text-sm text-muted">since {formatTime(since)}</span>
+            </Link>
+            <ul class="text-sm break-words text-muted">
+              {drift.map((text) => (
+                <li key={text}>{text}</li>
+              ))}
+            </ul>
+          </li>
+        ))}
+      </ul>
+    </Card>
   )
 }
 

@@ -2,6 +2,7 @@
  * The operator's desk in the console. Crosses accounts: operators belong to none. Every call asks again whether the
  * person is one (control/operator/desk.ts); others are told that only operators may.
  */
+import { describeDrift } from '../../control/money/reconciling.ts'
 import { setStatus } from '../../control/operator/accounts.ts'
 import {
   addNote,
@@ -115,6 +116,16 @@ const routes = {
     request: person,
     responses: emptyAnswer('Enabled; they have to sign in again'),
   }),
+  drift: route({
+    method: 'get',
+    path: '/v1/operator/billing/drift',
+    operationId: 'billingDrift',
+    summary: 'Accounts whose subscription, bill or transfer differs from the payment service’s',
+    description: 'For operators, in person. Each account is compared once in two weeks.',
+    tags,
+    access,
+    responses: { 200: jsonAnswer(schemas.driftSchema, 'Those that differ, the oldest first, 20 at most') },
+  }),
   notes: route({
     method: 'get',
     path: '/v1/operator/notes',
@@ -150,7 +161,15 @@ const routes = {
   }),
 }
 
-export function operatorRoutes({ control, principals }: ApiDeps, cursors: Cursors): RouteGroup {
+export function operatorRoutes(deps: ApiDeps, cursors: Cursors): RouteGroup {
+  const { control } = deps
+  return deskRoutes(deps, cursors).add(routes.drift, async (c, { signedIn }) => {
+    await requireOperator(control, signedIn.person)
+    return c.json(await describeDrift(control), 200)
+  })
+}
+
+function deskRoutes({ control, principals }: ApiDeps, cursors: Cursors): RouteGroup {
   return new RouteGroup()
     .add(routes.people, async (c, { signedIn }) => {
       await requireOperator(control, signedIn.person)

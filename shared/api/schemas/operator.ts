@@ -93,3 +93,15 @@ export const viewSchema = z.object({
   endsAt: timeSchema,
 })
 export const viewNowSchema = z.object({ view: viewSchema.optional() })
+
+export const driftSchema = z.object({
+  accounts: z.array(
+    z.object({
+      account: idSchema('acc'),
+      customer: z.string().describe('The id at the payment service'),
+      since: timeSchema,
+      drift: z.array(z.string()).describe('What differs, in words'),
+    }),
+  ),
+  more: z.boolean().describe('There are more than these 20; nothing is put right then'),
+})
