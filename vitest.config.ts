@@ -74,6 +74,8 @@ export default defineConfig({
         test: {
           ...common,
           name: 'stack',
+          // Reading the bindings of all providers takes a second, which a worker needs once.
+          isolate: false,
           include: ['cdktf/*.test.ts'],
           // Where each value was made matters to nobody here, and takes half the time of a synthesis.
           env: { CDKTN_DISABLE_CREATION_STACK: '1' },
