@@ -23,6 +23,7 @@ const device = async () => (await import('./pages/device.tsx')).DevicePage
 const forgotPassword = async () => (await import('./pages/forgotten.tsx')).ForgotPasswordPage
 const resetPassword = async () => (await import('./pages/forgotten.tsx')).ResetPasswordPage
 const domains = async () => (await import('./pages/domains.tsx')).DomainsPage
+const newTunnel = async () => (await import('./pages/new-tunnel.tsx')).NewTunnelPage
 const names = async () => (await import('./pages/names.tsx')).NamesPage
 const invitation = async () => (await import('./pages/invitation.tsx')).InvitationPage
 const waitList = async () => (await import('./pages/wait-list.tsx')).WaitListPage
@@ -92,6 +93,9 @@ function SignedIn() {
           <Switch>
             <Route path="/">
               <TunnelsPage />
+            </Route>
+            <Route path="/new">
+              <LazyPage load={newTunnel} />
             </Route>
             <Route path="/tunnels/:id">{({ id }) => <TunnelPage id={id} key={id} />}</Route>
             <Route path="/keys">

@@ -8,7 +8,7 @@ import type { Role } from '@porttunneler/shared/api/schemas/access'
 import { billingCalls } from './billing-calls.ts'
 import { factorCalls } from './factor-calls.ts'
 import { operatorCalls } from './operator-calls.ts'
-import type { Requests } from './requests.ts'
+import type { Requests, Tagged } from './requests.ts'
 
 type AnswerOf<Name extends keyof Client> = Awaited<ReturnType<Client[Name]>>
 type BodyOf<Name extends keyof Client> = Extract<Parameters<Client[Name]>[0], object>
@@ -16,6 +16,12 @@ type BodyOf<Name extends keyof Client> = Extract<Parameters<Client[Name]>[0], ob
 export type KeyCreated = AnswerOf<'createKey'>
 export type DevicePending = AnswerOf<'device'>
 export type Watch = AnswerOf<'watch'>
+/** A page of the list, with the ETag that it came with. */
+export type TunnelPage = AnswerOf<'tunnels'> & { readonly tag: string }
+export type TunnelWish = Pick<
+  NonNullable<Parameters<Client['tunnels']>[0]>,
+  'search' | 'state' | 'kind' | 'sort'
+>
 export type TunnelUpdate = Extract<Parameters<Client['updateTunnel']>[1], object>
 export type Calls = ReturnType<typeof makeCalls>
 
@@ -166,6 +172,27 @@ function tunnelCalls(request: Requests) {
   return {
     tunnels: (cursor?: string, signal?: AbortSignal) =>
       request<AnswerOf<'tunnels'>>('GET', pageOf('/v1/tunnels', cursor), { signal }),
+    /** `known`: the page as it was read last, which is returned itself when nothing has changed since. */
+    tunnelPage: async (
+      { search, state, kind, sort, cursor }: TunnelWish & { readonly cursor?: string | undefined },
+      known?: TunnelPage,
+      signal?: AbortSignal,
+    ): Promise<TunnelPage> => {
+      const query = new URLSearchParams({
+        limit: '100',
+        ...(cursor !== undefined && { cursor }),
+        ...(search !== undefined && { search }),
+        ...(state && { state: state.join(',') }),
+        ...(kind && { kind }),
+        ...(sort && { sort }),
+      })
+      const path = `/v1/tunnels?${query}`
+      const options = { tag: known?.tag ?? '', signal }
+      const { tag, value } = await request<Tagged<AnswerOf<'tunnels'>>>('GET', path, options)
+      return value ? { ...value, tag } : (known ?? { items: [], tag: '' })
+    },
+    createTunnel: (body: BodyOf<'createTunnel'>) =>
+      request<AnswerOf<'createTunnel'>>('POST', '/v1/tunnels', { body }),
     tunnel: (id: string, signal?: AbortSignal) => request<AnswerOf<'tunnel'>>('GET', pathOf(id), { signal }),
     /** `revision`: of the tunnel as read; the change fails with 412 when somebody else was faster. */
     updateTunnel: (id: string, body: TunnelUpdate, revision: number) =>

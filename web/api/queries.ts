@@ -96,12 +96,12 @@ export function useTunnels() {
   })
 }
 
-export function useTunnel(id: string) {
+export function useTunnel(id: string, everyMs = tunnelsEveryMs) {
   const { calls } = useServices()
   return useQuery({
     queryKey: names.tunnel(id),
     queryFn: ({ signal }) => calls.tunnel(id, signal),
-    refetchInterval: tunnelsEveryMs,
+    refetchInterval: everyMs,
   })
 }
 

@@ -119,6 +119,20 @@ describe('requests', () => {
     }
   })
 
+  test('a page of tunnels that has not changed is the one that was read before, and names its ETag', async () => {
+    const { sent, fetch } = makeFetch(
+      () => Response.json({ items: [{ id: 'tun_1' }] }, { headers: { etag: '"a"' } }),
+      () => new Response(null, { status: 304, headers: { etag: '"a"' } }),
+      () => Response.json({ items: [] }, { headers: { etag: '"b"' } }),
+    )
+    const calls = makeCalls(makeRequests(makeSession(), fetch, nobodyChose()))
+    const first = await calls.tunnelPage({ sort: 'trouble' })
+    expect(first).toEqual({ items: [{ id: 'tun_1' }], tag: '"a"' })
+    expect(await calls.tunnelPage({ sort: 'trouble' }, first)).toBe(first)
+    expect(await calls.tunnelPage({ sort: 'trouble' }, first)).toEqual({ items: [], tag: '"b"' })
+    expect(sent.map(({ headers }) => headers.get('if-none-match'))).toEqual([null, '"a"', '"a"'])
+  })
+
   test('a file is handed on as it came', async () => {
     const { fetch } = makeFetch(() => new Response('{"complete":true}\n'))
     const file = await makeRequests(makeSession(), fetch, nobodyChose())<Blob>('POST', '/v1/x', {
@@ -397,6 +411,22 @@ describe('calls', () => {
       [() => calls.keptMail('m/1'), () => client.keptMail('m/1')],
       [() => calls.acceptInvitation('t'), () => client.acceptInvitation({ token: 't' })],
       [() => calls.tunnels(), () => client.tunnels({ limit: 100 })],
+      [
+        () =>
+          calls.tunnelPage({ search: 'a b', state: ['offline', 'refused'], kind: 'tcp', sort: 'trouble' }),
+        () =>
+          client.tunnels({
+            limit: 100,
+            search: 'a b',
+            state: ['offline', 'refused'],
+            kind: 'tcp',
+            sort: 'trouble',
+          }),
+      ],
+      [
+        () => calls.createTunnel({ name: 'db', kind: 'tcp' }),
+        () => client.createTunnel({ name: 'db', kind: 'tcp' }),
+      ],
       [() => calls.tunnel('tun_1'), () => client.tunnel('tun_1')],
       [
         () => calls.updateTunnel('tun_1', { policy }, 3),

@@ -15,6 +15,11 @@ export type CallOptions = {
   readonly body?: unknown
   /** The ETag that the change builds on. */
   readonly ifMatch?: string
+  /**
+   * The ETag of what is known already, or '' for nothing: the answer comes as `Tagged`, without a value when the server
+   * says that it is the same.
+   */
+  readonly tag?: string
   readonly signal?: AbortSignal | undefined
   /** Sent without a bearer: signing in, registering. */
   readonly isOpen?: boolean
@@ -23,6 +28,8 @@ export type CallOptions = {
   /** The answer is a file that may take minutes: it is handed on as it comes, as a Blob. */
   readonly isFile?: boolean
 }
+
+export type Tagged<T> = { readonly tag: string; readonly value?: T }
 
 /** Resolves to the answer's body (undefined when empty); rejects with an ApiFailure. */
 export type Requests = <T>(method: Method, path: string, options?: CallOptions) => Promise<T>
@@ -49,15 +56,13 @@ export function makeRequests(
     const answer = options.isOpen
       ? await attempt(method, path, options)
       : await attemptForAccount(method, path, options)
+    if (options.tag !== undefined && answer.status === 304) return { tag: options.tag } as T
     if (!answer.ok) {
       const failure = await failureOf(answer)
       if (failure.problem.code === viewOverCode) view?.over()
       throw failure
     }
-    if (options.isFile) return (await answer.blob()) as T
-    const text = await answer.text()
-    // The types come from the schemas that this very server answers by.
-    return (text === '' ? undefined : JSON.parse(text)) as T
+    return (await bodyOf(answer, options)) as T
   }
 
   async function attemptAsUser(method: Method, path: string, options: CallOptions): Promise<Response> {
@@ -78,7 +83,7 @@ export function makeRequests(
   async function attempt(
     method: Method,
     path: string,
-    { body, ifMatch, signal, isFile, isOwn }: CallOptions,
+    { body, ifMatch, tag = '', signal, isFile, isOwn }: CallOptions,
     token?: string,
   ): Promise<Response> {
     const viewed = token === undefined || isOwn ? undefined : view?.now
@@ -90,6 +95,7 @@ export function makeRequests(
           accept: 'application/json, application/problem+json',
           ...(body !== undefined && { 'content-type': 'application/json' }),
           ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+          ...(tag !== '' && { 'if-none-match': tag }),
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
           ...(viewed && { 'porttunneler-view': viewed.id }),
           ...(token !== undefined &&
@@ -107,6 +113,14 @@ export function makeRequests(
       throw unreachable(cause)
     }
   }
+}
+
+/** The types of what is in it come from the schemas that this very server answers by. */
+async function bodyOf(answer: Response, { isFile, tag }: CallOptions): Promise<unknown> {
+  if (isFile) return answer.blob()
+  const text = await answer.text()
+  const value = text === '' ? undefined : JSON.parse(text)
+  return tag === undefined ? value : { tag: answer.headers.get('etag') ?? '', value }
 }
 
 type Attempt = (method: Method, path: string, options: CallOptions) => Promise<Response>

@@ -1,60 +1,78 @@
-/** All tunnels of the account with state, endpoint and live figures: a table where it fits, cards on a phone. */
+/** All tunnels of the account: trouble first, searched and ordered by the server, with live figures. */
 
-import { isTrouble, tunnelStates } from '@porttunneler/shared/api/schemas/tunnel-words'
-import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
-import { Link } from 'wouter-preact'
-import { asOf, failureIn, useTunnels } from '../api/queries.ts'
-import { type Live, useLive } from '../api/services.tsx'
+import type { Tunnel, TunnelCounts } from '@porttunneler/shared/api/schemas/tunnels'
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { failureIn } from '../api/queries.ts'
+import { type TunnelList, useDeleteTunnels, useTunnelList } from '../api/tunnel-list.ts'
+import { useAnnounce } from '../parts/announcer.tsx'
+import { Button, ButtonLink } from '../parts/button.tsx'
 import { CommandLine } from '../parts/copy-button.tsx'
-import { EndpointText } from '../parts/endpoint-text.tsx'
-import { formatBytes, formatClock, formatCount } from '../parts/format.ts'
-import { LiveNotice, RateText, unknown } from '../parts/live-text.tsx'
-import { useWide } from '../parts/media.ts'
+import { ConfirmDialog } from '../parts/dialog.tsx'
+import { formatClock, formatCount } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
-import { StateBadge } from '../parts/state-badge.tsx'
-import { TableHead } from '../parts/table-head.tsx'
 import { TransferNotice } from './transfer-card.tsx'
+import { type Filter, FilterBar, isNarrowed, useFilter, wishOf } from './tunnel-filter.tsx'
+import { TunnelRows } from './tunnel-rows.tsx'
+
+/** Fewer never-used ones are not worth a fold. */
+const foldedMin = 4
 
 export function TunnelsPage() {
-  const query = useTunnels()
-  const failure = failureIn(query)
-  const tunnels = query.data?.items
+  const [filter, change] = useFilter()
+  const [shown, setShown] = useState<readonly [number, number]>([0, 0])
+  const list = useTunnelList(wishOf(filter), shown)
+  const { counts } = list
+  const isEmpty = !list.isPending && list.items.length === 0 && !list.hasMore
+  const isNew = isEmpty && !isNarrowed(filter) && !list.failure
   return (
-    <Page title="Tunnels" lead={tunnels && tunnels.length > 0 ? summary(tunnels, asOf(query)) : undefined}>
-      <div class="space-y-5">
+    <Page
+      title="Tunnels"
+      isBroad
+      lead={counts && counts.total > 0 ? summary(counts, list.asOf) : undefined}
+      actions={
+        <ButtonLink href="/new" look="accent">
+          New tunnel
+        </ButtonLink>
+      }
+    >
+      <div class="space-y-4">
         <TransferNotice />
-        {failure && (
-          <ProblemNotice
-            failure={failure}
-            onRetry={() => void query.refetch()}
-            isRetrying={query.isFetching}
-          />
+        {list.failure && (
+          <ProblemNotice failure={list.failure} onRetry={list.refetch} isRetrying={list.isFetching} />
         )}
-        {query.isPending && <Skeleton what="the tunnels" rows={4} />}
-        {tunnels?.length === 0 && <FirstTunnel />}
-        {tunnels && tunnels.length > 0 && <TunnelList tunnels={inOrder(tunnels)} readAt={asOf(query)} />}
-        {query.data?.isCut && <p class="text-sm text-muted">There are more; the API lists them all.</p>}
+        {!isNew && (counts || isNarrowed(filter)) && <FilterBar filter={filter} onChange={change} />}
+        {list.isPending && <Skeleton what="the tunnels" rows={4} />}
+        {isNew && <FirstTunnel />}
+        {isEmpty && isNarrowed(filter) && <NothingFound onReset={() => change(everything)} />}
+        {list.items.length === 0 && list.hasMore && <p role="status">Searching…</p>}
+        {(list.items.length > 0 || list.hasMore) && (
+          <Listed list={list} filter={filter} onChange={change} onRange={setShown} />
+        )}
       </div>
     </Page>
   )
 }
 
-/** "2 need a look, 5 of 9 healthy", and as of when if the server cannot be asked. */
-function summary(tunnels: readonly Tunnel[], readAt: number | undefined): string {
-  const trouble = tunnels.filter(({ state }) => isTrouble(state)).length
-  const healthy = tunnels.filter(({ state }) => state === 'healthy').length
+const everything = { search: '', state: '', kind: '' } as const
+
+/** "2 need a look, 48 of 1,000 healthy", and as of when if the server cannot be asked. */
+function summary(counts: TunnelCounts, readAt: number | undefined): string {
+  const trouble = counts.upstream_failing + counts.refused + counts.degraded
   const parts = [
     ...(trouble > 0 ? [`${formatCount(trouble)} ${trouble === 1 ? 'needs' : 'need'} a look`] : []),
-    `${formatCount(healthy)} of ${formatCount(tunnels.length)} healthy`,
+    `${formatCount(counts.healthy)} of ${formatCount(counts.total)} healthy`,
   ]
   return `${parts.join(', ')}${readAt === undefined ? '' : `, as of ${formatClock(readAt)}`}`
 }
 
-/** Trouble first; the newest first among equals, as the server lists them. */
-function inOrder(tunnels: readonly Tunnel[]): readonly Tunnel[] {
-  const rank = (tunnel: Tunnel) => tunnelStates.indexOf(tunnel.state)
-  return tunnels.toSorted((a, b) => rank(a) - rank(b))
+function NothingFound({ onReset }: { onReset: () => void }) {
+  return (
+    <div role="status" class="rounded-[10px] border border-line bg-surface px-6 py-10 text-center">
+      <p class="mb-4 text-muted">No tunnel is like that.</p>
+      <Button onClick={onReset}>Show all tunnels</Button>
+    </div>
+  )
 }
 
 function FirstTunnel() {
@@ -79,122 +97,128 @@ function FirstTunnel() {
   )
 }
 
-function TunnelList({ tunnels, readAt }: { tunnels: readonly Tunnel[]; readAt: number | undefined }) {
-  const live = useLive(tunnels)
-  const isWide = useWide()
+function Listed({
+  list,
+  filter,
+  onChange,
+  onRange,
+}: {
+  list: TunnelList
+  filter: Filter
+  onChange: (change: Partial<Filter>) => void
+  onRange: (range: readonly [number, number]) => void
+}) {
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
+  const { items, counts } = list
+  const unused = items.filter(({ state }) => state === 'never_used').length
+  const mayFold = !isNarrowed(filter) && filter.sort === 'trouble' && unused >= foldedMin
+  const isFolded = mayFold && !filter.isUnfolded && unused < items.length
+  const rows = isFolded ? items.filter(({ state }) => state !== 'never_used') : items
+  const chosen = rows.filter(({ id }) => selected.has(id))
+  const hidden = list.hasMore ? Math.max(counts?.total ?? 0, items.length) - rows.length : unused
+  const { current: more } = useRef({ load: list.loadMore })
+  more.load = list.loadMore
+  const onMore = useCallback(() => more.load(), [more])
+  useFocusWhenGone(chosen.length > 0)
   return (
-    <div>
-      {isWide ? (
-        <TunnelTable {...{ tunnels, live, readAt }} />
-      ) : (
-        <TunnelCards {...{ tunnels, live, readAt }} />
+    <div class="space-y-3">
+      {chosen.length > 0 && <Chosen tunnels={chosen} onDone={() => setSelected(new Set())} />}
+      <TunnelRows
+        tunnels={rows}
+        total={list.hasMore && !isNarrowed(filter) ? (counts?.total ?? rows.length) : rows.length}
+        readAt={list.asOf}
+        selection={{ ids: selected, onChange: setSelected }}
+        hasMore={list.hasMore && !isFolded && !list.isLoadingMore}
+        onMore={onMore}
+        onRange={onRange}
+      />
+      {list.isLoadingMore && <p role="status">Loading more…</p>}
+      {isFolded && (
+        <Button onClick={() => onChange({ isUnfolded: true })}>
+          {list.hasMore
+            ? `Show ${formatCount(hidden)} more that nobody serves`
+            : `Show ${formatCount(hidden)} that were never used`}
+        </Button>
       )}
-      <LiveNotice status={live.status} />
-      <p class="mt-3 text-sm text-muted">Transferred bytes count from the start of each relay.</p>
+      {mayFold && filter.isUnfolded && (
+        <Button look="quiet" onClick={() => onChange({ isUnfolded: false })}>
+          Hide those that were never used
+        </Button>
+      )}
     </div>
   )
 }
 
-type ListProps = { tunnels: readonly Tunnel[]; live: Live; readAt: number | undefined }
+/** The button that was pressed goes with its bar: the focus goes to the heading and not nowhere. */
+function useFocusWhenGone(isThere: boolean): void {
+  const wasThere = useRef(isThere)
+  useEffect(() => {
+    if (wasThere.current && !isThere && document.activeElement === document.body)
+      document.querySelector<HTMLElement>('h1')?.focus()
+    wasThere.current = isThere
+  }, [isThere])
+}
 
-function TunnelTable({ tunnels, live, readAt }: ListProps) {
+/** What can be done with the tunnels that are ticked. */
+function Chosen({ tunnels, onDone }: { tunnels: readonly Tunnel[]; onDone: () => void }) {
+  const [isAsking, setAsking] = useState(false)
+  const announce = useAnnounce()
+  const remove = useDeleteTunnels()
+  const count = tunnels.length === 1 ? '1 tunnel' : `${formatCount(tunnels.length)} tunnels`
+  const served = tunnels.filter(({ endpoint }) => endpoint).length
+  const confirm = () =>
+    remove.mutate(
+      tunnels.map(({ id }) => id),
+      {
+        onSuccess: ({ done, failures }) => {
+          if (failures.length > 0) return
+          announce(`Deleted: ${formatCount(done)}`)
+          onDone()
+        },
+      },
+    )
+  const [failure] = remove.data?.failures ?? []
   return (
-    <div class="overflow-x-auto rounded-2xl border border-line bg-surface">
-      <table class="w-full text-left text-sm">
-        <caption class="sr-only">Tunnels with their live figures</caption>
-        <thead class="border-b border-line text-muted">
-          <tr>
-            <TableHead>Name</TableHead>
-            <TableHead>State</TableHead>
-            <TableHead>Endpoint</TableHead>
-            <TableHead isNumber>Connections</TableHead>
-            <TableHead>Rate</TableHead>
-            <TableHead isNumber>Transferred</TableHead>
-          </tr>
-        </thead>
-        <tbody class="divide-y divide-line">
-          {tunnels.map((tunnel) => (
-            <tr key={tunnel.id} class="hover:bg-raised/50">
-              <th scope="row" class="px-4 py-3 font-normal first:pl-6">
-                <TunnelName tunnel={tunnel} />
-              </th>
-              <td class="px-4 py-3">
-                <StateBadge state={tunnel.state} title={tunnel.why.cause} asOf={readAt} />
-              </td>
-              <td class="min-w-[19rem] px-4 py-3">
-                <EndpointText tunnel={tunnel} />
-              </td>
-              <td class="px-4 py-3 text-right tabular-nums">
-                <Connections tunnel={tunnel} live={live} />
-              </td>
-              <td class="px-4 py-3">
-                <RateText figures={live.figures(tunnel.id)} />
-              </td>
-              <td class="px-4 py-3 text-right whitespace-nowrap tabular-nums last:pr-6">
-                <Transferred tunnel={tunnel} live={live} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+    <div class="sticky top-2 z-10 flex flex-wrap items-center gap-3 rounded-[10px] border border-line bg-raised px-4 py-2 text-sm">
+      <p role="status" class="mr-auto font-medium">
+        {count} selected
+      </p>
+      <Button look="quiet" onClick={onDone}>
+        Select none
+      </Button>
+      <Button look="danger" onClick={() => setAsking(true)}>
+        Delete
+      </Button>
+      {isAsking && (
+        <ConfirmDialog
+          title={`Delete ${count}?`}
+          action={`Delete ${count}`}
+          onConfirm={confirm}
+          onClose={() => {
+            setAsking(false)
+            remove.reset()
+          }}
+          isBusy={remove.isPending}
+          failure={failure ?? failureIn(remove)}
+        >
+          <p class="break-words">{namesOf(tunnels)}</p>
+          {served > 0 && (
+            <p>
+              Their addresses are given up: nobody can reach {served === 1 ? 'it' : 'them'} any more, and
+              later somebody else may get {served === 1 ? 'it' : 'them'}.
+            </p>
+          )}
+          <p>An agent that still asks for a tunnel of such a name creates a new one.</p>
+        </ConfirmDialog>
+      )}
     </div>
   )
 }
 
-function TunnelCards({ tunnels, live, readAt }: ListProps) {
-  return (
-    <ul aria-label="Tunnels with their live figures" class="space-y-3">
-      {tunnels.map((tunnel) => (
-        <li key={tunnel.id} class="rounded-2xl border border-line bg-surface p-4 text-sm">
-          <div class="flex items-start justify-between gap-3">
-            <TunnelName tunnel={tunnel} />
-            <StateBadge state={tunnel.state} title={tunnel.why.cause} asOf={readAt} />
-          </div>
-          <div class="mt-3">
-            <EndpointText tunnel={tunnel} />
-          </div>
-          <dl class="mt-3 grid grid-cols-[auto_1fr] gap-x-4 gap-y-1">
-            <dt class="text-muted">Connections</dt>
-            <dd class="text-right tabular-nums">
-              <Connections tunnel={tunnel} live={live} />
-            </dd>
-            <dt class="text-muted">Rate</dt>
-            <dd class="text-right">
-              <RateText figures={live.figures(tunnel.id)} />
-            </dd>
-            <dt class="text-muted">Transferred</dt>
-            <dd class="text-right tabular-nums">
-              <Transferred tunnel={tunnel} live={live} />
-            </dd>
-          </dl>
-        </li>
-      ))}
-    </ul>
-  )
-}
+const namedMax = 12
 
-type CellProps = { tunnel: Tunnel; live: Live }
-
-function TunnelName({ tunnel }: { tunnel: Tunnel }) {
-  return (
-    <div class="min-w-0">
-      <Link
-        href={`/tunnels/${tunnel.id}`}
-        class="font-semibold break-words text-text underline decoration-edge underline-offset-4 hover:text-accent hover:decoration-accent"
-      >
-        {tunnel.name}
-      </Link>
-      <span class="block text-muted">{tunnel.kind}</span>
-    </div>
-  )
-}
-
-function Connections({ tunnel, live }: CellProps) {
-  const figures = live.figures(tunnel.id)
-  return <>{figures ? formatCount(figures.active) : unknown}</>
-}
-
-function Transferred({ tunnel, live }: CellProps) {
-  const figures = live.figures(tunnel.id)
-  return <>{figures ? formatBytes(figures.in + figures.out) : unknown}</>
+function namesOf(tunnels: readonly Tunnel[]): string {
+  const named = tunnels.slice(0, namedMax).map(({ name }) => name)
+  const others = tunnels.length - named.length
+  return `${named.join(', ')}${others > 0 ? ` and ${formatCount(others)} more` : ''}`
 }

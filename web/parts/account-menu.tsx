@@ -10,6 +10,9 @@ import { Icon } from './icon.tsx'
 const item =
   'flex min-h-10 w-full items-center rounded-lg px-3 text-left text-sm font-medium text-text no-underline hover:bg-raised'
 
+/** The rail has it where there is one. */
+const elsewhere = `${item} lg:hidden`
+
 export function AccountMenu() {
   const me = useMe()
   const signOut = useSignOut()
@@ -21,16 +24,17 @@ export function AccountMenu() {
         type="button"
         popovertarget="account-menu"
         aria-label="Account menu"
-        class="flex min-h-10 items-center gap-1 rounded-lg px-2 text-muted hover:bg-raised hover:text-text"
+        class="flex min-h-10 w-full items-center gap-2 rounded-lg px-2.5 text-sm text-muted hover:bg-raised hover:text-text"
       >
-        <Icon name="person" size={20} />
+        <Icon name="person" />
+        <span class="hidden flex-1 text-left font-semibold lg:inline">Account</span>
         <Icon name="down" size={14} />
       </button>
       <div
         ref={menu}
         id="account-menu"
         popover="auto"
-        class="top-[3.25rem] right-[max(1rem,calc((100vw-72rem)/2+1.5rem))] left-auto m-0 w-64 rounded-xl border border-line bg-surface p-2 text-text shadow-xl"
+        class="top-[3.25rem] right-4 left-auto m-0 lg:top-auto lg:right-auto lg:bottom-14 lg:left-3 w-64 rounded-xl border border-line bg-surface p-2 text-text shadow-xl"
       >
         <div class="px-3 py-2">
           <p class="truncate text-sm font-semibold">{me.data?.email ?? me.data?.accountName ?? '…'}</p>
@@ -38,18 +42,18 @@ export function AccountMenu() {
         </div>
         {me.data && <Accounts here={me.data.account} />}
         <hr class="my-1 border-line" />
-        <Link href="/members" class={item} onClick={close}>
+        <Link href="/members" class={elsewhere} onClick={close}>
           Members
         </Link>
         {me.data?.operator && (
-          <Link href="/operator" class={item} onClick={close}>
+          <Link href="/operator" class={elsewhere} onClick={close}>
             Operator
           </Link>
         )}
-        <Link href="/security" class={item} onClick={close}>
+        <Link href="/security" class={elsewhere} onClick={close}>
           Security
         </Link>
-        <Link href="/account" class={item} onClick={close}>
+        <Link href="/account" class={elsewhere} onClick={close}>
           Account settings
         </Link>
         <button

@@ -29,7 +29,7 @@ export function Announcer({ children }: { children: ComponentChildren }) {
       <div
         role="status"
         aria-live="polite"
-        class="pointer-events-none fixed inset-x-0 bottom-4 z-20 flex justify-center px-4"
+        class="pointer-events-none fixed inset-x-0 bottom-20 z-30 sm:bottom-4 flex justify-center px-4"
       >
         {news && (
           <p

@@ -15,9 +15,9 @@ function useMedia(query: string): boolean {
   return useSyncExternalStore(subscribe, () => matchMedia(query).matches)
 }
 
-/** Wide enough for tables; below, the same rows are cards. */
+/** Wide enough for tables, beside the rail too; below, the same rows are cards. */
 export function useWide(): boolean {
-  return useMedia('(min-width: 52rem)')
+  return useMedia('(min-width: 66rem), (min-width: 52rem) and (max-width: 63.99rem)')
 }
 
 function onNetwork(onChange: () => void): () => void {

@@ -9,16 +9,19 @@ export function Page({
   lead,
   back,
   actions,
+  isBroad = false,
   children,
 }: {
   title: string
   lead?: ComponentChildren
   back?: { readonly href: string; readonly label: string }
   actions?: ComponentChildren
+  /** It uses all of a wide screen. */
+  isBroad?: boolean
   children: ComponentChildren
 }) {
   return (
-    <>
+    <div class={isBroad ? undefined : 'max-w-6xl'}>
       {back && (
         <p class="mb-3 flex items-center gap-1 text-sm text-muted">
           <Icon name="back" size={16} />
@@ -33,7 +36,7 @@ export function Page({
         {actions}
       </div>
       {children}
-    </>
+    </div>
   )
 }
 

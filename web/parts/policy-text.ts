@@ -62,7 +62,8 @@ export function refusedIn(
   return `No address and no range: ${[...new Set(refused)].join(', ')}`
 }
 
-function toAddresses(text: string): string[] {
+/** One a line, or with commas or spaces between. */
+export function toAddresses(text: string): string[] {
   return text.split(/[\s,;]+/).filter((address) => address !== '')
 }
 

@@ -1,59 +1,50 @@
 /** What stands around every page of somebody who is signed in: skip link, navigation, account menu, footer. */
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { Link, useLocation } from 'wouter-preact'
+import { Link } from 'wouter-preact'
 import { useServices } from '../api/services.tsx'
 import { AccountMenu } from './account-menu.tsx'
 import { Icon } from './icon.tsx'
+import { MainNav } from './main-nav.tsx'
 import { useOnline } from './media.ts'
+import { PaletteButton } from './palette-button.tsx'
 import { ThemeChoice } from './theme.tsx'
 import { ViewBanner } from './view-banner.tsx'
 
 /** A tab nobody looks at keeps no streams open for longer than this. */
 const hiddenMs = 30_000
-const column = 'mx-auto w-full max-w-6xl px-4 sm:px-6'
+const column = 'w-full max-w-[100rem] px-4 sm:px-6 lg:px-8'
 
+/** A rail at the left of a wide screen, a bar at the top of a narrower one, and tabs at the bottom of a phone. */
 export function Shell({ children }: { children: ComponentChildren }) {
   useLiveWhileVisible()
   return (
     <div class="flex min-h-dvh flex-col">
       <SkipLink />
       <ViewBanner />
-      <header class="border-b border-line bg-surface">
-        <div class={`${column} flex flex-wrap items-center justify-between gap-x-6 sm:h-14 sm:flex-nowrap`}>
+      <div class="flex flex-1 flex-col lg:flex-row">
+        <header class="flex items-center justify-between gap-x-6 border-b border-line bg-surface px-4 sm:px-6 lg:sticky lg:top-0 lg:h-dvh lg:w-52 lg:shrink-0 lg:flex-col lg:items-stretch lg:justify-start lg:border-r lg:border-b-0 lg:p-3">
           <Link
             href="/"
-            class="flex h-12 items-center rounded-md no-underline sm:h-auto"
+            class="flex h-12 items-center rounded-md no-underline sm:h-14 lg:mb-3 lg:h-10 lg:px-2"
             aria-label="PortTunneler, to the tunnels"
           >
             <Brand />
           </Link>
-          {/* A row of its own on a phone; the account menu stands above it there. */}
-          <nav
-            aria-label="Main"
-            class="order-last -mx-3 flex h-10 w-full justify-between sm:order-none sm:mx-0 sm:mr-auto sm:h-full sm:w-auto sm:gap-1"
-          >
-            <NavLink href="/" isHere={(path) => path === '/' || path.startsWith('/tunnels/')}>
-              Tunnels
-            </NavLink>
-            <NavLink href="/names" isHere={(path) => path === '/names'}>
-              Names
-            </NavLink>
-            <NavLink href="/domains" isHere={(path) => path === '/domains'}>
-              Domains
-            </NavLink>
-            <NavLink href="/keys" isHere={(path) => path === '/keys'}>
-              API keys
-            </NavLink>
-          </nav>
-          <AccountMenu />
+          <MainNav />
+          <div class="flex items-center gap-1 lg:mt-auto lg:flex-col lg:items-stretch">
+            <PaletteButton />
+            <AccountMenu />
+          </div>
+        </header>
+        <div class="flex min-w-0 flex-1 flex-col pb-16 sm:pb-0">
+          <OfflineBanner />
+          <main id="main" tabIndex={-1} class={`${column} flex-1 py-6 lg:py-8`}>
+            {children}
+          </main>
+          <Footer />
         </div>
-      </header>
-      <OfflineBanner />
-      <main id="main" tabIndex={-1} class={`${column} flex-1 py-8`}>
-        {children}
-      </main>
-      <Footer />
+      </div>
     </div>
   )
 }
@@ -106,30 +97,6 @@ function Brand() {
       </svg>
       <span>PortTunneler</span>
     </span>
-  )
-}
-
-function NavLink({
-  href,
-  isHere,
-  children,
-}: {
-  href: string
-  isHere: (path: string) => boolean
-  children: ComponentChildren
-}) {
-  const [path] = useLocation()
-  const look = isHere(path)
-    ? 'border-accent text-text'
-    : 'border-transparent text-muted hover:border-line hover:text-text'
-  return (
-    <Link
-      href={href}
-      aria-current={isHere(path) ? 'page' : undefined}
-      class={`flex items-center border-b-2 px-3 pt-0.5 text-sm font-semibold whitespace-nowrap no-underline transition-colors ${look}`}
-    >
-      {children}
-    </Link>
   )
 }
 

@@ -172,3 +172,24 @@ export function mockKeys(nowMs: number): Key[] {
     },
   ]
 }
+
+/** A thousand, of which fifty are served and one fails: the newest are made first, as the server lists them. */
+export function manyTunnels(nowMs: number): Tunnel[] {
+  const samples = mockTunnels(nowMs)
+  const healthy = samples.find(({ state }) => state === 'healthy')
+  const unused = samples.find(({ state }) => state === 'never_used')
+  if (!healthy || !unused) throw new Error('the samples have no such tunnel')
+  return Array.from({ length: 1_000 }, (_, at): Tunnel => {
+    const name = `service-${at}`
+    const times = { createdAt: nowMs - at * 60_000, updatedAt: nowMs - at * 60_000 }
+    const like = at >= 700 && at < 750 ? healthy : unused
+    const one = { ...like, ...times, id: mockId('tun', at + 1), name }
+    if (at === 720)
+      return {
+        ...one,
+        state: 'upstream_failing',
+        why: { cause: 'The upstream refused the connection.', code: 'PT-6040', since: nowMs - 240_000 },
+      }
+    return at % 50 === 10 ? { ...one, state: 'offline', why: { cause: 'No agent serves it now.' } } : one
+  })
+}

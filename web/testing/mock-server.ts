@@ -3,6 +3,7 @@
  * It answers by the shared schemas (what it sends is parsed before it goes out) and with the strict security policy.
  * Never shipped; the e2e tests use the real server.
  */
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { extname, join } from 'node:path'
@@ -21,9 +22,15 @@ import { domainSchema } from '@porttunneler/shared/api/schemas/domains'
 import { plansSchema } from '@porttunneler/shared/api/schemas/plans'
 import { reservedNameSchema, reservedPortSchema } from '@porttunneler/shared/api/schemas/reservations'
 import { accountSchema, configSchema } from '@porttunneler/shared/api/schemas/service'
-import { isServed } from '@porttunneler/shared/api/schemas/tunnel-words'
-import { liveSampleSchema, tunnelSchema, watchSchema } from '@porttunneler/shared/api/schemas/tunnels'
-import { account, me, mockId, mockKeys, mockTunnels, nothingSold, plans } from './mock-data.ts'
+import { isServed, tunnelStates } from '@porttunneler/shared/api/schemas/tunnel-words'
+import {
+  liveSampleSchema,
+  type Tunnel,
+  tunnelPageSchema,
+  tunnelSchema,
+  watchSchema,
+} from '@porttunneler/shared/api/schemas/tunnels'
+import { account, manyTunnels, me, mockId, mockKeys, mockTunnels, nothingSold, plans } from './mock-data.ts'
 
 const policy = "default-src 'self'; connect-src *; img-src 'self' data:; style-src 'self'"
 const types: Record<string, string> = {
@@ -35,7 +42,11 @@ const types: Record<string, string> = {
 const dist = join(import.meta.dirname, '../dist')
 
 const startMs = Date.now()
-let tunnels = process.argv.includes('--empty') ? [] : mockTunnels(startMs)
+let tunnels = process.argv.includes('--empty')
+  ? []
+  : process.argv.includes('--many')
+    ? manyTunnels(startMs)
+    : mockTunnels(startMs)
 let keys = process.argv.includes('--empty') ? [] : mockKeys(startMs)
 let refreshes = 0
 
@@ -120,7 +131,7 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
             from: '198.51.100.20',
           }),
   ],
-  ['GET', /^\/v1\/tunnels$/, (answer) => send(answer, pageSchema(tunnelSchema), { items: tunnels })],
+  ['GET', /^\/v1\/tunnels$/, (answer, _body, _id, request) => sendTunnels(answer, request)],
   ['GET', /^\/v1\/tunnels\/(.+)$/, (answer, _body, id) => sendTunnel(answer, id)],
   [
     'PATCH',
@@ -195,6 +206,48 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
     },
   ],
 ]
+
+/** Finds and orders as the server does, except that a cursor is a number here. */
+function sendTunnels(answer: ServerResponse, request: IncomingMessage): void {
+  const { searchParams } = new URL(request.url ?? '/', 'http://mock')
+  const from = Number(searchParams.get('cursor') ?? 0)
+  const states = searchParams.get('state')?.split(',')
+  const search = (searchParams.get('search') ?? '').toLowerCase()
+  const kind = searchParams.get('kind')
+  const found = tunnels.filter(
+    (tunnel) =>
+      (!states || states.includes(tunnel.state)) &&
+      (!kind || kind === tunnel.kind) &&
+      [tunnel.name, tunnel.id, tunnel.endpoint?.url ?? ''].some((text) => text.includes(search)),
+  )
+  const rank = ({ state }: Tunnel) => tunnelStates.indexOf(state)
+  const orders: Record<string, (a: Tunnel, b: Tunnel) => number> = {
+    trouble: (a, b) => rank(a) - rank(b),
+    name: (a, b) => a.name.localeCompare(b.name),
+  }
+  const order = orders[searchParams.get('sort') ?? '']
+  const sorted = order ? found.toSorted(order) : found
+  const to = from + Number(searchParams.get('limit') ?? 50)
+  const count = (state: Tunnel['state']) => tunnels.filter((tunnel) => tunnel.state === state).length
+  const page = {
+    items: sorted.slice(from, to),
+    ...(to < sorted.length && { next: String(to) }),
+    ...(from === 0 && {
+      counts: {
+        total: tunnels.length,
+        upstream_failing: count('upstream_failing'),
+        refused: count('refused'),
+        degraded: count('degraded'),
+        connecting: count('connecting'),
+        healthy: count('healthy'),
+      },
+    }),
+  }
+  const body = JSON.stringify(tunnelPageSchema.parse(page))
+  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
+  if (request.headers['if-none-match'] === etag) return void answer.writeHead(304, { etag }).end()
+  answer.writeHead(200, { 'content-type': 'application/json', etag }).end(body)
+}
 
 function sendTunnel(answer: ServerResponse, id: string): void {
   const tunnel = tunnels.find((each) => each.id === id)
