@@ -172,6 +172,38 @@ describeWith(['chromium'], 'console', () => {
       await echo.close()
     }))
 
+  test('a tunnel made in the console says when it works, and search and palette find it', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      await signIn(tab, service.api, service.account)
+      await page.getByRole('link', { name: 'New tunnel' }).click()
+      await page.getByLabel('Name', { exact: true }).fill('made-here')
+      await page.getByLabel('Local port').fill(`${web.port}`)
+      await page.getByRole('button', { name: 'Create tunnel' }).click()
+      await page.getByText('Waiting for an agent.').waitFor()
+      await page.getByText(`npx porttunneler http ${web.port} --name made-here`).waitFor()
+      const made = await startAgent(service, { 'made-here': { kind: 'http', upstream: web.port } })
+      const url = await made.online('made-here')
+      await page.getByText('An agent serves it.').waitFor()
+      await visit(service, url)
+      await page.getByText('It works: the first visitor has come through.').waitFor()
+      await page.getByRole('link', { name: 'Tunnels', exact: true }).first().click()
+      await page.getByLabel('Search tunnels').fill('ADE-HE')
+      await page.getByRole('row').filter({ hasText: 'shop' }).waitFor({ state: 'detached' })
+      await page.getByRole('row').filter({ hasText: 'made-here' }).waitFor()
+      expect(new URL(page.url()).search).toBe('?search=ADE-HE')
+      await page.getByLabel('Select made-here').check()
+      await page.getByRole('button', { name: 'Delete', exact: true }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete 1 tunnel' }).click()
+      await page.getByText('No tunnel is like that.').waitFor()
+      await made.stop()
+      await page.keyboard.press('Control+k')
+      await page.getByPlaceholder('A tunnel, address or page').fill('shop')
+      await page.getByRole('option', { name: 'shop' }).first().waitFor()
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'shop', level: 1 }).waitFor()
+    }))
+
   test('a key made in the console works until it is revoked there', () =>
     inTab(async (tab) => {
       const { page } = tab

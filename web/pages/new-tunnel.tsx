@@ -2,7 +2,7 @@
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { ComponentChildren } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { failureIn, useDomains, useTunnel } from '../api/queries.ts'
 import { useLive, useServices } from '../api/services.tsx'
 import { Button, ButtonLink } from '../parts/button.tsx'
@@ -11,7 +11,7 @@ import { EndpointText } from '../parts/endpoint-text.tsx'
 import { TextArea, TextField } from '../parts/field.tsx'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { Page } from '../parts/page.tsx'
-import { toAddresses } from '../parts/policy-text.ts'
+import { policyToTexts, refusedIn, toAddresses } from '../parts/policy-text.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
 const back = { href: '/', label: 'Tunnels' }
@@ -62,6 +62,8 @@ function WishForm({ onMade }: { onMade: (made: Made) => void }) {
   const change = (changes: Partial<Wish>) => setWish((last) => ({ ...last, ...changes }))
   const create = useCreate((tunnel) => onMade({ tunnel, wish }))
   const failure = failureIn(create)
+  const texts = { ...policyToTexts({}), allow: wish.allow }
+  const refused = refusedIn('allow', texts, failure?.problem.issues ?? [])
   return (
     <form
       class="space-y-6 rounded-[10px] border border-line bg-surface p-5 sm:p-6"
@@ -101,12 +103,13 @@ function WishForm({ onMade }: { onMade: (made: Made) => void }) {
             label="Only these addresses"
             hint="IP addresses or networks, one a line. Empty: everybody."
             placeholder="203.0.113.0/24"
+            error={refused}
             value={wish.allow}
             onInput={(event) => change({ allow: event.currentTarget.value })}
           />
         </div>
       </details>
-      {failure && <ProblemNotice failure={failure} />}
+      {failure && !refused && <ProblemNotice failure={failure} />}
       <div class="flex flex-wrap justify-end gap-3">
         <ButtonLink href="/">Cancel</ButtonLink>
         <Button type="submit" look="accent" isBusy={create.isPending}>
@@ -173,6 +176,8 @@ export function commandOf({ kind, name, port, domain }: Omit<Wish, 'allow'>): st
 
 function Start({ made }: { made: Made }) {
   const { tunnel: known, wish } = made
+  // The form with the button that was pressed is gone.
+  useEffect(() => document.querySelector<HTMLElement>('h1')?.focus(), [])
   const query = useTunnel(known.id, waitingEveryMs)
   const tunnel = query.data ?? known
   const live = useLive([tunnel])
