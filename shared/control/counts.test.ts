@@ -38,7 +38,7 @@ const betweenRenewalsMs = (3 * 3_600_000) / (tunnelsPerCell / tunnelsPerAgent) /
 const hourMs = 3_600_000
 
 /** The figures of docs/cost.md, with a little room. A change that exceeds them has to be worth its price. */
-const most = { invocations: 1.8, reads: 18.75, writes: 2.25, messages: 0.15 }
+const most = { invocations: 1.8, reads: 19.4, writes: 2.3, messages: 0.15 }
 
 type Row = { invocations: number; reads: number; writes: number; messages: number }
 type Agent = {
