@@ -195,6 +195,25 @@ describe('the list of tunnels, trouble first', () => {
     // 6 leases, 6 tunnels with their endpoints, 44 others and up to 20 to spare, the count.
     expect(reads).toBeLessThanOrEqual(6 * 3 + 44 + 20 + 6 + 1)
   })
+
+  test('a short page of many that are served reads only its own', async () => {
+    for (let n = 0; n < 12; n++) await serve(`served-${n}`)
+    await find()
+    reads = 0
+    expect((await find({}, { limit: 2 })).items.map(({ name }) => name)).toEqual(['served-11', 'served-10'])
+    expect(reads, '12 leases, 2 tunnels with their endpoints, the count').toBeLessThanOrEqual(12 + 4 + 1)
+  })
+
+  test('a refusal that an earlier release recorded is listed too', async () => {
+    await serve('fine')
+    const { ref } = await define('denied')
+    const refused = { code: 'PT-3001', since: t.clock.now(), at: t.clock.now() }
+    await t.control.store.update(tunnels.ref(ref.id), { refused })
+    expect((await find()).items.map(({ name, state }) => [name, state])).toEqual([
+      ['fine', 'healthy'],
+      ['denied', 'refused'],
+    ])
+  })
 })
 
 describe('a search', () => {

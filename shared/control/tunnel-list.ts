@@ -110,8 +110,8 @@ class TunnelSearch {
     const wanted = active.filter(({ state }) => this.#wants(state))
     const left = after ? wanted.filter((one) => isAfter(one, after)) : wanted
     const items: Tunnel[] = []
-    for (let from = 0; from < left.length; from += batchMax) {
-      const batch = left.slice(from, from + batchMax)
+    for (let from = 0; from < left.length; ) {
+      const batch = left.slice(from, from + (this.#readsOnlyWanted() ? limit - items.length : batchMax))
       const read = await this.#control.store.getAll(batch.map(({ id }) => tunnels.ref(id)))
       const kept = await this.#describe(read.flatMap((snapshot) => snapshot ?? []))
       const byId = new Map(kept.map((tunnel) => [tunnel.id, tunnel]))
@@ -121,9 +121,9 @@ class TunnelSearch {
         const isLast = from + index === left.length - 1
         if (items.length === limit) return { items, next: isLast ? othersBegin : positionOf(one) }
       }
+      from += batch.length
       const last = batch.at(-1)
-      const isEnd = from + batch.length >= left.length
-      if (last && !isEnd && from + batch.length >= lookedAtMax) return { items, next: positionOf(last) }
+      if (last && from < left.length && from >= lookedAtMax) return { items, next: positionOf(last) }
     }
     const others = await this.#others({ limit: limit - items.length })
     return { ...others, items: [...items, ...others.items] }
@@ -133,7 +133,10 @@ class TunnelSearch {
   async #others({ limit, after }: PageWish): Promise<Found> {
     if (!this.#wants('offline') && !this.#wants('never_used')) return { items: [] }
     const wish = { limit, ...(typeof after?.[0] === 'number' && { after }) }
-    const found = await this.scan(queries.tunnelsOfAccount, ({ createdAt }) => createdAt, wish, isOther)
+    const belongs = (state: TunnelState, { refusedAt }: TunnelDoc) =>
+      // Releases up to 0.1 recorded a refusal without `refusedAt`, so that no query finds it.
+      isOther(state) || (state === 'refused' && refusedAt === undefined)
+    const found = await this.scan(queries.tunnelsOfAccount, ({ createdAt }) => createdAt, wish, belongs)
     return { ...found, items: found.items.toSorted((a, b) => rankOf(a.state) - rankOf(b.state)) }
   }
 
@@ -142,7 +145,7 @@ class TunnelSearch {
     query: Query<TunnelDoc>,
     orderOf: (tunnel: TunnelDoc) => string | number,
     { limit, after }: PageWish,
-    belongs?: (state: TunnelState) => boolean,
+    belongs?: (state: TunnelState, tunnel: TunnelDoc) => boolean,
   ): Promise<Found> {
     const items: Tunnel[] = []
     // Active ones stand among the others.
@@ -157,7 +160,7 @@ class TunnelSearch {
       const byId = new Map((await this.#describe(page.items)).map((tunnel) => [tunnel.id, tunnel]))
       for (const [index, { ref, data }] of page.items.entries()) {
         const tunnel = byId.get(ref.id)
-        if (tunnel && belongs?.(tunnel.state) !== false) items.push(tunnel)
+        if (tunnel && belongs?.(tunnel.state, data) !== false) items.push(tunnel)
         position = [orderOf(data), ref.id]
         const isLast = index === page.items.length - 1 && !page.next
         if (items.length >= limit) return { items, ...(!isLast && { next: position }) }
@@ -186,8 +189,12 @@ class TunnelSearch {
 
   /** Nothing is left out, so that a query reads exactly what it returns. */
   #isOpen(): boolean {
-    const { state, kind } = this.#filter
-    return state === undefined && kind === undefined && this.#words === ''
+    return this.#filter.state === undefined && this.#readsOnlyWanted()
+  }
+
+  /** Nothing is left out of tunnels whose states are known. */
+  #readsOnlyWanted(): boolean {
+    return this.#filter.kind === undefined && this.#words === '' && this.#caller.tunnels === undefined
   }
 
   /** Whether its name, id, or address has the words; the address is the one it has or had last, or another host. */
