@@ -391,6 +391,19 @@ describe('selling by Stripe', () => {
     expect((await reportedHours()).map(({ megabytes }) => megabytes)).toEqual([10_000])
   })
 
+  test('usage that comes days late is shown once and reported, though nothing came since', async () => {
+    await buyTransfer()
+    await carry(1)
+    advance(3 * dayMs)
+    await settle()
+    await relay(hourOf(t.clock.now()) - dayMs, 60)
+    await settle()
+    expect((await readBillingPeriod(t.of(ada))).usedMB).toBe(61_000n)
+    advance(2 * hourMs)
+    await settle()
+    expect((await reportedHours()).map(({ megabytes }) => megabytes)).toEqual([11_000])
+  })
+
   test('what was carried is charged with the end of the account', async () => {
     await buyTransfer()
     await carryUnreported(60)

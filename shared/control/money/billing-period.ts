@@ -72,20 +72,24 @@ function missing(version: number): never {
 async function hoursOf(control: AccountControl, from: number, to: number): Promise<Map<number, bigint>> {
   const { account } = control.store
   const { hours, countedTo } = await booksOf(control, from, to)
+  const since = new Map<number, bigint>()
   for await (const rows of eachRows(control, { account, from: countedTo, to }))
     for (const [hour, sum] of sumByHour(rows))
-      if (hour >= countedTo) hours.set(hour, (hours.get(hour) ?? 0n) + BigInt(sum.in) + BigInt(sum.out))
-  return hours
+      if (hour >= countedTo) since.set(hour, (since.get(hour) ?? 0n) + BigInt(sum.in) + BigInt(sum.out))
+  // The books may have counted one of these hours, where its usage came late: its rows are all there is of it.
+  return new Map([...hours, ...since])
 }
 
-/** Only what the books have counted: it never falls. */
+/**
+ * Only what the books have counted: it never falls. Usage that comes late is counted into its hour at once, while
+ * `countedTo` moves on with usage that comes in time, so it says nothing about such an hour.
+ */
 export async function countedHours(
   control: AccountControl,
   from: number,
   to: number,
 ): Promise<ReadonlyMap<number, bigint>> {
-  const { hours, countedTo } = await booksOf(control, from, to)
-  return new Map([...hours].filter(([hour]) => hour < countedTo))
+  return (await booksOf(control, from, to)).hours
 }
 
 async function booksOf(control: AccountControl, from: number, to: number) {
