@@ -49,12 +49,12 @@ export function describePool(context: Context): void {
       const answers = await Promise.all(Array.from({ length: 40 }, ask))
       for (const name of names)
         expect(answers.filter((one) => one === name).length).toBeGreaterThanOrEqual(10)
-      // The tunnel is online for the control plane when a relay has reported it, a second after the first agent came.
-      const stdout = await eventually('the tunnel is online', async () => {
+      // The tunnel is healthy for the control plane when a relay has reported it, a second after the first agent came.
+      const stdout = await eventually('the tunnel is healthy', async () => {
         const { stdout: text } = await runProgram('node', [ptun, 'status'], {
           env: { ...privateFolders(home), PTUN_SERVER: context.service.api, PTUN_KEY: context.service.key },
         })
-        return /pooled +http +online +pool: 2/.test(text) ? text : undefined
+        return /pooled +http +Healthy +pool: 2/.test(text) ? text : undefined
       })
       expect(stdout.match(/pooled +agt_[0-9a-z]{26} +online/g)).toHaveLength(2)
     })
