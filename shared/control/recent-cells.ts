@@ -59,6 +59,12 @@ export class Cells {
     return cell
   }
 
+  /** Several of them, each once; '' is none. @throws cell.none */
+  async latelyAll(ids: Iterable<string>): Promise<ReadonlyMap<string, Cell>> {
+    const wanted = [...new Set(ids)].filter((id) => id !== '')
+    return new Map(await Promise.all(wanted.map(async (id) => [id, await this.lately(id)] as const)))
+  }
+
   /** The cells that take new tunnels, oldest first. */
   async openIds(): Promise<readonly string[]> {
     if (this.#open && this.#isRecent(this.#open)) return this.#open.ids

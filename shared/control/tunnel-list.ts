@@ -61,10 +61,7 @@ async function readActive(control: AccountControl): Promise<readonly Active[]> {
     queryAll(control.store, queries.leasesOfAccount, { where: { state: 'leased' }, from: nowMs + 1 }),
     queryAll(control.store, queries.refusedTunnels, { where: {}, from: nowMs - refusalLastsMs + 1 }),
   ])
-  const cells = await cellsOf(
-    control,
-    leases.map(({ data }) => data.cell),
-  )
+  const cells = await control.cells.latelyAll(leases.map(({ data }) => data.cell))
   const states = new Map<string, TunnelState>(refused.map(({ ref }) => [ref.id, 'refused']))
   for (const { data } of leases) {
     const cell = cells.get(data.cell)
@@ -177,7 +174,10 @@ class TunnelSearch {
     const own = found.filter(
       ({ data }) => mayTouch(this.#caller, data.name) && (kind === undefined || kind === data.kind),
     )
-    const cells = this.#words === '' ? new Map<string, Cell>() : await cellsOf(this.#control, own.map(cellOf))
+    const cells =
+      this.#words === ''
+        ? new Map<string, Cell>()
+        : await this.#control.cells.latelyAll(own.map(({ data }) => data.cell))
     const named = own.filter(({ ref, data }) => this.#isNamed(ref.id, data, cells.get(data.cell)))
     const described = await describeTunnels(this.#control, named)
     return described.filter(({ state }) => this.#wants(state))
@@ -203,16 +203,6 @@ class TunnelSearch {
     const address = endpoint === '' || !cell ? '' : describeEndpoint(endpoint, kind, cell).url
     return [name, id, address, ...names.map(({ host }) => host)].some((text) => text.includes(this.#words))
   }
-}
-
-function cellOf({ data }: Snapshot<TunnelDoc>): string {
-  return data.cell
-}
-
-/** As they were a moment ago; one that is no more is left out. */
-async function cellsOf(control: AccountControl, ids: readonly string[]): Promise<Map<string, Cell>> {
-  const wanted = [...new Set(ids)].filter((id) => id !== '')
-  return new Map(await Promise.all(wanted.map(async (id) => [id, await control.cells.lately(id)] as const)))
 }
 
 function rankOf(state: TunnelState): number {

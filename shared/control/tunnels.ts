@@ -295,10 +295,7 @@ export async function describeTunnels(
   const held = found.filter(({ data }) => data.endpoint !== '')
   const snapshots = await control.store.getAll(held.map(({ data }) => endpoints.ref(data.endpoint)))
   const byId = new Map(snapshots.flatMap((snapshot) => (snapshot ? [[snapshot.ref.id, snapshot.data]] : [])))
-  const cellIds = [...new Set(held.map(({ data }) => data.cell))]
-  const cells = new Map(
-    await Promise.all(cellIds.map(async (id) => [id, await control.cells.lately(id)] as const)),
-  )
+  const cells = await control.cells.latelyAll(held.map(({ data }) => data.cell))
   return found.map((snapshot) => {
     const { endpoint, cell } = snapshot.data
     return describeTunnel(control, snapshot, { endpoint: byId.get(endpoint), cell: cells.get(cell) })

@@ -2,12 +2,13 @@
 
 import type Stripe from 'stripe'
 import { fail } from '../base/errors.ts'
-import type {
-  CustomerState,
-  Invoice,
-  PaidStatus,
-  PaidSubscription,
-  PricedItem,
+import {
+  type CustomerState,
+  type Invoice,
+  noCustomer,
+  type PaidStatus,
+  type PaidSubscription,
+  type PricedItem,
 } from '../control/money/payments.ts'
 import { isMissing, toMs } from './stripe-calls.ts'
 
@@ -15,24 +16,13 @@ import { isMissing, toMs } from './stripe-calls.ts'
 const subscriptionsMax = 20
 const invoicesMax = 100
 const cardsMax = 10
-const nobody: CustomerState = {
-  account: '',
-  subscriptions: [],
-  email: '',
-  cards: [],
-  openSince: 0,
-  paidCount: 0,
-  lastTotal: 0,
-  isDisputed: false,
-  lostAt: 0,
-}
 
 export async function readCustomer(stripe: Stripe, id: string): Promise<CustomerState> {
   const customer = await stripe.customers.retrieve(id).catch((error: unknown) => {
     if (isMissing(error)) return undefined
     throw error
   })
-  if (!customer || customer.deleted) return nobody
+  if (!customer || customer.deleted) return noCustomer
   const [subscriptions, open, paid] = await Promise.all([
     stripe.subscriptions.list({
       customer: id,

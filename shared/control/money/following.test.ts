@@ -8,7 +8,7 @@ import { paymentEvents, subscriptions } from './billing-documents.ts'
 import { setCap } from './capping.ts'
 import { followCustomer } from './following.ts'
 import { receiveEvent } from './inbox.ts'
-import type { CustomerState, PaidSubscription, Payments } from './payments.ts'
+import { type CustomerState, noCustomer, type PaidSubscription, type Payments } from './payments.ts'
 import { noPayments } from './payments-none.ts'
 import { startCheckout } from './selling.ts'
 
@@ -30,23 +30,12 @@ const payments: Payments = {
     return truth
   },
 }
-const nothing: CustomerState = {
-  account: '',
-  subscriptions: [],
-  email: '',
-  cards: [],
-  openSince: 0,
-  paidCount: 0,
-  lastTotal: 0,
-  isDisputed: false,
-  lostAt: 0,
-}
 
 let t: TestControl
 let account: string
 let ada: Awaited<ReturnType<TestControl['caller']>>
 beforeEach(async () => {
-  truth = nothing
+  truth = noCustomer
   reads = 0
   isAway = false
   t = makeTestControl({ plan: 'free', payments })
@@ -94,7 +83,7 @@ describe('a subscription is followed', () => {
   test('what is paid is granted with its event, and its end takes it back', async () => {
     await checkout()
     expect(await rights()).toMatchObject({ plan: 'free', tunnelsOnline: 3 })
-    truth = { ...nothing, account, subscriptions: [pro()], paidCount: 1, lastTotal: 900 }
+    truth = { ...noCustomer, account, subscriptions: [pro()], paidCount: 1, lastTotal: 900 }
     await say()
     expect(await rights()).toEqual({ plan: 'pro', tunnelsOnline: 10, gb: 50, seats: 1 })
     expect(await doc()).toMatchObject({ state: 'active', plan: 'pro', timeline: [{ plan: 'pro', cap: 0 }] })
@@ -119,7 +108,7 @@ describe('a subscription is followed', () => {
       { act: 'accounts.plan', input: { id: account, plan: 'unlimited' }, operator: 'grace' },
     )
     await checkout()
-    truth = { ...nothing, account, subscriptions: [pro({ status: 'incomplete_expired' })] }
+    truth = { ...noCustomer, account, subscriptions: [pro({ status: 'incomplete_expired' })] }
     await say()
     expect(await rights()).toMatchObject({ plan: 'unlimited' })
   })
@@ -127,7 +116,7 @@ describe('a subscription is followed', () => {
   test('an event waits while the payment service is away, and is handled when it is back', async () => {
     await checkout()
     isAway = true
-    truth = { ...nothing, account, subscriptions: [pro()], paidCount: 1 }
+    truth = { ...noCustomer, account, subscriptions: [pro()], paidCount: 1 }
     await say('evt_1')
     expect((await t.control.store.get(paymentEvents.ref('evt_1')))?.data.state).toBe('waiting')
     isAway = false
@@ -139,7 +128,7 @@ describe('a subscription is followed', () => {
 
   test('events in any order, and doubled, end in the same state', async () => {
     await checkout()
-    truth = { ...nothing, account, subscriptions: [pro()], paidCount: 1 }
+    truth = { ...noCustomer, account, subscriptions: [pro()], paidCount: 1 }
     for (const type of ['invoice.paid', 'customer.subscription.deleted', 'invoice.payment_failed'])
       await say(`evt_${type}`, type)
     const after = await doc()
@@ -150,7 +139,7 @@ describe('a subscription is followed', () => {
 
   test('an open invoice leaves everything for a week, then what is free, without any further event', async () => {
     await checkout()
-    truth = { ...nothing, account, subscriptions: [pro()], paidCount: 1 }
+    truth = { ...noCustomer, account, subscriptions: [pro()], paidCount: 1 }
     await say()
     truth = { ...truth, subscriptions: [pro({ status: 'past_due' })], openSince: t.clock.now() }
     await say('evt_failed', 'invoice.payment_failed')
@@ -174,7 +163,7 @@ describe('a subscription is followed', () => {
 
   test('prices that are no plan of ours change nothing', async () => {
     await checkout()
-    truth = { ...nothing, account, subscriptions: [pro()], paidCount: 1 }
+    truth = { ...noCustomer, account, subscriptions: [pro()], paidCount: 1 }
     await say()
     const items = [{ item: 'si_1', price: 'price_of_somebody', quantity: 1 }]
     truth = { ...truth, subscriptions: [pro({ items })] }
@@ -186,7 +175,7 @@ describe('a subscription is followed', () => {
     await checkout()
     const team = [{ item: 'si_3', price: 'pt:team:1:month:usd', quantity: 1 }]
     const second = pro({ id: 'sub_2', createdAt: t.clock.now() + 5_000, items: team })
-    truth = { ...nothing, account, subscriptions: [second, pro()], paidCount: 2 }
+    truth = { ...noCustomer, account, subscriptions: [second, pro()], paidCount: 2 }
     await say()
     expect(await rights()).toMatchObject({ plan: 'pro' })
   })
@@ -194,7 +183,7 @@ describe('a subscription is followed', () => {
   test('a trial has its own transfer, and a year sells no more', async () => {
     await checkout()
     truth = {
-      ...nothing,
+      ...noCustomer,
       account,
       subscriptions: [pro({ status: 'trialing', trialEnd: t.clock.now() + dayMs })],
     }
@@ -212,7 +201,7 @@ describe('the cap of further transfer', () => {
 
   test('begins at nothing, counts up to the last total at first, and in full after three payments', async () => {
     await checkout()
-    truth = { ...nothing, account, subscriptions: [pro()], paidCount: 1, lastTotal: 900 }
+    truth = { ...noCustomer, account, subscriptions: [pro()], paidCount: 1, lastTotal: 900 }
     await say()
     expect(await rights()).toMatchObject({ gb: 50 })
     await cap('12.00')
@@ -229,7 +218,7 @@ describe('the cap of further transfer', () => {
   test('is refused above what the plan lets a month cost, and without a subscription', async () => {
     await expect(cap('1')).rejects.toMatchObject({ key: 'billing.none' })
     await checkout()
-    truth = { ...nothing, account, subscriptions: [pro()], paidCount: 3, lastTotal: 900 }
+    truth = { ...noCustomer, account, subscriptions: [pro()], paidCount: 3, lastTotal: 900 }
     await say()
     await expect(cap('50.01')).rejects.toMatchObject({ key: 'billing.cap' })
     await expect(cap('1.001')).rejects.toMatchObject({ key: 'billing.cap' })
@@ -238,7 +227,7 @@ describe('the cap of further transfer', () => {
 
   test('counts no more while a payment is disputed or late', async () => {
     await checkout()
-    truth = { ...nothing, account, subscriptions: [pro()], paidCount: 3, lastTotal: 900 }
+    truth = { ...noCustomer, account, subscriptions: [pro()], paidCount: 3, lastTotal: 900 }
     await say()
     await cap('12.00')
     truth = { ...truth, isDisputed: true }

@@ -8,23 +8,12 @@ import { type SubscriptionDoc, subscriptions } from './billing-documents.ts'
 import { builtInCatalogue } from './built-in.ts'
 import { followCustomer } from './following.ts'
 import { follow, type KnownCatalogues } from './following-rules.ts'
-import type { CustomerState, PaidSubscription, Payments } from './payments.ts'
+import { type CustomerState, noCustomer, type PaidSubscription, type Payments } from './payments.ts'
 import { noPayments } from './payments-none.ts'
 import { startCheckout } from './selling.ts'
 
 const dayMs = 24 * 3_600_000
 const known: KnownCatalogues = new Map([[1, builtInCatalogue]])
-const nothing: CustomerState = {
-  account: '',
-  subscriptions: [],
-  email: '',
-  cards: [],
-  openSince: 0,
-  paidCount: 0,
-  lastTotal: 0,
-  isDisputed: false,
-  lostAt: 0,
-}
 
 type Truth = { readonly at: number; readonly state: CustomerState }
 
@@ -50,7 +39,7 @@ function story(start: number): readonly Truth[] {
   const third = { start: at(74), end: at(104) }
   const step = (day: number, one: Partial<PaidSubscription>, more: Partial<CustomerState> = {}): Truth => ({
     at: at(day),
-    state: { ...nothing, subscriptions: [sub(one)], paidCount: 2, lastTotal: 900, ...more },
+    state: { ...noCustomer, subscriptions: [sub(one)], paidCount: 2, lastTotal: 900, ...more },
   })
   return [
     step(1, { status: 'trialing', period: { start, end: at(14) } }, { paidCount: 0, lastTotal: 0 }),
@@ -75,7 +64,7 @@ function seen({ timeline: _, syncedAt: __, lastPeriod: ___, ...rest }: Subscript
 let t: TestControl
 let account: string
 let nowhere: SubscriptionDoc
-let truth: CustomerState = nothing
+let truth: CustomerState = noCustomer
 let asked: (() => void)[] = []
 const payments: Payments = {
   ...noPayments,
@@ -88,7 +77,7 @@ const payments: Payments = {
     }),
 }
 beforeEach(async () => {
-  truth = nothing
+  truth = noCustomer
   asked = []
   t = makeTestControl({ plan: 'free', payments })
   await t.openCell()
@@ -127,7 +116,7 @@ function runOrder(seed: number, steps: readonly Truth[], isChecked: boolean): Su
       // Some events come twice, some never; one that is lost is made good by a later look, as here after the last.
       const events = isLast() ? 2 : Math.floor(random() * 3)
       for (let event = 0; event < events; event++)
-        handlers.push({ stage: 'begin', version: 0, before: doc, found: nothing })
+        handlers.push({ stage: 'begin', version: 0, before: doc, found: noCustomer })
       continue
     }
     const now = steps[step - 1] ?? expect.fail('a step')

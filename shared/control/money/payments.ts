@@ -55,6 +55,19 @@ export type CustomerState = {
   readonly lostAt: number
 }
 
+/** A customer that is gone, or that nothing is known of. */
+export const noCustomer: CustomerState = {
+  account: '',
+  subscriptions: [],
+  email: '',
+  cards: [],
+  openSince: 0,
+  paidCount: 0,
+  lastTotal: 0,
+  isDisputed: false,
+  lostAt: 0,
+}
+
 export type Invoice = {
   readonly id: string
   readonly number: string
