@@ -5,7 +5,7 @@
  *   D  a decimal count follows: send that many bytes, then FIN
  *   E  give back what comes        C  give back one byte, then FIN
  * One HTTP port: GET /1 answers in one write, GET /2 writes head and body apart, as many frameworks do; `Connection:
- * close` is obeyed. GET /d<count> answers with that many bytes, POST /u with the length of its body as text; both then
+ * close` is obeyed. GET /d<count> returns that many bytes, POST /u the length of its body as text; both then
  * end the connection.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'

@@ -13,7 +13,7 @@ export type Sample = Outcome & {
   readonly serverCpuSeconds?: number
   /** CPU time of load generator and backend, which is the same for every way. */
   readonly harnessCpuSeconds: number
-  /** What the job beside it reached: MB/s of the download. */
+  /** The rate of the download beside it, MB/s. */
   readonly besideValue?: number
 }
 

@@ -40,8 +40,8 @@ export class UpstreamReports {
   readonly #options: UpstreamReportsOptions
   readonly #closing = new AbortController()
   readonly #memory: LoopbackMemory = new Map()
-  /** What the server was told of the present lease; without an entry it takes the upstream for well. */
-  #told = new WeakMap<Tunnel, string>()
+  /** The code that the server has for the present lease; without an entry it takes the upstream for well. */
+  readonly #told = new WeakMap<Tunnel, string>()
   readonly #trials = new Map<Tunnel, () => void>()
   #ticker: Timer | undefined
   /** Monotonic: the bucket of reports is full at this time. */
@@ -82,8 +82,8 @@ export class UpstreamReports {
 
   #needsTrial(tunnel: Tunnel): boolean {
     const { stopped, health, upstreamFailure } = tunnel
-    const isWanted = this.#options.tunnels.includes(tunnel) && !stopped && !health
-    return isWanted && upstreamFailure !== undefined && tried.has(upstreamFailure.key)
+    if (!upstreamFailure || !tried.has(upstreamFailure.key) || stopped || health) return false
+    return this.#options.tunnels.includes(tunnel)
   }
 
   /** Connects now and then, and says nothing, until it works. */

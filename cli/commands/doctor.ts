@@ -86,8 +86,8 @@ async function lookOutside(context: Context, note: Note): Promise<void> {
   note(await finding('relays', async () => lookAtRelays(context, await client.cells())))
 }
 
-const marks = { ok: 'ok', warning: 'look', failed: 'FAIL', skipped: 'skip' } as const
-const colours = { ok: 'green', warning: 'yellow', failed: 'red', skipped: 'dim' } as const
+const marks = { ok: 'ok', warning: 'look', failed: 'FAIL' } as const
+const colours = { ok: 'green', warning: 'yellow', failed: 'red' } as const
 
 function linesOf({ name, state, text, cure, code }: Finding, paint: Paint): readonly string[] {
   const [mark, what] = [marks[state].padEnd(4), name.padEnd(12)]

@@ -103,7 +103,7 @@ function colourOf(state: TunnelState): 'red' | 'yellow' | 'green' | 'dim' {
   return isServed(state) ? 'yellow' : 'dim'
 }
 
-/** What is wrong, and what to do, for each tunnel that somebody should look at. */
+/** Says what is wrong, and what to do, for each tunnel that somebody should look at. */
 export function whyLines(tunnels: readonly Tunnel[], nowMs: number, paint: Paint): readonly string[] {
   return tunnels
     .filter(({ state }) => isTrouble(state))

@@ -5,8 +5,8 @@ import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 export type Finding = {
   /** One word: what was looked at. */
   readonly name: string
-  /** warning: it works, and something is worth knowing; skipped: another finding says why. */
-  readonly state: 'ok' | 'warning' | 'failed' | 'skipped'
+  /** warning: it works, and something is worth knowing. */
+  readonly state: 'ok' | 'warning' | 'failed'
   readonly text: string
   readonly cure?: string
   readonly code?: string

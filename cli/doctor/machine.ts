@@ -1,4 +1,4 @@
-/** What `ptun doctor` looks at on this machine: the program, its folders, running agents, and upstreams. */
+/** `ptun doctor` looks at this machine: the program, its folders, running agents, and upstreams. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'

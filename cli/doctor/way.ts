@@ -1,9 +1,10 @@
-/** What `ptun doctor` looks at on the way to the server and its relays. */
+/** `ptun doctor` looks at the way to the server and its relays. */
 import { lookup } from 'node:dns/promises'
 import { connect, isIP } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { OpenCells } from '@porttunneler/shared/api/schemas/tunnels'
+import { fail } from '@porttunneler/shared/base/errors'
 import { type Context, proxyChooserOf } from '../context.ts'
 import { formatDuration, printable } from '../output/format.ts'
 import { formatProxy } from '../proxy/settings.ts'
@@ -38,10 +39,9 @@ export function lookAtProxy(context: Context, place: Place): Finding {
   return fine('proxy', `${formatProxy(proxy)}, named by ${proxy.from}`)
 }
 
-/** Who vouches for the server, asked directly: an authority that Node does not know may read along. */
+/** Asks directly who vouches for an https server: an authority that Node does not know may read along. */
 export async function lookAtCertificate(place: Place): Promise<Finding> {
   const name = 'certificate'
-  if (!place.isEncrypted) return { name, state: 'skipped', text: 'the server is reached without TLS' }
   const socket = await shakeHands({ ...place, servername: isIP(place.host) ? '' : place.host })
   const { issuer, valid_to: until } = socket.getPeerCertificate()
   socket.destroy()
@@ -81,9 +81,9 @@ function lookAtClock(serverMs: number, nowMs: number): Finding {
   }
 }
 
+/** @throws cell.none */
 export async function lookAtRelays(context: Context, { cells }: OpenCells): Promise<readonly Finding[]> {
-  if (cells.length === 0)
-    return [{ name: 'relays', state: 'failed', text: 'no cell of the server has a relay that is ready' }]
+  if (cells.length === 0) throw fail('cell.none')
   return Promise.all(cells.slice(0, cellsMax).map((cell) => lookAtRelay(context, cell)))
 }
 
