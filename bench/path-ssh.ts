@@ -5,8 +5,8 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { sleep, systemClock } from '@porttunneler/shared/base/clock'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { type Backend, host, type Path } from './path.ts'
-import { freePort } from './ports.ts'
 import { stop } from './processes.ts'
 
 /** sshd needs this folder when it runs as root; usually a service manager makes it. */

@@ -9,12 +9,12 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { selfSignedIdentity } from '@porttunneler/relay-vm/certificate'
+import { freePorts } from '@porttunneler/shared/testing/ports'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Agent, startAgent } from './harness/agent.ts'
 import { within } from './harness/events.ts'
 import { type Nginx, runNginx } from './harness/nginx.ts'
-import { freePorts } from './harness/ports.ts'
 import { root } from './harness/programs.ts'
 import {
   freeSettings,

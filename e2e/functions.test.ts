@@ -2,12 +2,12 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { faultsOf } from '@porttunneler/packaging/testing/sbom-faults'
+import { freePorts } from '@porttunneler/shared/testing/ports'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { buildWhatIsStale } from './cloud-local/builds.ts'
 import { functionBundle, functionEnv, functionTargets, measureColdStart } from './harness/cold-start.ts'
 import { eventually } from './harness/events.ts'
-import { freePorts } from './harness/ports.ts'
 import { type Program, root, runProgram, startProgram } from './harness/programs.ts'
 import { temporaryFolder } from './harness/standalone.ts'
 

@@ -5,9 +5,10 @@
  * changes nothing.
  */
 import { join } from 'node:path'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from '../relay-vm/testing/test-control.ts'
-import { agentSni, freePort, ownName, TestBench } from '../relay-vm/testing/test-relay.ts'
+import { agentSni, ownName, TestBench } from '../relay-vm/testing/test-relay.ts'
 import { breadthOf, isWhole } from './breadth.ts'
 import { percentile, pingOnce } from './chaos/visitors.ts'
 import type { GreedyTenant } from './greedy-tenant.ts'

@@ -4,9 +4,10 @@
  * second relay that nobody attacks and that has the same share of a busy machine; the scenario has a machine for each.
  */
 import { join } from 'node:path'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeTestControl } from '../relay-vm/testing/test-control.ts'
-import { freePort, TestBench } from '../relay-vm/testing/test-relay.ts'
+import { TestBench } from '../relay-vm/testing/test-relay.ts'
 import { isWhole } from './breadth.ts'
 import { percentile, pingOnce } from './chaos/visitors.ts'
 import { eventually } from './harness/events.ts'

@@ -1,10 +1,10 @@
 /** A range of ports in ptun.yaml: the first visitor, a longer range, a shorter one, and a refused one. */
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freeRange } from '@porttunneler/shared/testing/ports'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
 import { eventually, within } from './harness/events.ts'
-import { freeRange } from './harness/ports.ts'
 import { runProgram } from './harness/programs.ts'
 import type { Service } from './harness/service.ts'
 import { dial, type Listening, readBytes } from './harness/sockets.ts'

@@ -4,12 +4,12 @@
  */
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePorts } from '@porttunneler/shared/testing/ports'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { breadthOf } from './breadth.ts'
 import { agentHome, startAgent } from './harness/agent.ts'
 import { eventually, within } from './harness/events.ts'
 import { visit } from './harness/http.ts'
-import { freePorts } from './harness/ports.ts'
 import { childrenOf, runProgram, startProgram } from './harness/programs.ts'
 import { callApi, type Service } from './harness/service.ts'
 import { dial, listenTcp, readBytes, readToEnd } from './harness/sockets.ts'

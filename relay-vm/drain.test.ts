@@ -3,9 +3,10 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from './testing/test-control.ts'
-import { freePort, readAll, type TestAgent, TestBench } from './testing/test-relay.ts'
+import { readAll, type TestAgent, TestBench } from './testing/test-relay.ts'
 
 let control: TestControl
 let bench: TestBench

@@ -7,11 +7,12 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import { newId } from '@porttunneler/shared/base/ids'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { expect, test } from 'vitest'
 import { Places } from './places.ts'
 import type { RelayPorts } from './running.ts'
 import { makeTestControl } from './testing/test-control.ts'
-import { freePort, TestBench } from './testing/test-relay.ts'
+import { TestBench } from './testing/test-relay.ts'
 
 const hour = 3_600_000
 const day = 24 * hour

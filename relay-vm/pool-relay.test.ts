@@ -1,9 +1,10 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { newId } from '@porttunneler/shared/base/ids'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, type TestControl } from './testing/test-control.ts'
-import { freePort, readAll, TestAgent, TestBench } from './testing/test-relay.ts'
+import { readAll, TestAgent, TestBench } from './testing/test-relay.ts'
 
 let control: TestControl
 let bench: TestBench

@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { codes } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { agent, makeTestControl, type TestControl } from './testing/test-control.ts'
-import { freePort, ownName, readAll, TestBench } from './testing/test-relay.ts'
+import { ownName, readAll, TestBench } from './testing/test-relay.ts'
 
 let control: TestControl
 let bench: TestBench

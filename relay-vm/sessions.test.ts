@@ -2,9 +2,10 @@
 import { fail } from '@porttunneler/shared/base/errors'
 import { newId } from '@porttunneler/shared/base/ids'
 import { limits } from '@porttunneler/shared/protocol/limits'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { account, makeTestControl, type TestControl } from './testing/test-control.ts'
-import { freePort, TestBench } from './testing/test-relay.ts'
+import { TestBench } from './testing/test-relay.ts'
 
 let control: TestControl
 let bench: TestBench

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeSelfSigned } from './self-signed.ts'
 import { Siblings } from './siblings.ts'
 import { agent, makeTestControl, type TestControl } from './testing/test-control.ts'
-import { freePort, readAll, TestAgent, TestBench } from './testing/test-relay.ts'
+import { readAll, TestAgent, TestBench } from './testing/test-relay.ts'
 
 let control: TestControl
 let bench: TestBench

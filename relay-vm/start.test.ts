@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { CommandSource } from './platform/commands.ts'
 import { Relay } from './relay.ts'
 import { account, claimsOf, makeTestControl, type TestControl } from './testing/test-control.ts'
-import { freePort, readAll, TestBench, testConfig } from './testing/test-relay.ts'
+import { readAll, TestBench, testConfig } from './testing/test-relay.ts'
 
 let control: TestControl
 let bench: TestBench

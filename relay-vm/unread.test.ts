@@ -5,10 +5,11 @@ import { connect as connectTls, createServer as createTlsServer, type TLSSocket 
 import { type Clock, systemClock } from '@porttunneler/shared/base/clock'
 import { hearOut } from '@porttunneler/shared/mux/last-words'
 import { readInto } from '@porttunneler/shared/mux/read-into'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { describe, expect, test } from 'vitest'
 import { makeSelfSigned } from './self-signed.ts'
 import { makeTestControl } from './testing/test-control.ts'
-import { freePort, TestBench } from './testing/test-relay.ts'
+import { TestBench } from './testing/test-relay.ts'
 import { Unread } from './unread.ts'
 
 /** What is done every few seconds comes every 50 ms. */

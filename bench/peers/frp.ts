@@ -2,8 +2,8 @@
  * frp with its defaults (its own multiplexer over TLS), and with the multiplexer off and a pool of ready connections.
  */
 import { join } from 'node:path'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { host, type PathMaker } from '../path.ts'
-import { freePort } from '../ports.ts'
 import { openPeer } from './run.ts'
 
 const vhostName = 'bench.test'

@@ -1,7 +1,7 @@
 /** Not a peer but a bound: two bare proxies in Node, one behind the other, as relay and agent are. */
 import { fileURLToPath } from 'node:url'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { host, type PathMaker } from '../path.ts'
-import { freePort } from '../ports.ts'
 import { makeCertificate } from './certificate.ts'
 import { openPeer } from './run.ts'
 

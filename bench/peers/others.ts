@@ -1,7 +1,7 @@
 /** Small peers: bore, chisel, and HAProxy as the cost of a proxy without a tunnel. */
 import { join } from 'node:path'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { host, type PathMaker } from '../path.ts'
-import { freePort } from '../ports.ts'
 import { openPeer } from './run.ts'
 
 /** It cannot be chosen. */

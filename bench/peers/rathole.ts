@@ -1,8 +1,8 @@
 /** rathole: a connection for each visitor; without encryption, under TLS and under Noise. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { host, type PathMaker } from '../path.ts'
-import { freePort } from '../ports.ts'
 import { makeCertificate, openssl } from './certificate.ts'
 import { openPeer, type PeerRun } from './run.ts'
 

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { codes, fail } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterEach, describe, expect, test } from 'vitest'
 import { http2Server } from '../testing/http2-rig.ts'
 import type { AgentEvent } from './events.ts'
@@ -87,7 +88,7 @@ const http: HealthCheck = { kind: 'http', everyMs: 10_000, path: '/healthz' }
 
 describe('health checks', () => {
   test('by TCP: healthy while it takes connections, unhealthy when it is gone, healthy when it is back', async () => {
-    const { server, port } = await upstream((socket) => socket.resume())
+    const { server, port } = await upstream((socket) => socket.resume(), await freePort())
     const { told, tunnel } = check(port, tcp)
     expect(statusOf(tunnel)).toMatchObject({ health: 'unknown' })
     await told(1)

@@ -1,8 +1,10 @@
 /** The owner learns in the console that an upstream is out of reach, and that it is back. */
+
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { codes, fail } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { describe, expect, test, vi } from 'vitest'
 import { FakeHome, online, setStage, settle, web } from '../testing/agent-stage.ts'
 import { newTunnel, type Tunnel } from './tunnels.ts'
@@ -115,12 +117,7 @@ describe('reports of upstreams', () => {
 })
 
 test('the agent reports what its health check finds', async () => {
-  const closed = createServer()
-  closed.listen(0, '127.0.0.1')
-  await once(closed, 'listening')
-  const { port } = closed.address() as AddressInfo
-  closed.close()
-  await once(closed, 'close')
+  const port = await freePort()
   const health = { kind: 'tcp', everyMs: 1_000 } as const
   const stage = setStage({ wanted: [{ ...web, upstream: { host: '127.0.0.1', port }, health }] })
   await online(stage)

@@ -5,6 +5,7 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, wireCode } from '@porttunneler/shared/base/errors'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { anyVisitor, type MuxPair, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { AgentEvent } from './events.ts'
 import { newTunnel, statusOf, type Tunnel, type WantedTunnel } from './tunnels.ts'
@@ -27,15 +28,6 @@ async function upstream(serve: (socket: Socket) => void, port = 0): Promise<numb
   await once(server, 'listening')
   servers.add(server)
   return (server.address() as AddressInfo).port
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 type Desk = { pair: MuxPair; desk: VisitorDesk; tunnel: Tunnel; events: AgentEvent[]; idle: Promise<void> }

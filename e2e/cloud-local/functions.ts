@@ -7,10 +7,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import { fail } from '@porttunneler/shared/base/errors'
+import { freePorts } from '@porttunneler/shared/testing/ports'
 import { z } from 'zod'
 import type { LogFile } from '../../standalone/log-file.ts'
 import { SupervisedProgram } from '../../standalone/supervisor.ts'
-import { freePorts } from '../harness/ports.ts'
 import { root } from '../harness/programs.ts'
 
 export const functionNames = ['api', 'onRelayEvent', 'onJobs', 'onSchedule', 'stripeWebhook'] as const

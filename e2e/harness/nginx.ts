@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePorts } from '@porttunneler/shared/testing/ports'
 import { programPath } from '../requirements.ts'
 import { eventually } from './events.ts'
-import { freePorts } from './ports.ts'
 import { startProgram, textOf } from './programs.ts'
 import { dial } from './sockets.ts'
 

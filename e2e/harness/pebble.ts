@@ -6,9 +6,9 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { makeSelfSigned } from '@porttunneler/relay-vm/self-signed'
 import type { Dns } from '@porttunneler/shared/control/platform'
 import { type Exchange, networkExchange, type Peer } from '@porttunneler/shared/dns/exchange'
+import { freePorts } from '@porttunneler/shared/testing/ports'
 import { programPath } from '../requirements.ts'
 import { eventually } from './events.ts'
-import { freePorts } from './ports.ts'
 import { startProgram, textOf } from './programs.ts'
 
 export type Pebble = {

@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { keyCreatedSchema, tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
+import { freeRange } from '@porttunneler/shared/testing/ports'
 import { z } from 'zod'
 import { eventually } from './events.ts'
-import { freeRange } from './ports.ts'
 import { childrenOf, type Program, runProgram, startProgram, textOf } from './programs.ts'
 import { callApi, type Service } from './service.ts'
 

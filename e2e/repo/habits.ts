@@ -63,6 +63,30 @@ export function checkTests(source: Source): readonly Violation[] {
   return found
 }
 
+/** A port that was free a moment ago may be another program's by the time that somebody listens there. */
+export function checkPorts(source: Source): readonly Violation[] {
+  if (!isTest(source.path) && !source.path.startsWith('bench/')) return []
+  const found: Violation[] = []
+  walk(source, (node) => {
+    if (node.type !== 'BlockStatement' && node.type !== 'Program') return
+    const given = node.body.findIndex((statement) => /\.address\(\)/.test(textOf(source, statement)))
+    const server = given < 0 ? undefined : /(\w+)\.address\(\)/.exec(textOf(source, node.body[given]))?.[1]
+    if (!server) return
+    const rest = node.body.slice(given + 1)
+    const closed = rest.findIndex((statement) =>
+      new RegExp(`^(?:await )?(?:new Promise\\(.*)?${server}\\.close\\(`).test(textOf(source, statement)),
+    )
+    const after = closed < 0 ? [] : rest.slice(closed)
+    if (after.some((statement) => /\b(?:port|address)\b/.test(textOf(source, statement))))
+      found.push(violation(source, node.start, 'take a port from shared/testing/ports.ts, which keeps it'))
+  })
+  return found
+}
+
+function textOf(source: Source, node: { readonly start: number; readonly end: number } | undefined): string {
+  return node ? source.text.slice(node.start, node.end) : ''
+}
+
 /** Also checks texts that are not code. */
 export function checkMachinePaths(path: string, text: string): readonly Violation[] {
   return text.split('\n').flatMap((line, index) => {

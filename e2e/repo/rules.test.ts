@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { checkCitations, rulesOf } from './citations.ts'
 import { checkCatalogue, keysRaised } from './codes.ts'
 import { anchorsOf, checkLinks, checkMentions } from './documents.ts'
-import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkTests } from './habits.ts'
+import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkPorts, checkTests } from './habits.ts'
 import { checkImports } from './imports.ts'
 import { missingInLock } from './lock-file.ts'
 import { checkMuxLayers } from './mux-layers.ts'
@@ -217,6 +217,11 @@ describe('tidy rules: habits', () => {
     refuses(checkTests, 'cli/a.test.ts', 'await vi.waitFor(() => expect(a).toBe(b))')
     refuses(checkTests, 'cli/a.test.ts', 'await expect.poll(() => a).toBe(b)')
     passes(checkTests, 'cli/a.test.ts', 'await vi.waitFor(() => expect(a).toBe(b), { timeout: 20_000 })')
+    const given = 'const { port } = server.address()'
+    for (const close of ['server.close()', 'await new Promise((resolve) => server.close(resolve))'])
+      refuses(checkPorts, 'cli/a.test.ts', `async () => { ${given}; ${close}; return port }`)
+    refuses(checkPorts, 'cli/a.test.ts', `() => { ${given}; server.close(() => resolve(port)) }`)
+    passes(checkPorts, 'cli/a.test.ts', `async () => { ${given}; connect(port); server.close() }`)
   })
 
   test('paths of a machine are refused, those of the web are not', () => {

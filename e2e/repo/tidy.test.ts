@@ -14,7 +14,7 @@ import { type CatalogueRow, checkCatalogue, keysRaised } from './codes.ts'
 import { dependenciesWithoutReason } from './dependencies.ts'
 import { checkBlob, checkLinks, checkMentions } from './documents.ts'
 import { exceptions } from './exceptions.ts'
-import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkTests } from './habits.ts'
+import { checkAmbient, checkMachinePaths, checkNames, checkNotes, checkPorts, checkTests } from './habits.ts'
 import { checkImports } from './imports.ts'
 import { findMissingInLock } from './lock-file.ts'
 import { checkMuxLayers, muxLayers } from './mux-layers.ts'
@@ -56,6 +56,8 @@ describe('tidy', () => {
   test('comments are in plain English', () => expectNone('words', checkWords))
   test('clock and randomness are passed in', () => expectNone('ambient', checkAmbient))
   test('every test runs and none sleeps', () => expectNone('tests', checkTests))
+
+  test('tests take ports that nobody else can get', () => expectNone('ports', checkPorts))
 
   test('no path of a machine', () => {
     report(

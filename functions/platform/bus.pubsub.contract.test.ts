@@ -1,10 +1,12 @@
 /** The bus on Google's own emulator: what every bus promises, and what Pub/Sub adds. */
+
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { systemClock, type Timer } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import type { Bus, Doc } from '@porttunneler/shared/control/platform'
 import { type BusUnderTest, describeBus } from '@porttunneler/shared/testing/bus.contract'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { randomProject, withEmulators } from '../testing/with-emulators.ts'
 import { deliveriesMax, openPubsubBus, type PubsubBusOptions } from './bus.pubsub.ts'
@@ -160,12 +162,12 @@ async function startProxy(target: string) {
       socket.pipe(other)
     }
   })
-  const listen = async (at: number) => {
-    server.listen(at, '127.0.0.1')
+  const own = await freePort()
+  const listen = async () => {
+    server.listen(own, '127.0.0.1')
     await once(server, 'listening')
-    return (server.address() as AddressInfo).port
   }
-  const own = await listen(0)
+  await listen()
   const cut = async () => {
     const closed = once(server, 'close')
     server.close()
@@ -174,7 +176,7 @@ async function startProxy(target: string) {
     await closed
   }
   onTestFinished(() => (server.listening ? cut() : undefined))
-  return { host: `127.0.0.1:${own}`, cut, mend: () => listen(own) }
+  return { host: `127.0.0.1:${own}`, cut, mend: listen }
 }
 
 /** Settled means that nothing was delivered for a while. */

@@ -6,13 +6,14 @@
  * FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST name running ones to use instead; PT_EMULATOR_JARS names another
  * folder than the SDK's `platform`. Each emulator keeps any number of projects apart: a random project id isolates.
  */
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, globSync, realpathSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { freePort } from '@porttunneler/shared/testing/ports'
 
 /** Addresses as `host:port`. */
 export type EmulatorHosts = { readonly firestore: string; readonly pubsub: string }
@@ -156,6 +157,7 @@ type Program = {
 }
 
 async function start({ name, args, ready, signal, onEnded }: Program): Promise<Emulator> {
+  // They do not take port 0.
   const port = await freePort()
   const java = ['java', ...javaOptions, ...args, '--host=127.0.0.1', `--port=${port}`]
   const child = spawn('sh', ['-c', leash, 'emulator', ...java], {
@@ -207,24 +209,4 @@ function untilSaid(
 
 function isRunning(child: ChildProcess): boolean {
   return child.pid !== undefined && child.exitCode === null && child.signalCode === null
-}
-
-/** Below the range that the system takes outgoing ports from, and e2e/harness/ports.ts its own (19,800 and above). */
-const ports = { from: 10_000, count: 9_000 }
-
-/** Free a moment ago; the emulators do not take port 0. Java takes seconds until it listens, so nobody may get it. */
-async function freePort(): Promise<number> {
-  for (let tries = 0; tries < 100; tries++) {
-    const port = ports.from + randomInt(ports.count)
-    const server = createServer().listen(port, '127.0.0.1')
-    const isFree = await once(server, 'listening').then(
-      () => true,
-      () => false,
-    )
-    if (!isFree) continue
-    server.close()
-    await once(server, 'close')
-    return port
-  }
-  throw new Error('no port is free')
 }

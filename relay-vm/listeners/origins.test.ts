@@ -4,10 +4,11 @@ import { connect as connectTls } from 'node:tls'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import { writeProxyHeader } from '@porttunneler/shared/protocol/proxy-header'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
+import { freePort } from '@porttunneler/shared/testing/ports'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RelayOptions } from '../relay.ts'
 import { makeTestControl, openPolicy, type TestControl } from '../testing/test-control.ts'
-import { freePort, readAll, TestBench } from '../testing/test-relay.ts'
+import { readAll, TestBench } from '../testing/test-relay.ts'
 
 const ends = {
   sourceAddress: '192.0.2.7',

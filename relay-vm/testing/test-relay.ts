@@ -215,13 +215,3 @@ export async function readAll(socket: Socket): Promise<string> {
   for await (const chunk of socket) text += String(chunk)
   return text
 }
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}

@@ -1,4 +1,4 @@
-/** Ports that are free now, for servers that must come back at the same ones after a restart. */
+/** Ports that are free now, for servers whose port must be known before they listen, and for ports without one. */
 import { createServer, type Server } from 'node:net'
 
 /** Below the range that the system uses for outgoing ports. */
@@ -40,6 +40,12 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   const given = rest.slice(0, count)
   rest = rest.slice(count)
   return given
+}
+
+/** One of `freePorts`. */
+export async function freePort(): Promise<number> {
+  const [port] = await freePorts(1)
+  return port as number
 }
 
 function listen(port: number): Promise<Server> {
