@@ -1,5 +1,5 @@
 /** Sign-in with another service in a real browser: a new person, somebody else's link, adding and removing one. */
-import { type SignInService, startSignInService } from '@porttunneler/standalone/testing/sign-in-service'
+import type { SignInService } from '@porttunneler/standalone/testing/sign-in-service'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { longTest } from './breadth.ts'
@@ -8,7 +8,8 @@ import { openTab, signIn, startBrowser, type Tab } from './harness/browser.ts'
 import { within } from './harness/events.ts'
 import { startProgram } from './harness/programs.ts'
 import type { Service } from './harness/service.ts'
-import { freeSettings, startStandaloneService } from './harness/standalone.ts'
+import { startWorkService } from './harness/sign-in-service.ts'
+import { startStandaloneService } from './harness/standalone.ts'
 import { describeWith } from './requirements.ts'
 
 describeWith(['chromium'], 'sign-in with another service, in the console', () => {
@@ -16,17 +17,8 @@ describeWith(['chromium'], 'sign-in with another service, in the console', () =>
   let service: Service
   let browser: Browser
   beforeAll(async () => {
-    const env = await freeSettings()
-    const redirectUri = `http://localhost:${env.PORTTUNNELER_CONSOLE_PORT}/sign-in/with/work`
-    work = await startSignInService({ redirectUri })
-    const yaml = `signIn:
-  providers:
-    - id: work
-      name: Example Ltd
-      issuer: ${work.issuer}
-      clientId: ${work.settings.clientId}
-      clientSecret: ${work.settings.secret?.reveal()}
-`
+    const { env, yaml, ...started } = await startWorkService()
+    work = started.work
     ;[service, browser] = await Promise.all([startStandaloneService({ env, yaml }), startBrowser()])
   })
   afterAll(async () => {

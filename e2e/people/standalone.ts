@@ -1,23 +1,13 @@
 /** The stage of the walk on one machine: the server as a user starts it, and a real OpenID provider beside it. */
-import { startSignInService } from '@porttunneler/standalone/testing/sign-in-service'
-import { freeSettings, startStandaloneService } from '../harness/standalone.ts'
+import { startWorkService } from '../harness/sign-in-service.ts'
+import { startStandaloneService } from '../harness/standalone.ts'
 import { makeClocks } from './clock.ts'
 import type { Stage } from './stage.ts'
 
 export async function openStandaloneStage(): Promise<Stage> {
   const clocks = makeClocks()
   await clocks.setHere()
-  const env = await freeSettings()
-  const redirectUri = `http://localhost:${env.PORTTUNNELER_CONSOLE_PORT}/sign-in/with/work`
-  const work = await startSignInService({ redirectUri })
-  const yaml = `signIn:
-  providers:
-    - id: work
-      name: Example Ltd
-      issuer: ${work.issuer}
-      clientId: ${work.settings.clientId}
-      clientSecret: ${work.settings.secret?.reveal()}
-`
+  const { work, env, yaml } = await startWorkService()
   const service = await startStandaloneService({ env: { ...env, ...clocks.env }, yaml })
   const { mailTo, operator } = service.people ?? {}
   if (!mailTo || !operator) throw new Error('the server has no mails or no operator')

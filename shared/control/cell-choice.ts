@@ -67,7 +67,7 @@ export async function isLost(control: Control, cell: Cell): Promise<boolean> {
 
 /** Oldest first. */
 async function readyCells(control: Control): Promise<readonly Cell[]> {
-  const open = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
+  const open = await control.cells.open()
   return open.filter((cell) => readyRelays(control, cell).length > 0)
 }
 

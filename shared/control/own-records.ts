@@ -43,7 +43,7 @@ export function keepOwnRecords(control: Control): JobKind {
 
 async function writeRecords(control: Control, job: RunningJob): Promise<void> {
   if (control.dns.kind === 'none') return
-  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
+  const cells = await control.cells.open()
   const lists = cells.map((cell) => recordsOf(control, cell))
   // Otherwise the records of a cell without known relays would count as left over.
   if (lists.length === 0 || lists.some((records) => records.length === 0)) return

@@ -75,6 +75,11 @@ export class Cells {
     return ids
   }
 
+  /** Those of `openIds`, as of lately. */
+  async open(): Promise<readonly Cell[]> {
+    return Promise.all((await this.openIds()).map((id) => this.lately(id)))
+  }
+
   /** Records a relay's report at once, in the process that got it. */
   note(relay: KnownRelay): void {
     const before = this.#kept.get(relay.data.cell)

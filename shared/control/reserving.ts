@@ -65,7 +65,7 @@ async function readName(control: Control, text: string): Promise<{ label: string
   if (!(nameInE2e(plain) ?? plain).includes('.')) return { label: plain }
   const read = readAscii(text)
   if ('error' in read) throw read.error
-  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
+  const cells = await control.cells.open()
   const cell = cells.find(({ domain }) => liesUnder(read.host, domain) && read.host !== domain)
   if (!cell)
     throw fail(
@@ -124,7 +124,7 @@ export async function findKept(
     readonly isTls?: boolean
   },
 ): Promise<{ readonly wish: string; readonly wishCell: string } | undefined> {
-  const cells = await Promise.all((await control.cells.openIds()).map((id) => control.cells.lately(id)))
+  const cells = await control.cells.open()
   // With one place, the name or port alone leads to it.
   if (cells.length < 2 || (name ?? port) === undefined) return undefined
   const idsIn = ({ id, domain }: Cell) => {

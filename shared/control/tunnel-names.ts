@@ -12,7 +12,7 @@ import { queryAll } from './cells.ts'
 import { makeCommand, type Outgoing, publishCommands, writeCommand } from './commands.ts'
 import type { AnyControl, Control } from './control.ts'
 import { type TunnelDoc, tunnels } from './documents.ts'
-import { isOurs, openCells } from './domains/places.ts'
+import { isOurs } from './domains/places.ts'
 import { type NameDoc, names } from './name-documents.ts'
 import { cellsOf, decideName, type NameView, putBackName, restName, silentRelayMs } from './name-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
@@ -198,7 +198,7 @@ async function checkHost(control: Control, host: string): Promise<void> {
   const spelt = readSpelling(host)
   if ('error' in spelt) throw spelt.error
   if (spelt.host !== host) throw fail('name.invalid', `The name is kept as "${spelt.host}".`)
-  if (isOurs(host, await openCells(control)))
+  if (isOurs(host, await control.cells.open()))
     throw fail('name.invalid', `${host} stands for or lies under a name of this service.`)
   const read = readOwnDomain(host)
   if ('error' in read) throw read.error

@@ -7,7 +7,7 @@ import { fail } from '../../base/errors.ts'
 import { isWildcard, withoutStar } from '../../base/wildcards.ts'
 import type { Control } from '../control.ts'
 import { domains, verified } from '../domains/domain-documents.ts'
-import { openCells, toldCell } from '../domains/places.ts'
+import { toldCell } from '../domains/places.ts'
 import { proofOf } from '../domains/proof.ts'
 
 /** Where the CNAME stands. */
@@ -32,7 +32,7 @@ export async function delegatedName(control: Control, host: string): Promise<str
   const alias = right && (await control.certificates.alias?.(challengeName(host)))
   if (right === undefined || alias === undefined) return ''
   const { token } = await proofOf(control, { ...right, host }, [])
-  const cells = await openCells(control)
+  const cells = await control.cells.open()
   return cells.map(({ domain }) => delegationUnder(token, domain)).find((name) => name === alias) ?? ''
 }
 
@@ -44,7 +44,7 @@ export async function requireDelegation(control: Control, host: string): Promise
   if (!isWildcard(host) || (await delegatedName(control, host)) !== '') return
   const right = (await control.store.get(verified.ref(host)))?.data
   const claim = right && (await control.store.get(domains.ref(right.domain)))?.data
-  const cell = claim && toldCell(control, claim, await openCells(control))
+  const cell = claim && toldCell(control, claim, await control.cells.open())
   if (!isDelegating(control) || !cell)
     throw fail('certificate.undelegated', 'This server writes no DNS records, so it can prove no wildcard.')
   const { token } = await proofOf(control, claim, [])

@@ -9,7 +9,7 @@ import { bindName } from './binding.ts'
 import { type DomainDoc, domains, verified } from './domain-documents.ts'
 import { waitsMsMax } from './domain-rules.ts'
 import { cellAway } from './following.ts'
-import { openCells, toldCell } from './places.ts'
+import { toldCell } from './places.ts'
 import { proofOf, targetUnder } from './proof.ts'
 import { settle } from './settle.ts'
 import { isGone, judge } from './verdict.ts'
@@ -61,7 +61,7 @@ async function lookAt(control: Control, job: RunningJob, seen: DomainDoc): Promi
   const { host, claim } = seen
   const away = await cellAway(control, seen)
   const domain = { ...seen, cellAway: away }
-  const cells = await openCells(control)
+  const cells = await control.cells.open()
   const cellDomains = cells.map((cell) => cell.domain)
   const { token, text, targets } = await proofOf(control, domain, cellDomains)
   const target = targetUnder(token, toldCell(control, domain, cells)?.domain ?? '')

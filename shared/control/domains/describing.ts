@@ -9,12 +9,12 @@ import { tunnels } from '../documents.ts'
 import type { DomainDoc } from './domain-documents.ts'
 import type { Domain } from './domains.ts'
 import { proofName } from './evidence.ts'
-import { openCells, toldCell } from './places.ts'
+import { toldCell } from './places.ts'
 import { proofOf, targetUnder } from './proof.ts'
 import { providerOf } from './providers.ts'
 
 export async function describeDomains(control: Control, found: readonly Domain[]): Promise<DomainAnswer[]> {
-  const cells = await openCells(control)
+  const cells = await control.cells.open()
   const refs = found.map(({ data }) => tunnels.ref(data.tunnel === '' ? 'none' : data.tunnel))
   const leadTo = await control.store.getAll(refs)
   const verified = found.filter(({ data }) => data.state !== 'pending').map(({ data }) => data)

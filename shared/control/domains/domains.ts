@@ -26,7 +26,7 @@ import { lookToRemoveName } from '../tunnel-names.ts'
 import { bindName } from './binding.ts'
 import { checkWish } from './checking.ts'
 import { type DomainDoc, domains, verified } from './domain-documents.ts'
-import { isOurs, openCells } from './places.ts'
+import { isOurs } from './places.ts'
 import { domainId } from './proof.ts'
 
 /** How often a waiting person may ask; each look is some forty questions to strangers' servers. */
@@ -52,7 +52,7 @@ export async function addDomain(
   const read = readOwnDomain(text)
   if ('error' in read) throw read.error
   const { host, domain } = read
-  const cells = await openCells(control)
+  const cells = await control.cells.open()
   if (isOurs(host, cells))
     throw fail('domain.ours', `${host} stands for or lies under a name of this service.`)
   const cell = (await cellOf(control, caller, tunnel)) || cells[0]?.id

@@ -5,10 +5,6 @@ import type { Cell } from '../cells.ts'
 import type { Control } from '../control.ts'
 import type { DomainDoc } from './domain-documents.ts'
 
-export async function openCells({ cells }: Pick<Control, 'cells'>): Promise<readonly Cell[]> {
-  return Promise.all((await cells.openIds()).map((id) => cells.lately(id)))
-}
-
 /**
  * The cell under whose domain the record of a claim leads: always the told one where our own records follow the tunnel,
  * else the tunnel's present one.
