@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
+import { formatBytes } from '@porttunneler/shared/base/amounts'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { readSpelling } from '@porttunneler/shared/base/host-names'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
@@ -60,7 +61,7 @@ export async function readConfig(path: string, env: Environment): Promise<Config
 
 /** @throws config.syntax, config.invalid */
 export function parseConfig(text: string, path: string, env: Environment = {}): Config {
-  if (text.length > bytesMax) throw fail('config.invalid', `${path} is longer than 256 KiB.`)
+  if (text.length > bytesMax) throw fail('config.invalid', `${path} is longer than ${formatBytes(bytesMax)}.`)
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const slips = document.errors.map(({ pos, message }) => ({ ...at(lines, pos[0]), message }))

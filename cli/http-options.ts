@@ -6,6 +6,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { formatBytes } from '@porttunneler/shared/base/amounts'
 import { type ErrorKey, fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { isHostField } from '@porttunneler/shared/http/head'
@@ -256,7 +257,7 @@ function read(path: string, option: keyof HttpOptions): string {
     if (isFailure(cause)) throw cause
     throw refuse('cli.file', option, `${path} cannot be read${sayFileError(cause)}.`, cause)
   }
-  throw refuse('cli.file', option, `${path} is longer than 1 MiB.`)
+  throw refuse('cli.file', option, `${path} is longer than ${formatBytes(fileBytesMax)}.`)
 }
 
 /** As with ptun's own key file. Windows has no such modes. */

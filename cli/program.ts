@@ -219,6 +219,15 @@ function addAccount(program: Command, run: Run): void {
 
 function addFurther(program: Command, run: Run): void {
   program
+    .command('open')
+    .description("open a tunnel's address in the browser, and print it")
+    .argument('<name>', 'name or id of the tunnel')
+    .action((name: string, _options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/open.ts')).openTunnel(context, name),
+      ),
+    )
+  program
     .command('doctor')
     .description('find out what keeps a tunnel from working, and what to do')
     .action((_options, command: Command) =>

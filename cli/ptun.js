@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /*
- * Starts ptun. Plain JavaScript of the oldest kind, so that an old Node can read it and say kindly that it is too old.
+ * Starts ptun. Plain JavaScript that Node 14.0 can read, so that an old Node says kindly that it is too old; it does not
+ * know names like node:fs either (ptun.test.ts).
  * In the repository it runs the TypeScript as it is; in the published package there is only dist/.
  */
-import fs from 'node:fs'
-import module from 'node:module'
-import path from 'node:path'
-import url from 'node:url'
+// biome-ignore lint/style/useNodejsImportProtocol: Node before 14.13 does not know it.
+import fs from 'fs'
+// biome-ignore lint/style/useNodejsImportProtocol: Node before 14.13 does not know it.
+import module from 'module'
 
 var wanted = 24
 var found = process.versions.node
@@ -15,14 +16,13 @@ if (parseInt(found, 10) < wanted) {
   process.stderr.write(
     'ptun needs Node.js ' +
       wanted +
-      ' or newer; this is Node.js ' +
+      ' or newer, and this is ' +
       found +
       ' (' +
       process.execPath +
-      ').\n' +
-      'Get it with your package manager or version manager (nvm install ' +
+      '): run "nvm install ' +
       wanted +
-      '), or from https://nodejs.org.\n',
+      '", or get it from https://nodejs.org\n',
   )
   process.exit(4)
 }
@@ -30,11 +30,10 @@ if (parseInt(found, 10) < wanted) {
 // Compiled code is kept between runs: a quicker start, and in the repository no type stripping the second time.
 module.enableCompileCache()
 
-var here = path.dirname(url.fileURLToPath(import.meta.url))
-var source = path.join(here, 'main.ts')
+var source = new URL('main.ts', import.meta.url)
 // The bundle is CommonJS, which takes less memory (build.ts).
 var load = fs.existsSync(source)
-  ? import(url.pathToFileURL(source).href)
+  ? import(source.href)
   : Promise.resolve(module.createRequire(import.meta.url)('./dist/main.cjs'))
 
 void load.then((ptun) => ptun.run(process.argv.slice(2), process))

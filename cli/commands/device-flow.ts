@@ -6,6 +6,7 @@ import type { Client } from '@porttunneler/shared/api/client'
 import type { DeviceAuthorization } from '@porttunneler/shared/api/schemas/accounts'
 import { sleep } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { canOpen, openBrowser, pageOf } from '../browser.ts'
 import { type Context, paintOf, say, tell, warn } from '../context.ts'
 
 /** Waits until the person has decided. @throws login.denied, login.expired, server.* */
@@ -34,13 +35,10 @@ export async function obtainKey(
   return poll(context, client, authorization)
 }
 
-/**
- * Whether a page may be opened without asking. The system's opener may start any program for its argument (`ms-msdt:`,
- * `\\\\host\\share`: CVE-2025-6514), so it must be a web page of the server that the user named.
- */
+/** Whether a page may be opened without asking: it must be a web page of the server that the user named. */
 export function isOwnPage(page: string, server: string): boolean {
-  const url = URL.canParse(page) ? new URL(page) : undefined
-  return url !== undefined && /^https?:$/.test(url.protocol) && url.origin === new URL(server).origin
+  const found = pageOf(page)
+  return found !== undefined && new URL(found).origin === new URL(server).origin
 }
 
 function foreignPage(server: string): string {
@@ -61,24 +59,6 @@ async function show(context: Context, authorization: DeviceAuthorization): Promi
     context,
     `Waiting for your approval in the browser (${Math.round(expiresIn / 60)} min; Ctrl-C gives up).`,
   )
-}
-
-/** A browser needs somebody to look at it: not in a script, over SSH, or without a display. */
-function canOpen({ env, stdout, isJson }: Context): boolean {
-  if (isJson || !stdout.isTTY || env.SSH_CONNECTION || env.CI) return false
-  return process.platform !== 'linux' || Boolean(env.DISPLAY || env.WAYLAND_DISPLAY || env.WSL_DISTRO_NAME)
-}
-
-async function openBrowser(url: string): Promise<void> {
-  const { default: open } = await import('open')
-  try {
-    const child = await open(url)
-    // The address is on the screen, so a browser that does not start is not a failure.
-    child.on('error', () => {})
-    child.unref()
-  } catch {
-    // As above.
-  }
 }
 
 /** RFC 8628 section 3.5: the interval rises by 5 s on slow_down, and doubles while the server does not answer. */

@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { finding } from '../doctor/check.ts'
 import { lookAtUpstreams } from '../doctor/machine.ts'
+import { lookAtCertificate, lookAtRelays, lookUp } from '../doctor/way.ts'
 import { main } from '../main.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ptun-doctor-'))
@@ -95,6 +97,44 @@ describe('ptun doctor', () => {
     const context = { clock: systemClock } as Parameters<typeof lookAtUpstreams>[0]
     const found = await lookAtUpstreams(context, [tunnel(port), tunnel(gone), tunnel(port)])
     expect(found).toMatchObject([{ state: 'ok' }, { state: 'failed', code: 'PT-6040' }])
+  })
+})
+
+describe('ptun doctor, on the way out', () => {
+  const place = (port: number) => ({ host: '127.0.0.1', port, isEncrypted: true })
+  const context = { clock: systemClock, env: {} } as Parameters<typeof lookAtRelays>[0]
+  const cell = (port: number) => ({ cells: [{ id: 'one', host: '127.0.0.1', port }] })
+  type Cells = Parameters<typeof lookAtRelays>[1]
+
+  test('a name that no name server knows has a code and a cure', async () => {
+    const unknown = async () => {
+      throw Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' })
+    }
+    const [found] = await finding('name', () =>
+      lookUp({ host: 'no.example.test', port: 443, isEncrypted: true }, unknown),
+    )
+    expect(found).toMatchObject({ state: 'failed', code: 'PT-6080', cure: expect.any(String) })
+    expect(found?.text).toMatch(
+      /^no\.example\.test was not found \(ENOTFOUND\): no name server knows the name/,
+    )
+  })
+
+  test('a server and a relay that take a connection and say nothing have codes of their own', async () => {
+    const port = await listen(createTcp())
+    const [server] = await finding('certificate', () => lookAtCertificate(place(port), 20))
+    const [relay] = await finding('relays', () => lookAtRelays(context, cell(port) as Cells, 20))
+    expect(server).toMatchObject({ state: 'failed', code: 'PT-6081' })
+    expect(relay).toMatchObject({ name: 'relay of one', state: 'failed', code: 'PT-6082' })
+    expect(relay?.text).toBe(`127.0.0.1:${port} gave no answer within 20 ms`)
+  })
+
+  test('a relay that is not there has the code that a running agent tells', async () => {
+    const closed = createTcp()
+    const port = await listen(closed)
+    closed.close()
+    const [relay] = await finding('relays', () => lookAtRelays(context, cell(port) as Cells))
+    expect(relay).toMatchObject({ state: 'failed', code: 'PT-3024' })
+    expect(relay?.text).toMatch(/ECONNREFUSED/)
   })
 })
 

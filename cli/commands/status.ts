@@ -1,9 +1,10 @@
 /** `ptun status`: what the agents of this machine do now, and the account's tunnels. */
+import { formatBytes } from '@porttunneler/shared/base/amounts'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { type AgentSnapshot, problemOf, type TunnelStatus } from '../agent/events.ts'
 import { readStatuses } from '../agent/status-socket.ts'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
-import { formatBytes, formatDuration, formatTable, type Paint, printable } from '../output/format.ts'
+import { formatDuration, formatTable, type Paint, printable } from '../output/format.ts'
 import { healthColours, healthWords } from '../output/live.ts'
 import {
   groupRanges,

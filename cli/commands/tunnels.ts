@@ -37,15 +37,7 @@ export async function deleteTunnel(
   { yes = false }: { yes?: boolean },
 ): Promise<number> {
   const { client } = await connectApi(context)
-  const tunnels = await allTunnels(client)
-  const tunnel = tunnels.find((one) => one.name === name || one.id === name)
-  if (!tunnel) {
-    const guess = nearest(
-      name,
-      tunnels.map((one) => one.name),
-    )
-    throw fail('api.not_found', `There is no tunnel "${name}"${guess ? `; did you mean "${guess}"?` : '.'}`)
-  }
+  const tunnel = await findTunnel(client, name)
   const given = tunnel.endpoint ? ` and give up ${tunnel.endpoint.url}` : ''
   const asked = { act: 'Deleting', question: `Delete ${tunnel.name}${given}?` }
   if (!yes && !(await askYes(context, asked))) {
@@ -75,9 +67,14 @@ export async function allTunnels(
 
 /** @param text its name or id @throws api.not_found */
 export async function tunnelIdOf(client: Client, text: string): Promise<string> {
+  return (await findTunnel(client, text)).id
+}
+
+/** @param text its name or id @throws api.not_found with the name that it may be meant to be */
+export async function findTunnel(client: Client, text: string): Promise<Tunnel> {
   const all = await allTunnels(client)
   const found = all.find(({ name, id }) => name === text || id === text)
-  if (found) return found.id
+  if (found) return found
   const guess = nearest(
     text,
     all.map(({ name }) => name),

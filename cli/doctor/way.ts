@@ -4,7 +4,8 @@ import { connect, isIP } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { OpenCells } from '@porttunneler/shared/api/schemas/tunnels'
-import { fail } from '@porttunneler/shared/base/errors'
+import { type ErrorKey, fail, isFailure } from '@porttunneler/shared/base/errors'
+import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 import { type Context, proxyChooserOf } from '../context.ts'
 import { formatDuration, printable } from '../output/format.ts'
 import { formatProxy } from '../proxy/settings.ts'
@@ -26,10 +27,21 @@ export function placeOf(server: string): Place {
   return { host, port: Number(port) || (isEncrypted ? 443 : 80), isEncrypted }
 }
 
-export async function lookUp({ host }: Place): Promise<Finding> {
+/** @throws server.name */
+export async function lookUp({ host }: Place, resolve = lookUpAll): Promise<Finding> {
   if (isIP(host) !== 0) return fine('name', `${host} is an address and needs no name server`)
-  const found = await within(() => lookup(host, { all: true }))
+  const found = await within(
+    () => resolve(host),
+    silent('server.name', `the name servers for ${host}`),
+  ).catch((cause: unknown) => {
+    if (isFailure(cause)) throw cause
+    throw fail('server.name', `${host} was not found${sayNetworkError(cause)}`, { cause })
+  })
   return fine('name', `${host} is ${found.map(({ address }) => address).join(', ')}`)
+}
+
+function lookUpAll(host: string): Promise<readonly { readonly address: string }[]> {
+  return lookup(host, { all: true })
 }
 
 /** @throws proxy.setting */
@@ -39,10 +51,14 @@ export function lookAtProxy(context: Context, place: Place): Finding {
   return fine('proxy', `${formatProxy(proxy)}, named by ${proxy.from}`)
 }
 
-/** Asks directly who vouches for an https server: an authority that Node does not know may read along. */
-export async function lookAtCertificate(place: Place): Promise<Finding> {
+/**
+ * Asks directly who vouches for an https server: an authority that Node does not know may read along.
+ * @throws server.silent
+ */
+export async function lookAtCertificate(place: Place, waitMs?: number): Promise<Finding> {
   const name = 'certificate'
-  const socket = await shakeHands({ ...place, servername: isIP(place.host) ? '' : place.host })
+  const servername = isIP(place.host) ? '' : place.host
+  const socket = await shakeHands({ ...place, servername, keys: serverKeys, waitMs })
   const { issuer, valid_to: until } = socket.getPeerCertificate()
   socket.destroy()
   const by = printable([issuer?.O, issuer?.CN].flat().filter(Boolean).join(', ') || 'nobody with a name')
@@ -82,15 +98,20 @@ function lookAtClock(serverMs: number, nowMs: number): Finding {
 }
 
 /** @throws cell.none */
-export async function lookAtRelays(context: Context, { cells }: OpenCells): Promise<readonly Finding[]> {
+export async function lookAtRelays(
+  context: Context,
+  { cells }: OpenCells,
+  waitMs?: number,
+): Promise<readonly Finding[]> {
   if (cells.length === 0) throw fail('cell.none')
-  return Promise.all(cells.slice(0, cellsMax).map((cell) => lookAtRelay(context, cell)))
+  return Promise.all(cells.slice(0, cellsMax).map((cell) => lookAtRelay(context, cell, waitMs)))
 }
 
 /** Whether a connection and TLS reach the relay; who it is only a ticket finds out. */
 async function lookAtRelay(
   context: Context,
   { id, host, port, sni = host }: OpenCells['cells'][number],
+  ms = waitMs,
 ): Promise<Finding> {
   const name = `relay of ${printable(id)}`
   const place = `${printable(host)}:${port}`
@@ -100,54 +121,74 @@ async function lookAtRelay(
     const began = clock.monotonic()
     if (proxy) {
       const { connectThrough } = await import('../proxy/connect.ts')
-      const life = { clock, signal: AbortSignal.timeout(waitMs) }
+      const life = { clock, signal: AbortSignal.timeout(ms) }
       ;(await connectThrough(proxy, { host, port }, life)).on('error', () => {}).destroy()
       return fine(name, `${place} is reached through ${formatProxy(proxy)}`)
     }
-    const socket = await shakeHands({ host, port, servername: isIP(sni) ? '' : sni })
+    const socket = await shakeHands({
+      host,
+      port,
+      servername: isIP(sni) ? '' : sni,
+      keys: relayKeys,
+      waitMs: ms,
+    })
     const took = Math.round(clock.monotonic() - began)
     const protocol = socket.getProtocol()
     socket.destroy()
     return fine(name, `${place} speaks ${protocol} after ${took} ms`)
   } catch (error) {
-    return {
-      cure: 'Let connections out to this host and port, or set a proxy (docs: Behind a proxy).',
-      ...failed(name, error),
-    }
+    return failed(name, error)
   }
 }
 
-/** @returns a TLS socket whoever signed the certificate; nothing is sent to it */
-function shakeHands({
-  host,
-  port,
-  servername,
-}: {
-  readonly host: string
-  readonly port: number
+type Shaken = Omit<Place, 'isEncrypted'> & {
   readonly servername: string
-}): Promise<TLSSocket> {
+  readonly keys: { readonly failed: ErrorKey; readonly silent: ErrorKey }
+  readonly waitMs?: number | undefined
+}
+
+const serverKeys = { failed: 'server.silent', silent: 'server.silent' } as const
+const relayKeys = { failed: 'relay.unreachable', silent: 'relay.silent' } as const
+
+/**
+ * @returns a TLS socket whoever signed the certificate; nothing is sent to it
+ * @throws the failures of `keys`
+ */
+function shakeHands({ host, port, servername, keys, waitMs: ms }: Shaken): Promise<TLSSocket> {
+  const place = `${printable(host)}:${port}`
   return within(
     (signal) =>
       new Promise((resolve, reject) => {
         const plain = connect({ host, port })
         const socket = connectTls({ socket: plain, servername, rejectUnauthorized: false })
-        const give = (error: Error) => {
+        const give = (cause: Error) => {
           plain.destroy()
-          reject(new Error(`${printable(host)}:${port}: ${error.message}`, { cause: error }))
+          const why = sayNetworkError(cause) || ` (${printable(cause.message)})`
+          reject(fail(keys.failed, `No TLS with ${place}${why}`, { cause }))
         }
-        signal.addEventListener('abort', () => give(new Error('no answer in 10 s')), { once: true })
+        signal.addEventListener('abort', () => plain.destroy(), { once: true })
         plain.on('error', give)
         socket.on('error', give)
         socket.once('secureConnect', () => resolve(socket))
       }),
+    silent(keys.silent, place, ms),
+    ms,
   )
 }
 
-async function within<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const signal = AbortSignal.timeout(waitMs)
-  const late = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('no answer in 10 s')), { once: true })
+/** Makes the failure of whoever says nothing. */
+function silent(key: ErrorKey, who: string, ms = waitMs): () => Error {
+  return () => fail(key, `${who} gave no answer within ${formatDuration(ms)}`)
+}
+
+async function within<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  late: () => Error,
+  ms = waitMs,
+): Promise<T> {
+  const signal = AbortSignal.timeout(ms)
+  const waited = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(late()), { once: true })
   })
-  return Promise.race([work(signal), late])
+  return Promise.race([work(signal), waited])
 }

@@ -12,18 +12,6 @@ export function paintFor(isTerminal: boolean, env: Readonly<Record<string, strin
   return isPlain ? (_style, text) => text : (style, text) => styleText(style, text, { validateStream: false })
 }
 
-/** 1024 steps, three figures: `0 B`, `1.5 KiB`, `12.3 MiB`, `118 GiB`. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-  let value = bytes
-  let unit = 0
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1024
-    unit += 1
-  }
-  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
-}
-
 /** `850 ms`, `12 s`, `3 min`, `2 h`, `4 d`: one unit, rounded. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`

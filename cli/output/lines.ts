@@ -1,7 +1,8 @@
 /** What a running agent writes when nobody watches a terminal: a line an event, with the time in front. */
+import { formatBytes } from '@porttunneler/shared/base/amounts'
 import type { AgentEvent, Problem } from '../agent/events.ts'
 import { sayPolicy } from '../policy.ts'
-import { formatBytes, formatDuration, printable } from './format.ts'
+import { formatDuration, printable } from './format.ts'
 import { shortNames, together } from './ranges.ts'
 import type { Alike } from './told-once.ts'
 

@@ -2,8 +2,9 @@
  * The live status: a pure drawing of a snapshot, and a screen that repaints it in place. At most four times a
  * second, in one write, without clearing first, so nothing flickers; what stands above stays in the scrollback.
  */
+import { formatBytes } from '@porttunneler/shared/base/amounts'
 import type { AgentSnapshot, RelayStatus, TunnelStatus } from '../agent/events.ts'
-import { formatBytes, formatDuration, type Paint, printable, widthOf } from './format.ts'
+import { formatDuration, type Paint, printable, widthOf } from './format.ts'
 import {
   groupRanges,
   isRange,

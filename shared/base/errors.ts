@@ -22,6 +22,7 @@ import { releaseCodes } from './codes/release.ts'
 import { socialCodes } from './codes/social.ts'
 import { standaloneCodes } from './codes/standalone.ts'
 import { teamCodes } from './codes/team.ts'
+import { terminalCodes } from './codes/terminal.ts'
 import { termsCodes } from './codes/terms.ts'
 import { upstreamCodes } from './codes/upstream.ts'
 import { viewCodes } from './codes/views.ts'
@@ -67,6 +68,7 @@ export const codes = {
   ...releaseCodes,
   ...backupCodes,
   ...cliCodes,
+  ...terminalCodes,
   ...termsCodes,
   ...upstreamCodes,
 } as const satisfies Record<string, ErrorEntry>

@@ -1,23 +1,5 @@
-/** Numbers and times as people read them. Bytes are decimal (1 kB = 1,000 bytes), as on the bill. */
-
-const byteUnits = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const
-
-/** 0 B, 999 B, 1.5 kB, 12.3 MB, 120 GB: three digits at most. */
-export function formatBytes(bytes: number): string {
-  let value = Math.max(0, bytes)
-  let unit = 0
-  // 999.5 would round to 1000 of the smaller unit.
-  while (value >= 999.5 && unit < byteUnits.length - 1) {
-    value /= 1_000
-    unit += 1
-  }
-  const digits = unit === 0 || value >= 99.95 ? 0 : 1
-  return `${trimZero(value.toFixed(digits))} ${byteUnits[unit]}`
-}
-
-export function formatRate(bytesPerSecond: number): string {
-  return `${formatBytes(bytesPerSecond)}/s`
-}
+/** Numbers and times as people read them. */
+export { formatBytes, formatRate } from '@porttunneler/shared/base/amounts'
 
 const counts = new Intl.NumberFormat('en')
 
@@ -60,8 +42,4 @@ export function formatAgo(ms: number, nowMs: number): string {
   const elapsed = nowMs - ms
   const span = spans.find(([, length]) => elapsed >= length)
   return span ? relative.format(-Math.floor(elapsed / span[1]), span[0]) : 'just now'
-}
-
-function trimZero(text: string): string {
-  return text.endsWith('.0') ? text.slice(0, -2) : text
 }
