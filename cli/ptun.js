@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
- * Starts ptun. Plain JavaScript that Node 14.0 can read, so that an old Node says kindly that it is too old; it does not
- * know names like node:fs either (ptun.test.ts).
+ * Starts ptun. Plain JavaScript that Node 14.0 can read, so that an old Node says kindly that it is too old; names like
+ * node:fs it does not know (ptun.test.ts).
  * In the repository it runs the TypeScript as it is; in the published package there is only dist/.
  */
 // biome-ignore lint/style/useNodejsImportProtocol: Node before 14.13 does not know it.

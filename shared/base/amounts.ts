@@ -1,4 +1,7 @@
-/** Amounts as people read them: the same in the console and in `ptun`. Bytes are decimal (1 kB = 1,000 bytes), as on the bill. */
+/**
+ * Amounts as people read them: the same in the console and in `ptun`. Bytes are decimal (1 kB = 1,000 bytes), as on the
+ * bill.
+ */
 
 const byteUnits = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const
 
