@@ -16,6 +16,7 @@ const seconds: Readonly<Record<string, number>> = {
   'e2e/firebase.test.ts': 43,
   'e2e/outbound-proxy.test.ts': 40,
   'cdktf/stacks.test.ts': 39,
+  'e2e/billing.test.ts': 40,
   'e2e/cloud.test.ts': 36,
   'e2e/restart.test.ts': 35,
   'e2e/deb.test.ts': 35,

@@ -1,6 +1,5 @@
 /** The answer to a claim or a renewal: each lease with its ticket, and where the relays of its cell are. */
 import { toProblem } from '../api/problem.ts'
-import type { Transfer } from '../api/schemas/service.ts'
 import type { ClaimResult, Lease } from '../api/schemas/tunnels.ts'
 import type { PortTunnelerError } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
@@ -12,7 +11,7 @@ import type { EndpointDoc, TunnelDoc } from './documents.ts'
 import { howToLift } from './money/lifting.ts'
 import { accountLimitsOf, policyOf } from './plans.ts'
 import type { Snapshot } from './platform.ts'
-import { shareOf, type TransferShare } from './transfer.ts'
+import { type CountedTransfer, shareOf, type TransferShare } from './transfer.ts'
 
 type Granted = { readonly tunnel: Snapshot<TunnelDoc>; readonly id: string; readonly endpoint: EndpointDoc }
 export type Outcome = Granted | { readonly error: PortTunnelerError }
@@ -29,7 +28,7 @@ export async function answerLeases(
     readonly agent: string
     readonly cells: Cells
     readonly outcomes: readonly Outcome[]
-    readonly transfer: Transfer | undefined
+    readonly transfer: CountedTransfer | undefined
     /** What claims changed, by the place in the request. */
     readonly policyChanges?: readonly (PolicyChange | undefined)[]
   },

@@ -6,7 +6,7 @@ import type { Caller } from './caller.ts'
 import { claimLeases, renewLeases } from './claims.ts'
 import { accounts } from './documents.ts'
 import { plans } from './plans.ts'
-import { readTransfer, readTransferNow } from './transfer.ts'
+import { readTransfer, readTransferNow, shareOf } from './transfer.ts'
 import { usagePeriods } from './usage-documents.ts'
 
 const hour = 3_600_000
@@ -51,6 +51,25 @@ const warnings = async () =>
   (await t.sync()).commands.flatMap((command) => (command.kind === 'transfer' ? [command.percent] : []))
 
 describe('transfer of the month', () => {
+  test('an hour that comes late, and after which nothing came, counts once for people and for tickets', async () => {
+    t.clock.advance(12 * hour)
+    await t.sync()
+    const { tunnel } = await lease('db')
+    await carried(tunnel, 100_000)
+    expect(await transfer()).toMatchObject({ usedBytes: 100_000 })
+    t.clock.advance(5 * hour)
+    await t.runJobs()
+    await carried(tunnel, 300_000, { ago: 3 })
+    await t.runJobs()
+    expect(await readTransferNow(t.control, ada)).toMatchObject({ usedBytes: 400_000 })
+    const counted = await readTransfer(t.control, ada)
+    expect(counted).toMatchObject({ usedBytes: 400_000, lateBytes: 300_000 })
+    expect(counted?.countedAt, 'before the late hour').toBeLessThan(t.clock.now() - 3 * hour)
+    // Relays subtract what they have carried since then, also in the late hour.
+    expect(shareOf(counted, 1)).toMatchObject({ shareBytes: 1_000_000, shareFrom: counted?.countedAt })
+    expect(await transfer()).toMatchObject({ usedBytes: 400_000 })
+  })
+
   test('is counted by overwriting: repeated and late reports, and roll-ups in any number, change nothing twice', async () => {
     t.clock.advance(12 * hour)
     await t.sync()

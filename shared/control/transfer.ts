@@ -7,6 +7,7 @@
 import type { Transfer } from '../api/schemas/service.ts'
 import { fail } from '../base/errors.ts'
 import { monthStart, spanAround } from './books/calendar.ts'
+import { readHours } from './books/hours.ts'
 import { openPeriod, percentOf } from './books/periods.ts'
 import { eachRows } from './books/rows.ts'
 import type { Caller } from './caller.ts'
@@ -15,7 +16,7 @@ import { endpoints, type TunnelDoc } from './documents.ts'
 import { boundless } from './plans.ts'
 import type { Snapshot } from './platform.ts'
 import { markOf } from './stored-times.ts'
-import { monthsOfBefore } from './usage-documents.ts'
+import { monthsOfBefore, type UsagePeriodDoc } from './usage-documents.ts'
 
 /** Beyond 100 %, visitors are admitted until this share of the plan more is used. */
 const graceShare = 0.1
@@ -25,14 +26,19 @@ type Used = {
   readonly to: number
   readonly usedBytes: number
   readonly countedAt: number
+  /** How many of `usedBytes` are of hours from `countedAt` on, which relays and rows tell of as well. */
+  readonly lateBytes: number
 }
+/** Without the hours that are not counted yet, but for late ones. */
+export type CountedTransfer = Transfer & Pick<Used, 'lateBytes'>
 type Who = Pick<Caller, 'account' | 'limits' | 'periodAnchor'>
 
 /** Costs one read. @returns undefined when the plan sets no limit */
-export async function readTransfer(control: AnyControl, who: Who): Promise<Transfer | undefined> {
+export async function readTransfer(control: AnyControl, who: Who): Promise<CountedTransfer | undefined> {
   const limitBytes = who.limits.transferBytesMonth
   if (limitBytes >= boundless) return undefined
-  return describe(await usedOf(control, who), limitBytes)
+  const used = await usedOf(control, who)
+  return { ...describe(used, limitBytes), lateBytes: used.lateBytes }
 }
 
 /** Includes hours that are not counted yet; for people. */
@@ -42,7 +48,7 @@ export async function readTransferNow(control: AnyControl, who: Who): Promise<Tr
   if (limitBytes >= boundless) return undefined
   const used = await usedOf(control, who)
   const nowMs = control.clock.now()
-  let { usedBytes } = used
+  let usedBytes = used.usedBytes - used.lateBytes
   for await (const page of eachRows(control, { account, from: used.countedAt, to: nowMs }))
     for (const row of page) usedBytes += row.in + row.out
   return describe({ ...used, usedBytes, countedAt: nowMs }, limitBytes)
@@ -53,15 +59,29 @@ async function usedOf(control: AnyControl, { account, periodAnchor }: Who): Prom
   const nowMs = control.clock.now()
   if (open) {
     const { start: from, end: to, bytes: usedBytes, countedTo } = open.data
-    return { from, to, usedBytes, countedAt: markOf(countedTo, { start: from, nowMs }) }
+    const countedAt = markOf(countedTo, { start: from, nowMs })
+    return { from, to, usedBytes, countedAt, lateBytes: bytesFrom(open.data, countedTo) }
   }
   const { start, end } = spanAround(nowMs, periodAnchor)
   const id = `${account}:${new Date(monthStart(nowMs, 0)).toISOString().slice(0, 7)}`
   const before = (await control.store.get(monthsOfBefore.ref(id)))?.data
-  return { from: start, to: end, usedBytes: before?.bytes ?? 0, countedAt: before?.openFrom ?? start }
+  return {
+    from: start,
+    to: end,
+    usedBytes: before?.bytes ?? 0,
+    countedAt: before?.openFrom ?? start,
+    lateBytes: 0,
+  }
 }
 
-function describe({ from, to, usedBytes, countedAt }: Used, limitBytes: number): Transfer {
+/** Usage that came late is counted at once, also of hours after `countedTo`. */
+function bytesFrom({ hours, start }: UsagePeriodDoc, countedTo: number): number {
+  let bytes = 0
+  for (const [hour, sum] of readHours({ hours }, start)) if (hour >= countedTo) bytes += sum.in + sum.out
+  return bytes
+}
+
+function describe({ from, to, usedBytes, countedAt }: Omit<Used, 'lateBytes'>, limitBytes: number): Transfer {
   const [percent, state] = [percentOf(usedBytes, limitBytes), stateOf(usedBytes, limitBytes)]
   return { from, to, usedBytes, limitBytes, percent, state, countedAt }
 }
@@ -73,9 +93,9 @@ export type TransferShare = {
 }
 
 /** For tickets: what each of `relays` relays may carry for the account from `shareFrom` on, until its next ticket. */
-export function shareOf(transfer: Transfer | undefined, relays: number): TransferShare {
+export function shareOf(transfer: CountedTransfer | undefined, relays: number): TransferShare {
   if (transfer === undefined) return {}
-  const left = transfer.limitBytes * (1 + graceShare) - transfer.usedBytes
+  const left = transfer.limitBytes * (1 + graceShare) - (transfer.usedBytes - transfer.lateBytes)
   return {
     shareBytes: Math.max(0, Math.floor(left / Math.max(1, relays))),
     shareFrom: transfer.countedAt,

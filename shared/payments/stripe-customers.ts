@@ -150,6 +150,7 @@ export async function listInvoices(stripe: Stripe, customer: string): Promise<re
     total: one.total,
     tax: (one.total_taxes ?? []).reduce((sum, { amount }) => sum + amount, 0),
     url: one.hosted_invoice_url ?? '',
+    pdf: one.invoice_pdf ?? '',
   }))
 }
 

@@ -1,4 +1,5 @@
 /** What the account pays, and what people do about it. */
+import type { Billing } from '@porttunneler/shared/api/schemas/billing'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import type { Checkout, PlanChange } from './billing-calls.ts'
 import { useServices } from './services.tsx'
@@ -9,15 +10,28 @@ const names = {
   invoices: ['billing', 'invoices'],
 } as const
 
-/** @param may whether the person may read it */
-export function useBilling(may: boolean) {
+/** What else says what the account has: read anew when billing says that it is something else. */
+const followers = [names.period, names.invoices, ['me'], ['account']] as const
+const usualMs = 10_000
+/** Somebody who comes back from paying waits for it. */
+const eagerMs = 1_000
+
+/** @param may whether the person may read it; `isEager`: a payment was made, and is not known here yet */
+export function useBilling(may: boolean, isEager = false) {
   const { calls } = useServices()
+  const client = useQueryClient()
   return useQuery({
     queryKey: names.billing,
-    queryFn: ({ signal }) => calls.billing(signal),
+    queryFn: async ({ signal }) => {
+      const before = client.getQueryData<Billing>(names.billing)
+      const now = await calls.billing(signal)
+      const known = client.getQueryData<{ readonly plan?: string }>(['me'])
+      const isNews = before ? JSON.stringify(before) !== JSON.stringify(now) : known?.plan !== now.plan
+      if (isNews) for (const queryKey of followers) void client.invalidateQueries({ queryKey })
+      return now
+    },
     enabled: may,
-    // Somebody who comes back from paying sees it within seconds.
-    refetchInterval: 10_000,
+    refetchInterval: ({ state }) => (isEager && state.data?.state === 'free' ? eagerMs : usualMs),
   })
 }
 

@@ -11,18 +11,27 @@ import { formatMoney, majorUnits } from '../parts/money-text.ts'
 import { Card } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
-export function BillingCard({ billing, mayPay }: { billing: Billing; mayPay: boolean }) {
+type Facts = {
+  readonly billing: Billing
+  /** They come back from the page where one pays. */
+  readonly hasPaid: boolean
+  /** A plan's name as people read it. */
+  readonly titleOf: (plan: string) => string
+}
+
+export function BillingCard({ mayPay, ...facts }: Facts & { readonly mayPay: boolean }) {
+  const { billing, titleOf } = facts
   const page = usePayPage()
   const failure = failureIn(page)
   return (
     <Card title="Billing">
       <p role="status" class="max-w-prose">
-        {stateText(billing)}
+        {stateText(facts)}
       </p>
       {billing.next && (
         <p class="mt-2 text-muted">
-          On {formatTime(billing.next.at)} it becomes {billing.next.plan}. Choose your present plan to keep
-          it.
+          On {formatTime(billing.next.at)} the plan becomes {titleOf(billing.next.plan)}. Choose your present
+          plan to keep it.
         </p>
       )}
       {billing.state !== 'free' && <ComingInvoice />}
@@ -40,7 +49,11 @@ export function BillingCard({ billing, mayPay }: { billing: Billing; mayPay: boo
   )
 }
 
-function stateText({ state, plan, periodEnd = 0, trialEnd = 0, limitedFrom = 0, cancelAt = 0 }: Billing) {
+function stateText({ billing, hasPaid, titleOf }: Facts) {
+  const { state, periodEnd = 0, trialEnd = 0, limitedFrom = 0, cancelAt = 0 } = billing
+  const plan = titleOf(billing.plan)
+  if (state === 'free' && hasPaid)
+    return 'Waiting for word of your payment: it comes within seconds, and then your plan is in force.'
   if (state === 'free') return 'You pay nothing. A plan below is in force within seconds of its payment.'
   if (state === 'trial') return `You are trying ${plan} until ${formatTime(trialEnd)}. Then it is paid.`
   if (state === 'pastDue')
@@ -147,7 +160,7 @@ function Invoices() {
     <section class="mt-5" aria-label="Invoices">
       <h3 class="font-semibold">Invoices</h3>
       <ul class="mt-2 space-y-1">
-        {items.map(({ id, number, state, createdAt, total, currency, url }) => (
+        {items.map(({ id, number, state, createdAt, total, currency, url, pdf }) => (
           <li key={id} class="flex flex-wrap justify-between gap-x-4">
             <span>
               {url === '' ? (
@@ -158,6 +171,14 @@ function Invoices() {
                 </a>
               )}
               , {formatTime(createdAt)}, {state}
+              {pdf !== '' && (
+                <>
+                  ,{' '}
+                  <a class="underline" href={pdf} aria-label={`PDF of ${number}`}>
+                    PDF
+                  </a>
+                </>
+              )}
             </span>
             <span class="tabular-nums">{formatMoney(total, currency)}</span>
           </li>

@@ -29,13 +29,16 @@ const lead =
 export function PlansPage() {
   const me = useMe()
   const permissions = me.data?.permissions ?? []
-  const billing = useBilling(permissions.includes('billing.read')).data
+  const hasPaid = new URLSearchParams(location.search).get('paid') === 'yes'
+  const billing = useBilling(permissions.includes('billing.read'), hasPaid).data
+  const plans = usePlans().data?.items ?? []
+  const titleOf = (plan: string) => plans.find(({ name }) => name === plan)?.title ?? plan
   const mayPay = permissions.includes('billing.write')
   return (
     <Page title="Plans" lead={lead}>
       {billing?.isOn && (
         <div class="mb-4">
-          <BillingCard billing={billing} mayPay={mayPay} />
+          <BillingCard billing={billing} mayPay={mayPay} hasPaid={hasPaid} titleOf={titleOf} />
         </div>
       )}
       <PlanList own={me.data?.plan} billing={mayPay && billing?.isOn ? billing : undefined} />
@@ -68,7 +71,13 @@ function PlanList({ own, billing }: { own?: string | undefined; billing?: Billin
       {items && (
         <ul class={`grid gap-4 ${isSignedIn ? 'md:grid-cols-2 xl:grid-cols-3' : ''}`}>
           {items.map((plan) => (
-            <PlanItem key={plan.name} plan={plan} isOwn={plan.name === own} billing={billing} />
+            <PlanItem
+              key={plan.name}
+              plan={plan}
+              perGB={query.data?.transferPerGB}
+              isOwn={plan.name === own}
+              billing={billing}
+            />
           ))}
         </ul>
       )}
@@ -85,7 +94,15 @@ function PlanList({ own, billing }: { own?: string | undefined; billing?: Billin
   )
 }
 
-function PlanItem({ plan, isOwn, billing }: { plan: Plan; isOwn: boolean; billing?: Billing | undefined }) {
+type Item = {
+  readonly plan: Plan
+  /** What further transfer costs, by currency. */
+  readonly perGB: Readonly<Record<string, string>> | undefined
+  readonly isOwn: boolean
+  readonly billing?: Billing | undefined
+}
+
+function PlanItem({ plan, perGB = {}, isOwn, billing }: Item) {
   const isSold = Object.keys(plan.prices).length > 0
   const isPaying = billing !== undefined && billing.state !== 'free'
   return (
@@ -98,6 +115,11 @@ function PlanItem({ plan, isOwn, billing }: { plan: Plan; isOwn: boolean; billin
         {isOwn && <span class="text-sm font-medium">Your plan</span>}
       </div>
       <p class="mt-1">{priceText(plan)}</p>
+      {plan.sellsTransfer && (
+        <p class="mt-1 text-sm text-muted">
+          Further transfer for {amountsText(perGB).join(' / ')} a GB, up to a cap that you set
+        </p>
+      )}
       <dl class="mt-4 grid grid-cols-[1fr_auto] gap-x-6 gap-y-2">
         {rows.map(([label, textOf]) => (
           <div key={label} class="col-span-2 grid grid-cols-subgrid">
@@ -111,12 +133,14 @@ function PlanItem({ plan, isOwn, billing }: { plan: Plan; isOwn: boolean; billin
   )
 }
 
+function amountsText(amounts: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(amounts).map(([currency, amount]) => `${amount} ${currency.toUpperCase()}`)
+}
+
 /** "9.00 USD a month, or 90.00 USD a year" */
 function priceText({ prices }: Plan): string {
   const of = (amounts: Readonly<Record<string, string>> | undefined, interval: string) => {
-    const texts = Object.entries(amounts ?? {}).map(
-      ([currency, amount]) => `${amount} ${currency.toUpperCase()}`,
-    )
+    const texts = amountsText(amounts ?? {})
     return texts.length > 0 ? [`${texts.join(' / ')} a ${interval}`] : []
   }
   return [...of(prices.month, 'month'), ...of(prices.year, 'year')].join(', or ') || 'Free'

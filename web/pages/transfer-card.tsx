@@ -72,6 +72,12 @@ function Used({ transfer }: { transfer: Transfer }) {
         {title}
       </p>
       <p class="mt-1">{next}</p>
+      {(state === 'over' || state === 'stopped') && (
+        <p class="mt-1">
+          A larger plan, or a higher cap where transfer is sold, lets it go on.{' '}
+          <TextLink href="/plans">See the plans</TextLink>
+        </p>
+      )}
       <p class="mt-3 text-sm text-muted">
         {resetText(to)} Both directions count together; as of {formatTime(countedAt)}.
       </p>

@@ -95,7 +95,8 @@ export const invoicesSchema = z.object({
       createdAt: time,
       total: amount,
       tax: amount,
-      url: z.string().describe("The payment service's page of it, with the PDF"),
+      url: z.string().describe("The payment service's page of it; empty for a draft"),
+      pdf: z.string().describe('Where the invoice can be downloaded; empty for a draft'),
     }),
   ),
 })

@@ -71,7 +71,7 @@ export const visitorCodes = {
     title: 'Tunnel has used its transfer',
     cause:
       'The account of this tunnel has carried more this month than its plan and the grace of a tenth allow.',
-    cure: 'Open connections go on. The owner can choose a larger plan; otherwise the tunnel works again next month (UTC).',
+    cure: 'Open connections go on. The owner can choose a larger plan, or raise the cap of a plan that sells more; otherwise the tunnel works again when the next period begins.',
   },
   'tunnel.away': {
     code: 'PT-4107',

@@ -76,8 +76,9 @@ export type Invoice = {
   readonly createdAt: number
   readonly total: number
   readonly tax: number
-  /** The service's page with the invoice and its PDF; '' for a draft. */
+  /** The service's page with the invoice, and the invoice as a file; '' for a draft. */
   readonly url: string
+  readonly pdf: string
 }
 
 export type Change = {

@@ -3,6 +3,10 @@
 export type PageAnswer =
   | { readonly status: number; readonly html: string }
   | { readonly status: 303; readonly location: string }
+  | {
+      readonly status: 200
+      readonly file: { readonly name: string; readonly type: string; readonly text: string }
+    }
 
 export function htmlPage(title: string, body: string): string {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escaped(title)}</title>

@@ -11,6 +11,7 @@ import { customerRoutes, includeInCustomers } from './customers.ts'
 import { type DeliverOptions, deliver, queueSnapshots, type Send, type Sent } from './deliveries.ts'
 import { disputeRoutes } from './disputes.ts'
 import { Faults } from './faults.ts'
+import type { PageAnswer } from './html.ts'
 import { includeInInvoices, invoiceRoutes } from './invoice-routes.ts'
 import { KeptAnswers } from './kept-answers.ts'
 import { meterRoutes } from './meters.ts'
@@ -83,10 +84,7 @@ export async function startStripe({ clock, settings, seed = 'stripe', send = pos
     const call = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body }
     const shown = pageFor(world, { method: call.method, path: call.url, body })
     if (shown) {
-      const html = 'html' in shown ? shown.html : ''
-      const where = 'location' in shown ? { location: shown.location } : {}
-      response.writeHead(shown.status, { 'content-type': 'text/html; charset=utf-8', ...where })
-      response.end(html)
+      showPage(response, shown)
       return
     }
     calls++
@@ -134,6 +132,18 @@ export async function startStripe({ clock, settings, seed = 'stripe', send = pos
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+function showPage(response: ServerResponse, shown: PageAnswer): void {
+  if ('file' in shown) {
+    const { name, type, text } = shown.file
+    response.writeHead(200, { 'content-type': type, 'content-disposition': `attachment; filename="${name}"` })
+    response.end(text)
+    return
+  }
+  const where = 'location' in shown ? { location: shown.location } : {}
+  response.writeHead(shown.status, { 'content-type': 'text/html; charset=utf-8', ...where })
+  response.end('html' in shown ? shown.html : '')
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
