@@ -45,7 +45,7 @@ export type Config = {
 }
 
 /** Tunnels need a fraction of this; a longer file is something else. */
-const bytesMax = 256 * 1024
+export const bytesMax = 256 * 1024
 
 /** @throws config.missing, config.syntax, config.invalid (both with `fields.problems`), cli.folder */
 export async function readConfig(path: string, env: Environment): Promise<Config> {

@@ -35,6 +35,7 @@ export function buildProgram(run: Run): Command {
   addSignIn(program, run)
   addServing(program, run)
   addConfig(program, run)
+  addImport(program, run)
   addAccount(program, run)
   addFurther(program, run)
   return program
@@ -150,6 +151,19 @@ function addConfig(program: Command, run: Run): void {
     .action((_options, command: Command) =>
       run(command.optsWithGlobals(), async (context) =>
         (await import('./commands/config.ts')).printSchema(context),
+      ),
+    )
+}
+
+function addImport(program: Command, run: Run): void {
+  program
+    .command('import')
+    .description('make ptun.yaml from a configuration of ngrok or frp, and say what could not come along')
+    .argument('<file>', 'ngrok.yml or frpc.toml')
+    .option('--output <file>', 'another file than ./ptun.yaml; - prints it')
+    .action((file: string, options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/import.ts')).importConfig(context, file, options),
       ),
     )
 }

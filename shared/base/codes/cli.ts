@@ -104,6 +104,28 @@ export const cliCodes = {
     cause: 'ptun start was asked for a tunnel that ptun.yaml does not have.',
     cure: 'Use a name from ptun.yaml, or none to start all of them.',
   },
+  'import.unknown': {
+    code: 'PT-6014',
+    ...usage,
+    title: 'Not a configuration of ngrok or frp',
+    cause:
+      'ptun import reads ngrok.yml of ngrok, and frpc.toml (or its YAML and JSON forms) of frp 0.52 and later.',
+    cure: 'Name such a file. A frpc.ini has to be written as frpc.toml first, as the documentation of frp shows.',
+  },
+  'import.nothing': {
+    code: 'PT-6015',
+    ...usage,
+    title: 'Nothing to import',
+    cause: 'The file has no tunnel, or none that PortTunneler could serve, so no ptun.yaml was written.',
+    cure: 'Read the reason beside each tunnel; UDP and secret tunnels have no counterpart here.',
+  },
+  'import.exists': {
+    code: 'PT-6016',
+    ...usage,
+    title: 'The file is there already',
+    cause: 'ptun import replaces no file.',
+    cure: 'Name another one: --output imported.yaml, or --output - to see it only.',
+  },
   'login.missing': {
     code: 'PT-6020',
     ...signIn,
