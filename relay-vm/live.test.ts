@@ -104,7 +104,7 @@ describe('live figures', () => {
     await others.body?.cancel()
   })
 
-  test('a watcher gets the last half hour of the tunnels of its ticket, and of no other', async () => {
+  test('a watcher gets the last six hours of the tunnels of its ticket, and of no other', async () => {
     const [tunnel, foreign] = [newId('tun', 1), newId('tun', 2)]
     const all = [meters.of(tunnel, account), meters.of(foreign, newId('acc', 2))]
     live.start()
@@ -115,7 +115,7 @@ describe('live figures', () => {
       const answer = await watch(ticket, `/v1/live/history?tunnel=${id}`)
       return liveHistorySchema.parse(await answer.json())
     }
-    expect((await historyOf(tunnel)).seconds).toEqual([[expect.any(Number), 5, 7, 1, 1]])
+    expect((await historyOf(tunnel)).seconds).toEqual([[expect.any(Number), 5, 7, 1, 1, 1]])
     expect((await historyOf(tunnel)).tens).toHaveLength(1)
     expect(await historyOf(foreign)).toMatchObject({ seconds: [], tens: [] })
     expect((await watch('abc.def.ghi', '/v1/live/history')).status).toBe(401)

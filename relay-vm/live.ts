@@ -2,7 +2,8 @@
  * Live figures straight from the relay: `GET /v1/live` sends one sample a second as server-sent events (WHATWG HTML,
  * 9.2) of the tunnels that a watch ticket names. Any origin may ask: the ticket in the Authorization header is the only
  * credential, there are no cookies. A stream ends with its ticket; the console asks for a fresh one and comes again.
- * `GET /v1/live/history?tunnel=` returns what one of them has carried in the last half hour.
+ * `GET /v1/live/history?tunnel=` returns what one of them has carried in the last six hours; with `since=` only what is
+ * newer.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { toProblem } from '@porttunneler/shared/api/problem'
@@ -72,7 +73,7 @@ export class LiveFigures {
     }
   }
 
-  /** From now on it keeps the last half hour. */
+  /** From now on it keeps the last six hours. */
   start(): void {
     const { clock, meters, time } = this.#options
     const sample = () => this.#history.sample(meters.all(), time.now())
@@ -95,7 +96,7 @@ export class LiveFigures {
     else {
       const claims = await this.#check(request.headers.authorization)
       if (pathname === '/v1/live') this.#admit(claims, response)
-      else this.#sendHistory(claims, searchParams.get('tunnel') ?? '', response)
+      else this.#sendHistory(claims, searchParams, response)
     }
   }
 
@@ -129,12 +130,15 @@ export class LiveFigures {
   }
 
   /** A tunnel that is not the ticket's has no history. */
-  #sendHistory(claims: WatchClaims, tunnel: string, response: ServerResponse): void {
+  #sendHistory(claims: WatchClaims, asked: URLSearchParams, response: ServerResponse): void {
     const { meters, time } = this.#options
+    const tunnel = asked.get('tunnel') ?? ''
+    const since = Number(asked.get('since')) || 0
     const meter = meters.get(tunnel)
     const isOwn = meter?.account === claims.sub && (claims.tunnels?.includes(tunnel) ?? true)
     response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-    response.end(JSON.stringify(this.#history.read(isOwn ? meter : undefined, Math.round(time.now()))))
+    const history = this.#history.read(isOwn ? meter : undefined, Math.round(time.now()), since)
+    response.end(JSON.stringify(history))
   }
 
   #refuse(error: PortTunnelerError, response: ServerResponse): void {

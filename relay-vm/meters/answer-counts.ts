@@ -1,23 +1,38 @@
 /**
- * How requests of a tunnel were answered, and how often its upstream failed, counted since this process started. Shown
- * in charts, never billed.
+ * How requests of a tunnel were answered, how soon, and how often its upstream failed, counted since this process
+ * started. Shown in charts, never billed.
  */
+import { timeBucketOf } from '@porttunneler/shared/api/schemas/latency'
 import {
   type AnswerPlace,
   answerPlaces,
   answerShape,
   latencyBoundsMs,
+  otherCode,
+  timesShape,
 } from '@porttunneler/shared/api/schemas/relays'
+
+const firstRefusal = 400
+const lastStatus = 999
 
 export class AnswerCounts {
   /** Places as in `answerShape`. */
   readonly counts = new Float64Array(answerShape.width)
+  /** Places as in `timesShape`. */
+  readonly times = new Float64Array(timesShape.width)
+  /** Statuses from 400 on. */
+  readonly statuses = new Map<string, number>()
 
   answered(status: number, latencyMs: number): void {
     this.#count(classOf(status))
     const bucket = latencyBoundsMs.findIndex((bound) => latencyMs <= bound)
     const at = answerPlaces.latency + (bucket < 0 ? latencyBoundsMs.length : bucket)
     this.counts[at] = (this.counts[at] ?? 0) + 1
+    const time = timeBucketOf(latencyMs)
+    this.times[time] = (this.times[time] ?? 0) + 1
+    if (status < firstRefusal) return
+    const code = status > lastStatus ? otherCode : `${status}`
+    this.statuses.set(code, (this.statuses.get(code) ?? 0) + 1)
   }
 
   unanswered(): void {

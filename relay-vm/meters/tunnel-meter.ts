@@ -41,8 +41,8 @@ export class TunnelMeter {
   }
 
   /** undefined: no request was ever counted. */
-  get answerCounts(): AnswerCounts['counts'] | undefined {
-    return this.#answers?.counts
+  get answerCounts(): AnswerCounts | undefined {
+    return this.#answers
   }
 
   get active(): number {

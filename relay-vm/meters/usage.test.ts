@@ -1,7 +1,15 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { answerShape, minuteShape, syncMax } from '@porttunneler/shared/api/schemas/relays'
+import {
+  answerShape,
+  codesMax,
+  minuteShape,
+  singleShape,
+  syncMax,
+  timesShape,
+  usageSchema,
+} from '@porttunneler/shared/api/schemas/relays'
 import { newId } from '@porttunneler/shared/base/ids'
 import { unpackCounts } from '@porttunneler/shared/base/packed-counts'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -234,6 +242,22 @@ describe('usage journal', () => {
         ...[1, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 1],
       ])
     }
+    for (const [usage] of [
+      await journal.report(startMs + hourMs),
+      await (await load()).report(startMs + hourMs),
+    ]) {
+      const times = unpackCounts(usage?.times ?? '', timesShape) ?? []
+      expect([4, 24].map((bucket) => times[bucket])).toEqual([1, 1])
+      expect(times.slice(timesShape.width, 2 * timesShape.width).filter(Boolean)).toEqual([1, 1])
+      const codes = Object.entries(usage?.codes ?? {}).map(([code, packed]) => [
+        code,
+        unpackCounts(packed, singleShape)?.slice(0, 2),
+      ])
+      expect(codes).toEqual([
+        ['404', [1, 0]],
+        ['502', [0, 1]],
+      ])
+    }
     const plain = makeMeter()
     carry(plain, { bytesIn: 1 })
     journal.account([plain], startMs + 62_000)
@@ -242,6 +266,38 @@ describe('usage journal', () => {
         ({ answers, tunnel }) => tunnel === plain.tunnel && answers !== undefined,
       ),
     ).toBe(false)
+  })
+
+  test('how many were open is kept by minute, without a report of its own', async () => {
+    const journal = await load()
+    const meter = makeMeter()
+    const stream = { bytesIn: 1, bytesOut: 1 }
+    const openOf = async () =>
+      unpackCounts((await journal.report(startMs + hourMs, { all: true }))[0]?.open ?? '', singleShape)
+    meter.opened(stream)
+    meter.opened({ bytesIn: 0, bytesOut: 0 })
+    journal.account([meter], startMs)
+    const report = await journal.report(startMs)
+    await journal.acknowledge(report, startMs)
+    for (let minute = 1; minute < 3; minute++) journal.account([meter], startMs + minute * 60_000)
+    expect(await journal.report(startMs + hourMs - 1, { all: true })).toEqual([])
+    meter.closed(stream)
+    carry(meter, { bytesIn: 1 })
+    journal.account([meter], startMs + 3 * 60_000)
+    expect((await openOf())?.slice(0, 4)).toEqual([2, 2, 1, 0])
+  })
+
+  test('the first codes of an hour have a place each, and the rest are counted together', async () => {
+    const journal = await load()
+    const meter = makeMeter()
+    for (let status = 400; status < 430; status++) meter.answers.answered(status, 1)
+    carry(meter, { bytesIn: 1 })
+    journal.account([meter], startMs)
+    const [usage] = await journal.report(startMs)
+    const codes = usage?.codes ?? {}
+    expect(Object.keys(codes)).toHaveLength(codesMax + 1)
+    expect(unpackCounts(codes.other ?? '', singleShape)?.[0]).toBe(30 - codesMax)
+    expect(usageSchema.parse(usage).codes).toEqual(codes)
   })
 
   test('a kill in the middle of a write keeps the old journal whole', async () => {

@@ -6,20 +6,15 @@
  * rows does so in slices, because visitors wait meanwhile.
  */
 import { join } from 'node:path'
-import {
-  answerShape,
-  minuteShape,
-  syncMax,
-  type Usage,
-  usageSchema,
-} from '@porttunneler/shared/api/schemas/relays'
+import { syncMax, type Usage, usageSchema } from '@porttunneler/shared/api/schemas/relays'
 import { newId } from '@porttunneler/shared/base/ids'
 import { otherTurns } from '@porttunneler/shared/base/other-turns'
 import { z } from 'zod'
 import { KeptFile, listText, type OnSetAside, readJson } from '../files.ts'
 import { makePool } from '../policy/pools.ts'
 import { turnsOf } from '../policy/take-turns.ts'
-import { answersOf, minutesOf, packedOf } from './minute-series.ts'
+import { MinuteSeries, type PackedSeries } from './minute-series.ts'
+import { ResultGrowth } from './result-growth.ts'
 import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
 
 const hourMs = 3_600_000
@@ -51,9 +46,7 @@ export type UsageOptions = {
 type Row = {
   readonly usage: { -readonly [K in keyof Usage]: Usage[K] }
   /** The minutes of a row that is being counted; those of other rows are packed in `usage`. */
-  minutes: Float64Array | undefined
-  /** The row's answers, in the same way. */
-  answers: Float64Array | undefined
+  series: MinuteSeries | undefined
   /** What the control plane has, and since when; undefined: it never got this row. */
   known: { readonly figures: Counted; readonly atMs: number } | undefined
   /** The control plane will never take it. */
@@ -61,6 +54,8 @@ type Row = {
 }
 type Counted = Pick<MeterReading, 'in' | 'out' | 'opened' | 'refused'>
 const nothing: Counted = { in: 0, out: 0, opened: 0, refused: 0 }
+
+const seriesFields = ['minutes', 'answers', 'times', 'open', 'codes'] as const
 
 type ReportOptions = {
   /** The last report before exit: leaves out only what the control plane already has. */
@@ -83,7 +78,7 @@ export class UsageJournal {
   readonly #minutePlaces
   /** Per meter, what has already been put into rows. */
   readonly #accounted = new WeakMap<TunnelMeter, Counted>()
-  readonly #answered = new WeakMap<TunnelMeter, Float64Array>()
+  readonly #results = new WeakMap<TunnelMeter, ResultGrowth>()
   #boot: string
   #hour: number
   /** The minute of the hour. */
@@ -152,7 +147,7 @@ export class UsageJournal {
       if (!this.#places.has(row)) continue
       const usage = usageOf(row)
       report.push(usage)
-      minutes += (usage.minutes?.length ?? 0) + (usage.answers?.length ?? 0)
+      minutes += lengthOf(usage)
       if (minutes > reportMinutesMax) break
     }
     return report
@@ -177,7 +172,7 @@ export class UsageJournal {
         left -= slice.looks / slice.changes
         continue
       }
-      if (row.minutes && !this.#isRunning(row)) {
+      if (row.series && !this.#isRunning(row)) {
         packMinutes(row)
         left -= slice.looks / slice.changes
       }
@@ -246,33 +241,37 @@ export class UsageJournal {
   #accountOne(meter: TunnelMeter): void {
     const read = meter.read()
     const before = this.#accounted.get(meter) ?? nothing
-    if (sameFigures(read, before)) return
+    if (sameFigures(read, before)) {
+      // That visitors stay open is told with what else happens in the hour, and needs no report of its own.
+      if (read.active > 0) this.#rows.get(this.#keyOf(meter))?.series?.wereOpen(this.#minute, read.active)
+      return
+    }
     this.#accounted.set(meter, read)
-    const row = this.#rowOf(meter)
-    const { usage, minutes } = row
+    const { usage, series } = this.#rowOf(meter)
+    const results = this.#growthOf(meter).look(meter)
     const counted = [read.in - before.in, read.out - before.out, read.opened - before.opened] as const
     usage.in += counted[0]
     usage.out += counted[1]
     usage.opened += counted[2]
-    if (minutes)
-      for (const [at, count] of counted.entries()) {
-        const place = this.#minute * minuteShape.width + at
-        minutes[place] = (minutes[place] ?? 0) + count
-      }
-    // If minutes found no place there is none for answers either.
-    if (minutes && meter.answerCounts) this.#accountAnswers(row, meter, meter.answerCounts)
+    if (series) {
+      series.carried(this.#minute, counted)
+      series.wereOpen(this.#minute, read.active)
+      series.resulted(this.#minute, results)
+    }
     usage.refused += read.refused - before.refused
     this.#file.changed()
   }
 
-  #accountAnswers(row: Row, meter: TunnelMeter, counts: Float64Array): void {
-    const before = this.#answered.get(meter)
-    const place = this.#minute * answerShape.width
-    row.answers ??= answersOf(row.usage) ?? new Float64Array(answerShape.width * answerShape.rows)
-    for (const [at, count] of counts.entries())
-      row.answers[place + at] = (row.answers[place + at] ?? 0) + count - (before?.[at] ?? 0)
-    if (before) before.set(counts)
-    else this.#answered.set(meter, counts.slice())
+  #growthOf(meter: TunnelMeter): ResultGrowth {
+    const known = this.#results.get(meter)
+    if (known) return known
+    const made = new ResultGrowth()
+    this.#results.set(meter, made)
+    return made
+  }
+
+  #keyOf({ tunnel }: TunnelMeter): string {
+    return rowKey({ tunnel, boot: this.#boot, hour: this.#hour })
   }
 
   #rowOf({ tunnel, account }: TunnelMeter): Row {
@@ -280,16 +279,16 @@ export class UsageJournal {
     const key = rowKey(usage)
     const known = this.#rows.get(key)
     if (known !== undefined) {
-      known.minutes ??= minutesOf(known.usage)
+      if (known.usage.minutes !== undefined) known.series ??= new MinuteSeries(known.usage)
       return known
     }
     const row = this.#keep({ ...usage, minutes: '' })
-    row.minutes = minutesOf(row.usage)
+    if (row.usage.minutes !== undefined) row.series = new MinuteSeries(row.usage)
     return row
   }
 
   #keep(usage: Row['usage']): Row {
-    const row: Row = { usage, minutes: undefined, answers: undefined, known: undefined, isRefused: false }
+    const row: Row = { usage, series: undefined, known: undefined, isRefused: false }
     const path = [usage.account, usage.tunnel]
     this.#places.add(row, path, () => {
       this.#forget(row)
@@ -298,9 +297,8 @@ export class UsageJournal {
     this.#rows.set(rowKey(usage), row)
     if (usage.minutes !== undefined)
       this.#minutePlaces.add(row, path, () => {
-        row.minutes = row.answers = undefined
-        delete row.usage.minutes
-        delete row.usage.answers
+        row.series = undefined
+        for (const field of seriesFields) delete row.usage[field]
       })
     return row
   }
@@ -316,13 +314,20 @@ function minuteOf(ms: number): number {
 
 /** The row as it is reported and kept. */
 function usageOf(row: Row): Usage {
-  return { ...row.usage, ...packedOf(row) }
+  return { ...row.usage, ...row.series?.packed() }
+}
+
+/** Characters of its minutes. */
+function lengthOf(usage: PackedSeries): number {
+  const codes = Object.values(usage.codes ?? {}).reduce((sum, { length }) => sum + length, 0)
+  const { minutes = '', answers = '', times = '', open = '' } = usage
+  return minutes.length + answers.length + times.length + open.length + codes
 }
 
 /** As text they take a quarter of the space. */
 function packMinutes(row: Row): void {
-  Object.assign(row.usage, packedOf(row))
-  row.minutes = row.answers = undefined
+  Object.assign(row.usage, row.series?.packed())
+  row.series = undefined
 }
 
 function rowKey({ tunnel, hour, boot }: Pick<Usage, 'tunnel' | 'hour' | 'boot'>): string {

@@ -101,7 +101,7 @@ export const pools = {
     code: 'watch.limit',
   },
   history: {
-    holds: 'tunnels with a chart of their last half hour, by second and by ten seconds',
+    holds: 'tunnels with a chart of their last six hours, by second and by ten seconds',
     limit: '512',
     share: ['account', 'tunnel'],
     yields: 'newest',

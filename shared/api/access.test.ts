@@ -48,6 +48,7 @@ const rows: readonly Row[] = [
   ['POST /v1/account/keep', 'o', undefined, 409],
   ['POST /v1/feedback', `${everybody}RTASB`, { text: 'Good.' }],
   ['GET /v1/usage', `${everybody}RTASB`],
+  ['GET /v1/history', `${everybody}RTASB`],
   ['GET /v1/billing', 'oabRA'],
   // Nothing is sold here; callers with the right are told so.
   ['GET /v1/billing/period', 'oabRA', undefined, 409],

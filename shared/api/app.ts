@@ -24,6 +24,7 @@ import { deviceRoutes, oauthProblem } from './routes/device.ts'
 import { domainRoutes } from './routes/domains.ts'
 import { factorRoutes, recoveryRoutes } from './routes/factors.ts'
 import { feedbackRoutes } from './routes/feedback.ts'
+import { historyRoutes } from './routes/history.ts'
 import { invitationRoutes } from './routes/invitations.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { leaseRoutes } from './routes/leases.ts'
@@ -86,6 +87,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     invitationRoutes(deps),
     mailRoutes(deps),
     accountRoutes(deps),
+    historyRoutes(),
     billingRoutes(deps),
     ownDataRoutes(deps),
     termsRoutes(deps),

@@ -17,6 +17,7 @@ import * as audit from './schemas/audit.ts'
 import * as certificates from './schemas/certificates.ts'
 import { pageSchema } from './schemas/common.ts'
 import * as domains from './schemas/domains.ts'
+import { historyQuerySchema, historySchema } from './schemas/history.ts'
 import { plansSchema } from './schemas/plans.ts'
 import * as relays from './schemas/relays.ts'
 import * as service from './schemas/service.ts'
@@ -124,6 +125,14 @@ function accountCalls(options: ClientOptions) {
           answer: service.usageAnswerSchema,
           query: { from, to, tunnel, step },
         },
+        o,
+      )
+    },
+    history: (query: In<typeof historyQuerySchema> = {}, o?: CallOptions) => {
+      const { from, to, tunnel, step } = historyQuerySchema.parse(query)
+      return call(
+        options,
+        { method: 'GET', path: '/v1/history', answer: historySchema, query: { from, to, tunnel, step } },
         o,
       )
     },

@@ -4,7 +4,7 @@
  * SHA-256 is ever stored (a random secret of that size needs no slow hash).
  */
 import { createHash, randomBytes, randomFillSync } from 'node:crypto'
-import { ulid } from 'ulid'
+import { decodeTime, ulid } from 'ulid'
 
 export type IdPrefix =
   | 'usr'
@@ -40,6 +40,15 @@ function randomFraction(): number {
 /** A fresh id; ids made later sort later (to the millisecond of `nowMs`, which may have a fraction). */
 export function newId<P extends IdPrefix>(prefix: P, nowMs: number): Id<P> {
   return `${prefix}_${ulid(Math.floor(nowMs), randomFraction).toLowerCase()}`
+}
+
+/** When a relay's process began, ms, by the id of its boot; undefined: it was made in another way. */
+export function startOfBoot(boot: string): number | undefined {
+  try {
+    return decodeTime(boot.toUpperCase())
+  } catch {
+    return undefined
+  }
 }
 
 /**

@@ -15,8 +15,11 @@ export type UsageHourDoc = {
   readonly refused: number
   /** The figures by minute, packed as `minuteShape` says; older relays omit it. */
   readonly minutes?: string
-  /** How requests were answered, by minute, packed as `answerShape` says; undefined: there were none. */
+  /** How visitors fared, by minute, packed as books/results.ts says; undefined: nothing was counted. */
   readonly answers?: string
+  readonly times?: string
+  readonly open?: string
+  readonly codes?: { readonly [code: string]: string }
   readonly updatedAt: number
   readonly ttl: Date
 }
@@ -36,8 +39,11 @@ export type UsagePeriodDoc = {
   readonly plan: string
   /** For each hour from `start` on, packed as `hourShape` says. */
   readonly hours: string
-  /** How requests were answered in each hour, packed as `hourAnswers` says; shown, and never billed. */
+  /** How visitors fared, by hour; shown, and never billed. */
   readonly answers?: string
+  readonly times?: string
+  readonly open?: string
+  readonly codes?: { readonly [code: string]: string }
   /** Both ways, of `hours`. */
   readonly bytes: number
   /** Hours before this are counted. */
@@ -75,6 +81,9 @@ export type UsageMonthDoc = {
   readonly start: number
   readonly hours: string
   readonly answers?: string
+  readonly times?: string
+  readonly open?: string
+  readonly codes?: { readonly [code: string]: string }
   readonly ttl: Date
 }
 

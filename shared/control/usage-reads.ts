@@ -3,7 +3,7 @@ import { fail } from '../base/errors.ts'
 import { hourMs, hourOf, monthStart } from './books/calendar.ts'
 import { addRow, addSum, entryOf, type Hours, readHours, sumByHour } from './books/hours.ts'
 import { monthRef } from './books/months.ts'
-import { eachRows } from './books/rows.ts'
+import { eachRows, type UsageRow } from './books/rows.ts'
 import type { AccountControl } from './control.ts'
 import type { Page, QueryOptions } from './platform.ts'
 import { queries } from './query-table.ts'
@@ -25,10 +25,10 @@ export async function rowsOf(
     tunnel,
     reach,
   }: Span & { tunnel?: string | undefined; reach?: ReadonlySet<string> | undefined },
-): Promise<readonly UsageHourDoc[]> {
+): Promise<readonly UsageRow[]> {
   const { account } = control.store
   const asked = tunnel === undefined && reach ? [...reach] : [tunnel]
-  const rows: UsageHourDoc[] = []
+  const rows: UsageRow[] = []
   for (const each of asked)
     for await (const page of eachRows(control, { account, tunnel: each, from, to })) {
       rows.push(...page)

@@ -3,25 +3,15 @@
  * come from rows, hours of an account from its periods, and of a tunnel from its months, so a year of either is 14
  * documents.
  */
-import { answerPlaces, answerShape, latencyBoundsMs, minuteShape } from '../api/schemas/relays.ts'
+import { answerPlaces, latencyBoundsMs } from '../api/schemas/relays.ts'
 import type { UsageAnswer } from '../api/schemas/service.ts'
 import { fail } from '../base/errors.ts'
-import { unpackCounts } from '../base/packed-counts.ts'
 import { hourMs } from './books/calendar.ts'
-import {
-  type Answers,
-  add,
-  addAnswers,
-  addRow,
-  addSum,
-  entryOf,
-  type Hours,
-  type Sum,
-  zero,
-} from './books/hours.ts'
+import { add, addRow, addSum, entryOf, type Hours, minutesOfRow, type Sum, zero } from './books/hours.ts'
 import type { Caller } from './caller.ts'
 import type { AccountControl } from './control.ts'
 import { tunnelNames } from './documents.ts'
+import type { Counts } from './usage.ts'
 import type { UsageHourDoc } from './usage-documents.ts'
 import { hoursOfAccount, isInside, rowsOf, type Span, tunnelHours } from './usage-reads.ts'
 
@@ -97,39 +87,21 @@ function sumsOf(byTunnel: ByTunnel, span: Span): UsageAnswer {
   return {
     ...span,
     total,
-    hours: hours.map(([hour, { answers: _, ...counts }]) => ({ hour, ...counts })),
+    hours: hours.map(([hour, sum]) => ({ hour, ...countsOf(sum) })),
     tunnels: [...totals].map(([tunnel, counts]) => ({ tunnel, ...counts })),
   }
 }
 
 function minutesOf(rows: readonly UsageHourDoc[], span: Span): NonNullable<UsageAnswer['series']> {
   const minutes: Hours = new Map()
-  for (const { hour, minutes: packed, answers: packedAnswers } of rows) {
-    for (const [minute, [bytesIn = 0, out = 0, opened = 0]] of eachMinute(hour, packed, minuteShape, span))
-      add(entryOf(minutes, minute), { in: bytesIn, out, opened, refused: 0 })
-    // An answer may come in a minute in which nothing was counted of its bytes.
-    for (const [minute, counts] of eachMinute(hour, packedAnswers, answerShape, span))
-      addAnswers(entryOf(minutes, minute), counts)
-  }
+  for (const row of rows)
+    for (const [minute, sum] of minutesOfRow(row)) {
+      if (minute + minuteMs > span.from && minute <= span.to) addSum(entryOf(minutes, minute), sum)
+    }
   return seriesOf(minutes)
 }
 
-/** The minutes of the span that are not empty. */
-function* eachMinute(
-  hour: number,
-  packed: string | undefined,
-  shape: typeof minuteShape | typeof answerShape,
-  { from, to }: Span,
-): Generator<readonly [minute: number, figures: readonly number[]]> {
-  const figures = packed === undefined ? undefined : unpackCounts(packed, shape)
-  for (let row = 0; figures && row < shape.rows; row++) {
-    const minute = hour + row * minuteMs
-    const ofMinute = figures.slice(row * shape.width, (row + 1) * shape.width)
-    if (minute + minuteMs > from && minute <= to && ofMinute.some(Boolean)) yield [minute, ofMinute]
-  }
-}
-
-function describeAnswers(counts: Answers) {
+function describeAnswers(counts: readonly number[]) {
   const at = (place: keyof typeof answerPlaces) => counts[answerPlaces[place]] ?? 0
   return {
     upgraded: at('upgraded'),
@@ -150,22 +122,25 @@ function inSteps(hours: Hours, span: Span, step: 'hour' | 'day'): UsageAnswer {
     addSum(entryOf(steps, hour - (hour % stepMs[step])), sum)
   }
   const series = seriesOf(steps)
-  const listed =
-    step === 'hour' ? series.map(({ at: hour, answers: _, ...counts }) => ({ hour, ...counts })) : []
+  const listed = step === 'hour' ? series.map(({ at: hour, ...sum }) => ({ hour, ...countsOf(sum) })) : []
   return { ...span, total, hours: listed, tunnels: [], series }
 }
 
 function seriesOf(steps: Hours): NonNullable<UsageAnswer['series']> {
   const ordered = [...steps].sort(([a], [b]) => a - b)
-  return ordered.map(([at, { answers, ...counts }]) => ({
+  return ordered.map(([at, sum]) => ({
     at,
-    ...counts,
-    ...(answers && { answers: describeAnswers(answers) }),
+    ...countsOf(sum),
+    ...(sum.answers && { answers: describeAnswers(sum.answers) }),
   }))
 }
 
+function countsOf({ in: bytesIn, out, opened, refused }: Counts): Counts {
+  return { in: bytesIn, out, opened, refused }
+}
+
 /** Ids of the only tunnels that a bound key may ask about; undefined: all. */
-async function idsInReach(
+export async function idsInReach(
   control: AccountControl,
   { account, tunnels }: Caller,
 ): Promise<ReadonlySet<string> | undefined> {

@@ -3,12 +3,13 @@
  * late or reordered report changes nothing. Accepted only for tunnels of the reporting relay's own cell, and for those
  * that have moved to another cell since.
  */
-import { answerShape, minuteShape, type Usage } from '../api/schemas/relays.ts'
+import { minuteShape, type Usage } from '../api/schemas/relays.ts'
 import { codes } from '../base/errors.ts'
 import { otherTurns } from '../base/other-turns.ts'
 import { highestCounts } from '../base/packed-counts.ts'
 import { hourMs, lateMaxMs } from './books/calendar.ts'
 import { recordLate } from './books/late.ts'
+import { type GivenResults, highestResults, isSameResults, type PackedResults } from './books/results.ts'
 import type { Control } from './control.ts'
 import { deletedTunnels, type TunnelDoc, tunnels } from './documents.ts'
 import { changeAll, pieces } from './piecewise.ts'
@@ -110,9 +111,10 @@ function nextRow(
   const figures = highest(row, current)
   const isOld =
     current &&
-    (['in', 'out', 'opened', 'refused', 'minutes', 'answers'] as const).every(
+    (['in', 'out', 'opened', 'refused', 'minutes'] as const).every(
       (name) => figures[name] === current[name],
-    )
+    ) &&
+    isSameResults(figures, current)
   if (isOld) return 'keep'
   return {
     account,
@@ -126,17 +128,17 @@ function nextRow(
 }
 
 export type Counts = Pick<UsageHourDoc, 'in' | 'out' | 'opened' | 'refused'>
-type Figures = Counts & { readonly minutes?: string | undefined; readonly answers?: string | undefined }
+type Given = Counts & GivenResults & { readonly minutes?: string | undefined }
+type Figures = Counts & PackedResults & { readonly minutes?: string }
 
-function highest(a: Figures, b: Figures | undefined): Counts & Pick<UsageHourDoc, 'minutes' | 'answers'> {
+function highest(a: Given, b: Given | undefined): Figures {
   const minutes = highestCounts(a.minutes, b?.minutes, minuteShape)
-  const answers = highestCounts(a.answers, b?.answers, answerShape)
   return {
     in: Math.max(a.in, b?.in ?? 0),
     out: Math.max(a.out, b?.out ?? 0),
     opened: Math.max(a.opened, b?.opened ?? 0),
     refused: Math.max(a.refused, b?.refused ?? 0),
     ...(minutes !== undefined && { minutes }),
-    ...(answers !== undefined && { answers }),
+    ...highestResults(a, b, minuteShape.rows),
   }
 }

@@ -3,11 +3,11 @@
  * others have their turn.
  */
 import { describe, expect, test } from 'vitest'
-import { minuteShape, type Usage } from '../api/schemas/relays.ts'
+import { minuteShape, singleShape, type Usage } from '../api/schemas/relays.ts'
 import { silentLog } from '../base/log.ts'
 import { packCounts } from '../base/packed-counts.ts'
 import { countUsage } from '../control/books/count.ts'
-import { bytesOf } from '../control/books/hours.ts'
+import { bytesOf, readHours, sumByHour } from '../control/books/hours.ts'
 import { countLate } from '../control/books/late.ts'
 import { fillMonths, monthRef } from '../control/books/months.ts'
 import type { Control } from '../control/control.ts'
@@ -88,6 +88,26 @@ export function describeUsage(name: string, make: MakeStore): void {
         expect(await s.row(0)).toMatchObject({ in: 10, out: 7, minutes: minutesOf(5, 2, 1, 4) })
       },
     )
+
+    check('results survive repeats, disorder, roll-ups and the end of their rows', async (s) => {
+      await s.tunnels(1)
+      const at = (minute: number, ...counts: number[]) =>
+        packCounts([...new Array<number>(minute).fill(0), ...counts], singleShape)
+      const early = row(0, { open: at(2, 4), codes: { 404: at(2, 5) }, times: 'AgA' })
+      const late = row(0, { in: 5, open: at(2, 4, 9), codes: { 404: at(2, 7), 'PT-6040': at(3, 1) } })
+      for (const report of [[early], [late], [early]]) await s.report(report)
+      const sums = { codes: { 404: 7, 'PT-6040': 1 }, open: [9] }
+      const stored = await s.row(0)
+      expect(stored && sumByHour([stored]).get(start)).toMatchObject(sums)
+      s.clock.advance(hour)
+      await s.roundOf()
+      s.clock.advance(24 * hour)
+      await s.roundOf()
+      const month = await s.store.get(monthRef(tunnelOf(0), Date.UTC(2026, 0)))
+      const [period] = (await s.store.query(queries.periodsOfAccount, { where: { account }, limit: 1 })).items
+      for (const kept of [month?.data, period?.data])
+        expect(kept && readHours(kept, kept.start).get(start)).toMatchObject(sums)
+    })
 
     check('a row that is twice in a report counts as its highest', async (s) => {
       await s.tunnels(1)

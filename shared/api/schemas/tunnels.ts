@@ -300,12 +300,27 @@ export const liveSampleSchema = z.object({
 export type LiveSample = z.infer<typeof liveSampleSchema>
 
 const historyRowSchema = z
-  .tuple([timeSchema, z.number(), z.number(), z.number(), z.number()])
-  .describe('When it began, bytes from visitors, bytes to them, visitors opened, the most that were open')
+  .tuple([timeSchema, z.number(), z.number(), z.number(), z.number(), z.number()])
+  .describe(
+    'When it began, bytes from visitors, bytes to them, visitors opened, the most that were open, and those open at its end',
+  )
 /** What a relay's `GET /v1/live/history?tunnel=` returns to a reader with a watch ticket. */
 export const liveHistorySchema = z.object({
   at: timeSchema,
-  seconds: z.array(historyRowSchema).describe('The last minute, without seconds in which nothing changed'),
-  tens: z.array(historyRowSchema).describe('The last half hour, by ten seconds'),
+  since: timeSchema.describe('Before it, this relay knows nothing; after it, what is missing is zero'),
+  seconds: z
+    .array(historyRowSchema)
+    .describe('The last ten minutes, without seconds in which nothing changed'),
+  tens: z.array(historyRowSchema).describe('The last six hours, by ten seconds'),
+  minutes: z
+    .array(
+      z.object({
+        at: timeSchema,
+        answers: z.array(z.int()).describe('By class: 101, 2xx, 3xx, 4xx, 5xx, and upstream failures'),
+        times: z.array(z.int()).describe('By the buckets of latency.ts, without zeros at the end'),
+        codes: z.record(z.string(), z.int()).optional().describe('Statuses from 400 on, and codes of ours'),
+      }),
+    )
+    .describe('How visitors of the last hour fared, by minute'),
 })
 export type LiveHistory = z.infer<typeof liveHistorySchema>

@@ -1,24 +1,29 @@
 /** Figures of hours: sums of rows, and the packed series in which periods and months keep them. */
-import { answerShape } from '../../api/schemas/relays.ts'
-import { highestCounts, packCounts, unpackCounts } from '../../base/packed-counts.ts'
+import { minuteShape } from '../../api/schemas/relays.ts'
+import { packCounts, unpackCounts } from '../../base/packed-counts.ts'
 import type { Counts } from '../usage.ts'
 import type { UsageHourDoc } from '../usage-documents.ts'
 import { hourMs } from './calendar.ts'
+import {
+  eachResult,
+  eachRow,
+  highestResults,
+  isSameResults,
+  joinResults,
+  type PackedResults,
+  packResults,
+  type Results,
+  resultsTogether,
+} from './results.ts'
 
+const minuteMs = 60_000
 /** In periods and months: in, out, opened, refused of each hour from the start on. */
 const hourShape = { width: 4, rows: 31 * 24 } as const
-/** How requests were answered in each hour from the start on, by the places of `answerShape`. */
-const hourAnswers = { width: answerShape.width, rows: hourShape.rows } as const
-
-export type Answers = readonly number[]
-export type Sum = { -readonly [N in keyof Counts]: number } & {
-  /** undefined: there were none. */
-  answers?: Answers
-}
+export type Sum = { -readonly [N in keyof Counts]: number } & Results
 /** By the first ms of the hour. */
 export type Hours = Map<number, Sum>
-/** As periods and months keep them, packed by `hourShape` and `hourAnswers`. Older documents have no `answers`. */
-export type Series = { readonly hours: string; readonly answers?: string }
+/** As periods and months keep them, packed by `hourShape` and as results.ts says. */
+export type Series = PackedResults & { readonly hours: string }
 
 export function zero(): Sum {
   return { in: 0, out: 0, opened: 0, refused: 0 }
@@ -38,32 +43,28 @@ export function add(sum: Sum, row: Counts): void {
   sum.refused += row.refused
 }
 
-export function addAnswers(sum: Sum, answers: Answers | undefined): void {
-  if (answers) sum.answers = answers.map((count, at) => count + (sum.answers?.[at] ?? 0))
-}
-
-/** Adds all of it. */
-export function addSum(sum: Sum, other: Sum): void {
+/** Adds all of it. @param how whether the other one is of the same time or of another */
+export function addSum(sum: Sum, other: Sum, how: 'beside' | 'after' = 'beside'): void {
   add(sum, other)
-  addAnswers(sum, other.answers)
+  Object.assign(sum, joinResults(sum, other, how))
 }
 
 /** The same of a row, with its minutes. */
 export function addRow(sum: Sum, row: UsageHourDoc): void {
   add(sum, row)
-  addAnswers(sum, answersInHour(row.answers))
+  Object.assign(sum, joinResults(sum, resultsTogether(row, minuteShape.rows), 'beside'))
 }
 
-/** The minutes together. */
-function answersInHour(packed: string | undefined): Answers | undefined {
-  const figures = packed === undefined || packed === '' ? undefined : unpackCounts(packed, answerShape)
-  if (!figures) return undefined
-  const counts = new Array<number>(answerShape.width).fill(0)
-  for (const [at, figure] of figures.entries()) {
-    const place = at % answerShape.width
-    counts[place] = (counts[place] ?? 0) + figure
+/** The minutes of a row that are not empty. An answer may come in one in which none of its bytes was counted. */
+export function minutesOfRow({ hour, minutes, ...row }: UsageHourDoc): Hours {
+  const sums: Hours = new Map()
+  for (const [minute, [bytesIn = 0, out = 0, opened = 0]] of eachRow(minutes, minuteShape))
+    add(entryOf(sums, hour + minute * minuteMs), { in: bytesIn, out, opened, refused: 0 })
+  for (const [at, results] of eachResult(row, { start: hour, stepMs: minuteMs, rows: minuteShape.rows })) {
+    const sum = entryOf(sums, at)
+    Object.assign(sum, joinResults(sum, results, 'after'))
   }
-  return counts
+  return sums
 }
 
 export function sumByHour(rows: Iterable<UsageHourDoc>, hours: Hours = new Map()): Hours {
@@ -72,25 +73,15 @@ export function sumByHour(rows: Iterable<UsageHourDoc>, hours: Hours = new Map()
 }
 
 /** Those that are not empty. */
-export function readHours({ hours: packed, answers }: Series, start: number): Hours {
+export function readHours(series: Series, start: number): Hours {
   const hours: Hours = new Map()
-  for (const [hour, [bytesIn = 0, out = 0, opened = 0, refused = 0]] of eachHour(packed, hourShape, start))
-    hours.set(hour, { in: bytesIn, out, opened, refused })
-  for (const [hour, counts] of eachHour(answers ?? '', hourAnswers, start))
-    addAnswers(entryOf(hours, hour), counts)
-  return hours
-}
-
-function* eachHour(
-  packed: string,
-  shape: typeof hourShape | typeof hourAnswers,
-  start: number,
-): Generator<readonly [hour: number, figures: readonly number[]]> {
-  const figures = packed === '' ? undefined : unpackCounts(packed, shape)
-  for (let at = 0; figures && at < figures.length; at += shape.width) {
-    const row = figures.slice(at, at + shape.width)
-    if (row.some(Boolean)) yield [start + (at / shape.width) * hourMs, row]
+  for (const [row, [bytesIn = 0, out = 0, opened = 0, refused = 0]] of eachRow(series.hours, hourShape))
+    hours.set(start + row * hourMs, { in: bytesIn, out, opened, refused })
+  for (const [hour, results] of eachResult(series, { start, stepMs: hourMs, rows: hourShape.rows })) {
+    const sum = entryOf(hours, hour)
+    Object.assign(sum, joinResults(sum, results, 'after'))
   }
+  return hours
 }
 
 function packHours(hours: ReadonlyMap<number, Counts>, start: number): string {
@@ -102,28 +93,20 @@ function packHours(hours: ReadonlyMap<number, Counts>, start: number): string {
   return packCounts(figures, hourShape)
 }
 
-function packAnswers(hours: ReadonlyMap<number, Sum>, start: number): string {
-  const figures = new Array<number>(hourAnswers.width * hourAnswers.rows).fill(0)
-  for (const [hour, { answers }] of hours)
-    if (answers) figures.splice(((hour - start) / hourMs) * hourAnswers.width, hourAnswers.width, ...answers)
-  return packCounts(figures, hourAnswers)
-}
-
 /**
  * Merges sums into a series. The sum of an hour only rises while its rows are kept, so the higher of two is the newer:
  * roll-ups may overtake each other and repeat.
  */
-export function mergeHours(series: Series, start: number, sums: ReadonlyMap<number, Sum>): Required<Series> {
+export function mergeHours(series: Series, start: number, sums: ReadonlyMap<number, Sum>): Series {
   const hours = readHours({ hours: series.hours }, start)
   for (const [hour, sum] of sums) hours.set(hour, higher(hours.get(hour), sum))
-  const known = series.answers ?? ''
-  const hasMore = [...sums.values()].some(({ answers }) => answers !== undefined)
-  const answers = hasMore ? highestCounts(known, packAnswers(sums, start), hourAnswers) : known
-  return { hours: packHours(hours, start), answers: answers ?? known }
+  const { rows } = hourShape
+  const results = packResults(sums, { start, stepMs: hourMs, rows })
+  return { hours: packHours(hours, start), ...highestResults(results, series, rows) }
 }
 
 export function isSameSeries(a: Series, b: Series | undefined): boolean {
-  return a.hours === b?.hours && (a.answers ?? '') === (b.answers ?? '')
+  return a.hours === b?.hours && isSameResults(a, b)
 }
 
 function higher(known: Counts | undefined, sum: Counts): Counts {

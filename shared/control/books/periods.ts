@@ -15,6 +15,7 @@ import { isAhead, markOf } from '../stored-times.ts'
 import { type UsagePeriodDoc, usagePeriods } from '../usage-documents.ts'
 import { hourMs, hourOf, spanAround } from './calendar.ts'
 import { bytesOf, isSameSeries, mergeHours, type Sum } from './hours.ts'
+import { isSameResults } from './results.ts'
 
 /** From a period's end until it is final: usage of relays that were cut off for two days still counts. */
 export const closingMs = 48 * hourMs
@@ -231,16 +232,16 @@ async function correct(control: Control, closed: Period, hours: GivenHours): Pro
     if (!then || !found || !now || !isDone) return
     const { data } = then
     const known = { ...data, hours: data.lateHours === '' ? data.hours : data.lateHours }
-    const { hours: lateHours, answers } = mergeHours(known, data.start, hours)
+    const { hours: lateHours, ...results } = mergeHours(known, data.start, hours)
     const more = Math.max(0, bytesOf(lateHours) - data.bytes - data.corrected)
-    if (more === 0 && answers === (data.answers ?? '')) return
+    if (more === 0 && isSameResults(results, data)) return
     const late = more > 0 ? { lateHours, corrected: data.corrected + more } : {}
     const corrected = { ...now, corrections: now.corrections + more }
     // It is this very one that the open period cuts: one document is written once.
     const isCut = more > 0 && open.cuts?.ref.id === closed.ref.id
     if (isCut) tx.set(open.ref, corrected)
     else if (more > 0) found.write(corrected)
-    tx.set(closed.ref, { ...data, answers, ...late, ...(isCut && { end: open.data.start }) })
+    tx.set(closed.ref, { ...data, ...results, ...late, ...(isCut && { end: open.data.start }) })
   })
   return isDone
 }

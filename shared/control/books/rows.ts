@@ -5,6 +5,9 @@ import { queries } from '../query-table.ts'
 import type { UsageHourDoc } from '../usage-documents.ts'
 import { hourMs } from './calendar.ts'
 
+/** `boot`: of the relay that counted it. */
+export type UsageRow = UsageHourDoc & { readonly boot: string }
+
 type RowsAsked = {
   readonly account: string
   readonly tunnel?: string | undefined
@@ -16,14 +19,14 @@ type RowsAsked = {
 export async function* eachRows(
   control: AnyControl,
   { account, tunnel, from, to }: RowsAsked,
-): AsyncGenerator<readonly UsageHourDoc[]> {
+): AsyncGenerator<readonly UsageRow[]> {
   const query = tunnel === undefined ? queries.usageOfAccount : queries.usageOfTunnel
   const where = { account, ...(tunnel !== undefined && { tunnel }) }
   let after: QueryOptions['after']
   do {
     const options = { where, from: from - (from % hourMs), to, limit: 500, ...(after && { after }) }
     const page: Page<UsageHourDoc> = await control.store.query(query, options)
-    yield page.items.map(({ data }) => data)
+    yield page.items.map(({ ref: { id }, data }) => ({ ...data, boot: id.slice(id.lastIndexOf(':') + 1) }))
     after = page.next
   } while (after)
 }

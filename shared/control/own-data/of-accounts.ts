@@ -2,6 +2,7 @@
 import { audit } from '../audit-documents.ts'
 import { monthStart } from '../books/calendar.ts'
 import { readHours } from '../books/hours.ts'
+import { packedResultsIn } from '../books/results.ts'
 import { certificates } from '../certificate-documents.ts'
 import type { Control } from '../control.ts'
 import { accounts, endpoints, keys, members, tunnels } from '../documents.ts'
@@ -234,6 +235,9 @@ export const partsOfAccounts: readonly Part[] = [
       // Packed for charts: the same figures in shorter steps.
       minutes: 'show',
       answers: 'show',
+      times: 'show',
+      open: 'show',
+      codes: 'show',
       updatedAt: 'show',
       ttl: 'show',
     },
@@ -250,6 +254,9 @@ export const partsOfAccounts: readonly Part[] = [
       plan: 'show',
       hours: 'hide',
       answers: 'hide',
+      times: 'hide',
+      open: 'hide',
+      codes: 'hide',
       bytes: 'show',
       countedTo: 'show',
       monthsTo: 'hide',
@@ -261,16 +268,26 @@ export const partsOfAccounts: readonly Part[] = [
     },
     named: nameless,
     // Documents of releases up to 0.1 have a map of hours.
-    unpack: ({ hours, answers, lateHours = '', start }) =>
+    unpack: ({ hours, lateHours = '', start, ...results }) =>
       typeof hours === 'string'
-        ? hoursOf({ hours: lateHours === '' ? hours : lateHours, ...(answers && { answers }) }, start)
+        ? hoursOf({ ...packedResultsIn(results), hours: lateHours === '' ? hours : lateHours }, start)
         : { hours },
     find: (control, { id }) => all(control, queries.periodsOfAccount, { where: { account: id } }),
   }),
   part('account', usageMonths, {
-    fields: { account: 'show', tunnel: 'show', start: 'show', hours: 'hide', answers: 'hide', ttl: 'show' },
+    fields: {
+      account: 'show',
+      tunnel: 'show',
+      start: 'show',
+      hours: 'hide',
+      answers: 'hide',
+      times: 'hide',
+      open: 'hide',
+      codes: 'hide',
+      ttl: 'show',
+    },
     named: nameless,
-    unpack: ({ hours, answers, start }) => hoursOf({ hours, ...(answers && { answers }) }, start),
+    unpack: ({ hours, start, ...results }) => hoursOf({ ...packedResultsIn(results), hours }, start),
     find: (control, { id }) => monthsOf(control, id),
   }),
   part('account', feedback, {
