@@ -79,7 +79,7 @@ ${scopes.map((scope) => line([scope, [...permissionsOfKey([scope], 'owner')].joi
 const intro = `# REST API: who may call what
 
 This page is made from the routes (\`npm run docs\`). The full description, OpenAPI 3.1, is at
-\`/v1/openapi.json\` of every server.
+\`/v1/openapi.json\` of every server. What may change, and how you are told: [versions](api-versions.md).
 
 A request acts for one account. A key belongs to one; a person who is a member of several names one of them in the
 header \`PortTunneler-Account\` (\`?account=\` on GET does too). An account that is not the caller's gives 404, like
