@@ -6,6 +6,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { type Credential, currentServer, readCredential } from './credentials.ts'
 import { httpFetch } from './http-fetch.ts'
 import { type Paint, paintFor, withColoursOnly } from './output/format.ts'
+import type { Input } from './output/live/keyboard.ts'
 import type { Environment } from './paths.ts'
 import { type ChooseProxy, proxyChooser } from './proxy/settings.ts'
 import { version } from './version.ts'
@@ -27,6 +28,8 @@ export type Context = {
   readonly env: Environment
   readonly stdout: Output
   readonly stderr: Output
+  /** Where keys come from, opened when it is asked for; undefined: nobody can press any. */
+  readonly input?: () => Input
   readonly clock: Clock
   /** Uniform in [0, 1). */
   readonly random: () => number

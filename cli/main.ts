@@ -4,10 +4,16 @@ import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/ba
 import { CommanderError } from 'commander'
 import type { Context, Output } from './context.ts'
 import { LastingOutput, type RefusableOutput } from './output/lasting-output.ts'
+import type { Input } from './output/live/keyboard.ts'
 import type { Environment } from './paths.ts'
 import { buildProgram, type Globals } from './program.ts'
 
-export type Io = { readonly stdout: Output; readonly stderr: Output; readonly env: Environment }
+export type Io = {
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly env: Environment
+  readonly input?: () => Input
+}
 
 /**
  * 0 done, 1 failed, 2 usage or configuration, 3 authorisation, 4 version, 5 taken over by another agent, 130 quit by a
@@ -42,13 +48,14 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 
 function contextOf(
   { server, account: named, json = false, verbose = false }: Globals,
-  { stdout, stderr, env }: Io,
+  { stdout, stderr, env, input }: Io,
 ): Context {
   const account = named ?? env.PTUN_ACCOUNT
   return {
     env,
     stdout,
     stderr,
+    ...(input && { input }),
     clock: systemClock,
     random: Math.random,
     isJson: json,
@@ -59,6 +66,7 @@ function contextOf(
 }
 
 type Launched = {
+  readonly stdin: Input
   readonly stdout: RefusableOutput
   readonly stderr: RefusableOutput
   readonly env: Environment
@@ -89,7 +97,7 @@ export async function run(args: readonly string[], io: Launched): Promise<void> 
       settle()
     },
   })
-  exit = await main(args, { stdout, stderr, env: io.env })
+  exit = await main(args, { stdout, stderr, env: io.env, input: () => io.stdin })
   settle()
   systemClock.after(1_000, () => process.exit(), { background: true })
 }

@@ -67,7 +67,7 @@ test('every port of a range serves, and ptun status has one line for it', async 
   expect(urls.map((url) => Number(new URL(url).port))).toEqual([first, first + 1, first + 2])
   expect(await Promise.all([0, 1, 2].map((n) => speaks(first + n)))).toEqual(['hello', 'hello', 'hello'])
   const said = await status()
-  expect(said).toMatch(new RegExp(`data +3 online +tcp://\\S+:${first}-${first + 2} +-> +localhost:`))
+  expect(said).toMatch(new RegExp(`data +3 Healthy +tcp://\\S+:${first}-${first + 2} +-> +localhost:`))
   expect(said).not.toContain(`data-${first}`)
   expect(await status('--verbose')).toContain(`data-${first + 1}`)
 })

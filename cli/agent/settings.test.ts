@@ -1,6 +1,6 @@
 /** What the status of a tunnel says that it does, besides passing bytes on. */
 import { expect, test } from 'vitest'
-import { drawLive } from '../output/live.ts'
+import { drawnOf } from '../testing/live-view.ts'
 import { newTunnel, statusOf } from './tunnels.ts'
 
 test('the live status shows the domain of a tunnel below its own address', () => {
@@ -10,11 +10,6 @@ test('the live status shows the domain of a tunnel below its own address', () =>
   })
   const status = statusOf(tunnel)
   expect(status.settings).toEqual(['domain app.example.com'])
-  const snapshot = {
-    ...{ pid: 1, agent: 'agt_1', server: 'https://tunnel.example.com', startedAt: 0 },
-    ...{ state: 'running' as const, tunnels: [status], relays: [] },
-  }
-  const view = { snapshot, notes: [], version: '0' }
-  const lines = drawLive(view, { columns: 80, rows: 24 }, (_, text) => text)
+  const { lines } = drawnOf({ tunnels: [status] })
   expect(lines).toContain('  domain app.example.com')
 })

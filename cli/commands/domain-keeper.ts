@@ -9,6 +9,7 @@ import type { AgentEvent, AgentSnapshot } from '../agent/events.ts'
 import type { WantedTunnel } from '../agent/tunnels.ts'
 import { type Connection, type Context, paintOf, tell } from '../context.ts'
 import { type AgentOutput, openAgentOutput } from '../output/agent-output.ts'
+import type { Inspection } from '../output/live/acts.ts'
 import { certificateLine, findingLine, recordLines } from './domain-words.ts'
 import { tunnelIdOf } from './tunnels.ts'
 
@@ -21,6 +22,8 @@ type Keeping = {
   readonly context: Context
   readonly connection: Pick<Connection, 'client'>
   readonly wanted: readonly WantedTunnel[]
+  /** What the inspector offers to the terminal, once it runs. */
+  readonly inspection?: () => Inspection | undefined
 }
 
 /** What a changed ptun.yaml means for domains. */
@@ -28,7 +31,7 @@ export type LeadingOutput = AgentOutput & { follow(wanted: readonly WantedTunnel
 
 /** The output of an agent that also leads its domains. */
 export function openLeadingOutput(keeping: Keeping, snapshot: () => AgentSnapshot): LeadingOutput {
-  const output = openAgentOutput(keeping.context, snapshot)
+  const output = openAgentOutput(keeping.context, snapshot, keeping.inspection)
   let { wanted } = keeping
   const online = new Map<string, Online>()
   /** What was asked for, as `tunnel domain`. */
@@ -65,7 +68,8 @@ export function openLeadingOutput(keeping: Keeping, snapshot: () => AgentSnapsho
     if (!closing.signal.aborted) for (const event of online.values()) begin(event)
   }
   return {
-    ...output,
+    print,
+    qr: (url, picture) => output.qr(url, picture),
     follow: (next) => void follow(next),
     onEvent(event) {
       output.onEvent(event)

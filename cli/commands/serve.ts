@@ -18,6 +18,7 @@ import type { SupervisorOptions } from '../agent/supervisor-options.ts'
 import type { WantedTunnel } from '../agent/tunnels.ts'
 import { type Connection, type Context, connectApi, proxyChooserOf, warn } from '../context.ts'
 import { EndToEnd } from '../e2e/end-to-end.ts'
+import type { AgentOutput } from '../output/agent-output.ts'
 import { runtimeFolder } from '../paths.ts'
 import { relayRoute } from '../proxy/relay-route.ts'
 import { type ChooseProxy, formatProxy } from '../proxy/settings.ts'
@@ -95,7 +96,7 @@ export async function serve(
   const output = openLeadingOutput({ context, connection, wanted }, () => supervisor.snapshot())
   const onEvent = (event: AgentEvent) => {
     output.onEvent(event)
-    if (qr && event.event === 'tunnel.online') showQr(context, event.url, output.print)
+    if (qr && event.event === 'tunnel.online') showQr(context, event.url, output)
   }
   const socket = await openStatus(context, runtime, () => supervisor.snapshot())
   const reloader =
@@ -261,13 +262,10 @@ function nameOf(name: string | undefined): { name?: string } {
 }
 
 /** Loading its code needs a descriptor; an address without its picture is still an address. */
-function showQr(context: Context, url: string, print: (lines: readonly string[]) => void): void {
-  printQr(url, print).catch((error: unknown) => warn(context, `No QR code: ${error}`))
-}
-
-async function printQr(url: string, print: (lines: readonly string[]) => void): Promise<void> {
-  const { renderUnicodeCompact } = await import('uqr')
-  print(['', ...renderUnicodeCompact(url).split('\n'), url, ''])
+function showQr(context: Context, url: string, output: Pick<AgentOutput, 'qr'>): void {
+  import('uqr')
+    .then(({ renderUnicodeCompact }) => output.qr(url, renderUnicodeCompact(url).split('\n')))
+    .catch((error: unknown) => warn(context, `No QR code: ${error}`))
 }
 
 function sayLast(
@@ -285,10 +283,8 @@ function sayLast(
 function sayWhatStays(context: Context, { tunnels }: AgentSnapshot): void {
   const kept = tunnels.flatMap(({ url, state }) => (url && state !== 'stopped' ? [url] : []))
   const more = kept.length > keptShown ? ` and ${kept.length - keptShown} more` : ''
-  const which = kept.slice(0, keptShown).join(', ')
-  if (kept.length > 0)
-    warn(
-      context,
-      `The address waits for this tunnel: start the same command again, here or elsewhere, to get it back: ${which}${more}`,
-    )
+  const which = `${kept.slice(0, keptShown).join(', ')}${more}`
+  const how = 'by the same command, here or elsewhere'
+  if (kept.length === 1) warn(context, `The address waits for its tunnel: get it back ${how}: ${which}`)
+  if (kept.length > 1) warn(context, `The addresses wait for their tunnels: get them back ${how}: ${which}`)
 }

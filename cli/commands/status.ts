@@ -1,11 +1,12 @@
 /** `ptun status`: what the agents of this machine do now, and the account's tunnels. */
+
+import { stateWord } from '@porttunneler/shared/api/schemas/tunnel-words'
 import { formatBytes } from '@porttunneler/shared/base/amounts'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { type AgentSnapshot, problemOf, type TunnelStatus } from '../agent/events.ts'
 import { readStatuses } from '../agent/status-socket.ts'
 import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { formatDuration, formatTable, type Paint, printable } from '../output/format.ts'
-import { healthColours, healthWords } from '../output/live.ts'
 import {
   groupRanges,
   isRange,
@@ -16,6 +17,7 @@ import {
   upstreamOf,
   urlOf,
 } from '../output/ranges.ts'
+import { stateColours, stateOf } from '../output/states.ts'
 import { runtimeFolder } from '../paths.ts'
 import { allTunnels, poolLines, tunnelTable, whyLines } from './tunnels.ts'
 
@@ -80,11 +82,11 @@ function agentLines(
 }
 
 function tunnelCells(tunnel: TunnelStatus, paint: Paint): readonly string[] {
+  const state = stateOf(tunnel)
   return [
     `  ${tunnel.name}`,
-    paint(tunnel.state === 'online' ? 'green' : 'yellow', tunnel.state),
+    paint(stateColours[state], stateWord(state)),
     tunnel.isShared ? paint('dim', 'pool') : '',
-    tunnel.health ? paint(healthColours[tunnel.health], healthWords[tunnel.health]) : '',
     tunnel.url ?? '',
     ...placeCells(tunnel.upstream, tunnel, paint),
   ]
@@ -92,13 +94,11 @@ function tunnelCells(tunnel: TunnelStatus, paint: Paint): readonly string[] {
 
 function rangeCells(range: Range, paint: Paint): readonly string[] {
   const { tunnels, ports, name } = range
-  const isUp = tunnels.every(({ state }) => state === 'online')
-  const sick = tunnels.filter(({ health }) => health === 'unhealthy').length
+  const isUp = tunnels.every((tunnel) => stateOf(tunnel) === 'healthy')
   return [
     `  ${name}`,
     paint(isUp ? 'green' : 'yellow', statesOf(range)),
     tunnels.some(({ isShared }) => isShared) ? paint('dim', 'pool') : '',
-    sick > 0 ? paint('red', `${sick} not healthy`) : '',
     urlOf(range) ?? ports,
     ...placeCells(upstreamOf(range), totalsOf(range), paint),
   ]

@@ -3,28 +3,35 @@
  * All three are fed by the same events; the live status also looks at the snapshot.
  */
 import type { AgentEvent, AgentSnapshot } from '../agent/events.ts'
-import { type Context, paintOf } from '../context.ts'
-import { version } from '../version.ts'
-import { formatTime } from './format.ts'
+import type { Context } from '../context.ts'
+import { widthOf } from './columns.ts'
 import { sentenceOf } from './lines.ts'
-import { drawLive, LiveScreen } from './live.ts'
-import { type Alike, ToldOnce } from './told-once.ts'
+import type { Inspection } from './live/acts.ts'
+import { isForeground } from './live/keyboard.ts'
+import { LiveOutput } from './live/live-output.ts'
+import { canDraw } from './live/signs.ts'
+import { ToldOnce } from './told-once.ts'
 
 export type AgentOutput = {
   onEvent(event: AgentEvent): void
-  /** Lines that stay above the live status; nothing with --json. */
+  /** Lines for people, which stay; nothing with --json. */
   print(lines: readonly string[]): void
+  /** An address as a picture, where it fits. */
+  qr(url: string, picture: readonly string[]): void
   /** Gives the terminal back. Events after it are written as lines. */
   close(): void
 }
 
-const repaintMs = 250
-const notesKept = 20
-
-export function openAgentOutput(context: Context, snapshot: () => AgentSnapshot): AgentOutput {
+/** @param inspection what the inspector offers, once it runs */
+export function openAgentOutput(
+  context: Context,
+  snapshot: () => AgentSnapshot,
+  inspection?: () => Inspection | undefined,
+): AgentOutput {
   if (context.isJson) return jsonOutput(context)
-  const isLive = context.stdout.isTTY === true && context.env.TERM !== 'dumb'
-  return isLive ? liveOutput(context, snapshot) : lineOutput(context)
+  // A job in the background would draw over what somebody types.
+  if (!canDraw(context) || !isForeground()) return lineOutput(context)
+  return new LiveOutput(context, snapshot, { input: context.input?.(), inspection })
 }
 
 function jsonOutput({ stdout, clock, isVerbose }: Context): AgentOutput {
@@ -35,6 +42,7 @@ function jsonOutput({ stdout, clock, isVerbose }: Context): AgentOutput {
       stdout.write(`${JSON.stringify({ event: name, at: new Date(clock.now()).toISOString(), ...rest })}\n`)
     },
     print() {},
+    qr() {},
     close() {},
   }
 }
@@ -44,62 +52,18 @@ function lineOutput({ stdout, clock, isVerbose }: Context): AgentOutput {
     const sentence = sentenceOf(events, { isVerbose })
     if (sentence) stdout.write(`${new Date(clock.now()).toISOString()} ${sentence}\n`)
   })
+  const print = (lines: readonly string[]) => {
+    once.flush()
+    stdout.write(lines.map((line) => `${line}\n`).join(''))
+  }
   return {
     onEvent: (event) => once.take(event),
-    print: (lines) => {
-      once.flush()
-      stdout.write(lines.map((line) => `${line}\n`).join(''))
+    print,
+    qr: (url, picture) => {
+      const columns = Math.max(...picture.map(widthOf))
+      const fits = stdout.columns === undefined || columns <= stdout.columns
+      print(fits ? ['', ...picture, url, ''] : [`The QR code of ${url} needs ${columns} columns.`])
     },
     close: () => once.flush(),
   }
-}
-
-function liveOutput(context: Context, snapshot: () => AgentSnapshot): AgentOutput {
-  const { stdout, clock } = context
-  const paint = paintOf(context)
-  const notes: string[] = []
-  const screen = new LiveScreen({
-    get columns() {
-      return stdout.columns ?? 80
-    },
-    get rows() {
-      return stdout.rows ?? 24
-    },
-    write: (text) => stdout.write(text),
-  })
-  const repaint = () => screen.paint(drawLive({ snapshot: snapshot(), notes, version }, screen.size, paint))
-  const timer = clock.every(repaintMs, repaint, { background: true })
-  // A window of another size is repainted by the next tick at the latest; a burst of resizes costs one painting.
-  stdout.on?.('resize', repaint)
-  // Whatever ends the process, the cursor comes back.
-  const restore = () => screen.close()
-  process.once('exit', restore)
-  let isOpen = true
-  const tell = (events: Alike) => {
-    const sentence = sentenceOf(events, context)
-    if (!sentence || isPictured(events[0])) return
-    const note = `${formatTime(clock.now())}  ${sentence}`
-    if (isOpen) notes.push(note)
-    else stdout.write(`${note}\n`)
-    if (notes.length > notesKept) notes.shift()
-  }
-  const once = new ToldOnce(clock, tell)
-  return {
-    onEvent: (event) => once.take(event),
-    print: (lines) => screen.above(lines),
-    close() {
-      once.flush()
-      isOpen = false
-      timer.clear()
-      stdout.off?.('resize', repaint)
-      repaint()
-      process.off('exit', restore)
-      screen.close()
-    },
-  }
-}
-
-/** The picture above the notes says it already. */
-function isPictured({ event }: AgentEvent): boolean {
-  return event === 'agent.started' || event === 'agent.stopped' || event === 'relay.connected'
 }

@@ -1,6 +1,7 @@
 /** How numbers, times, tables and failures look to people. Pure. */
 import { stripVTControlCharacters, styleText } from 'node:util'
 import type { Problem } from '../agent/events.ts'
+import { widthOf } from './columns.ts'
 
 export type Style = Parameters<typeof styleText>[0]
 /** Colours a text, or leaves it when colours are off. */
@@ -47,11 +48,6 @@ export function formatTable(rows: readonly (readonly string[])[]): readonly stri
       .join('  ')
       .trimEnd(),
   )
-}
-
-/** Terminal columns of a text; good for what ptun prints, which is not full-width. */
-export function widthOf(text: string): number {
-  return [...stripVTControlCharacters(text)].length
 }
 
 /**

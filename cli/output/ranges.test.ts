@@ -2,9 +2,9 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { describe, expect, test } from 'vitest'
 import { type AgentEvent, problemOf, type TunnelStatus } from '../agent/events.ts'
-import { paintFor, widthOf } from './format.ts'
+import { drawnOf } from '../testing/live-view.ts'
+import { widthOf } from './columns.ts'
 import { sentenceOf } from './lines.ts'
-import { drawLive } from './live.ts'
 import { groupRanges, isRange, type Range, shortNames, statesOf, troublesOf } from './ranges.ts'
 import { ToldOnce } from './told-once.ts'
 
@@ -38,18 +38,8 @@ function rangeIn(tunnels: readonly TunnelStatus[]): Range {
   return range
 }
 
-function draw(tunnels: readonly TunnelStatus[], rows = 24): readonly string[] {
-  const snapshot = {
-    pid: 1,
-    agent: 'agt',
-    server: 'http://s.test',
-    startedAt: 0,
-    state: 'running' as const,
-    tunnels,
-    relays: [],
-  }
-  return drawLive({ snapshot, notes: [], version: '1' }, { columns: 100, rows }, paintFor(false, {}))
-}
+const draw = (tunnels: readonly TunnelStatus[], rows = 24) =>
+  drawnOf({ tunnels }, { columns: 100, rows }).lines
 
 describe('a range of ports', () => {
   test('is one entry where its first port stands, beside tunnels that are none', () => {
@@ -59,19 +49,19 @@ describe('a range of ports', () => {
   })
 
   test('says how many of its ports are in which state, and what is wrong with those that are not up', () => {
-    expect(statesOf(rangeIn(ports))).toBe('11 online')
-    expect(statesOf(rangeIn(refused))).toBe('10 online, 1 refused PT-2302')
+    expect(statesOf(rangeIn(ports))).toBe('11 Healthy')
+    expect(statesOf(rangeIn(refused))).toBe('10 Healthy, 1 Refused PT-2302')
     const many = refused.map((one, n) => (n > 7 ? { ...one, problem: taken } : one))
     expect(troublesOf(rangeIn(many)).map((one) => one.ports)).toEqual(['20105, 20108-20110'])
   })
 
   test('is two lines of the live picture, and its trouble two more', () => {
     const lines = draw(refused)
-    expect(lines[2]).toBe('◐ tcp://relay.test:20100-20110 → localhost:30100-30110  data')
-    expect(lines[3]).toBe(
-      '  11 ports · 10 online, 1 refused PT-2302 · 11 open · 22 in all · in 33 B · out 44 B',
+    expect(lines[3]).toBe('✕ tcp://relay.test:20100-20110 → localhost:30100-30110  data')
+    expect(lines[4]).toBe(
+      '  11 ports: 10 Healthy, 1 Refused PT-2302 · 11 open · 22 in all · in 33 B · out 44 B',
     )
-    expect(lines[4]).toBe('  PT-2302 20105: Port 20105 is not free.')
+    expect(lines[5]).toBe('  PT-2302 20105: Port 20105 is not free.')
     expect(draw(ports).filter((line) => line.includes('data'))).toHaveLength(1)
     expect(draw(ports, 6).every((line) => widthOf(line) <= 100)).toBe(true)
   })

@@ -2,7 +2,9 @@
  * Tunnels of one range of ports as people see them: one entry with counts instead of one for each port. Pure; `ptun
  * status`, the live picture and the lines of a running agent are made from it.
  */
+import { isTrouble, stateWord } from '@porttunneler/shared/api/schemas/tunnel-words'
 import type { Problem, TunnelStatus } from '../agent/events.ts'
+import { stateOf } from './states.ts'
 
 export type Range = {
   /** As ptun.yaml or --name has it. */
@@ -37,13 +39,14 @@ export function upstreamOf({ tunnels }: Range): string {
   return together(tunnels.map(({ upstream }) => upstream))
 }
 
-/** `11 online`, or `10 online, 1 refused PT-2302`. */
-export function statesOf({ tunnels }: Range): string {
-  const words = tunnels.map(({ state, problem }) =>
-    problem && (state === 'waiting' || state === 'stopped')
-      ? `${state === 'waiting' ? 'refused' : state} ${problem.code}`
-      : state,
-  )
+/** `11 Healthy`, or `10 Healthy, 1 Refused PT-2302`. @param isOver the agent has ended */
+export function statesOf({ tunnels }: Range, isOver = false): string {
+  const words = tunnels.map((tunnel) => {
+    const state = stateOf(tunnel, isOver)
+    return isTrouble(state) && tunnel.problem
+      ? `${stateWord(state)} ${tunnel.problem.code}`
+      : stateWord(state)
+  })
   return [...Map.groupBy(words, (word) => word)].map(([word, { length }]) => `${length} ${word}`).join(', ')
 }
 

@@ -54,7 +54,7 @@ export function describeHealth(context: Context): void {
       // The agent says so at once, the control plane when it has heard of it.
       const told = await eventually('ptun status says it', async () => {
         const stdout = await run(home, 'status')
-        return /checked +online +not healthy/.test(stdout) ? stdout : undefined
+        return /checked +Upstream failing/.test(stdout) ? stdout : undefined
       })
       expect(told).toContain('PT-6046')
       await said(home, /checked +http +Upstream failing[\s\S]*PT-6046[\s\S]*health check/)
