@@ -6,7 +6,7 @@ import { noControls } from '../output/live/controls.ts'
 import { type Drawn, drawLive, type LiveView } from '../output/live/draw.ts'
 import { signsFor } from '../output/live/signs.ts'
 
-export const plainPaint = paintFor(false, {})
+const plainPaint = paintFor(false, {})
 export const refusedUpstream = problemOf(
   fail('upstream.refused', 'localhost:3000 answered ECONNREFUSED: nothing listens there'),
 )
