@@ -134,7 +134,7 @@ export class Running {
   /** What this process reports about itself in `sync`. */
   describe(ports: RelayPorts, state: SyncRequest['state']): Pick<SyncRequest, 'boot' | 'state' | 'load'> {
     const { instance, public: face } = this.#config
-    const { boot, identity, sessions, visitors } = this.parts
+    const { boot, identity, meters, sessions, visitors } = this.parts
     return {
       boot: {
         instance,
@@ -149,7 +149,11 @@ export class Running {
         watchUrl: face.watchUrl ?? this.#watchUrl(ports),
       },
       state,
-      load: this.#load.read({ sessions: sessions.size, streams: visitors.active }),
+      load: this.#load.read({
+        sessions: sessions.size,
+        streams: visitors.active,
+        carriedBytes: meters.carriedBytes(),
+      }),
     }
   }
 
@@ -234,6 +238,7 @@ export class Running {
 
   async close(): Promise<void> {
     const { sessions, visitors, live, ownHost, tcp, journal, keeper, meters, time } = this.parts
+    this.#load.close()
     closeServer(this.#http)
     closeServer(this.#ownHttp)
     this.#tls.close()

@@ -11,6 +11,8 @@ export class Meters {
   readonly #meters = new Map<string, TunnelMeter>()
   readonly #refused = new Map<ErrorKey, number>()
   readonly #spoken = new Map<HttpProtocol, number>()
+  /** Of meters that were dropped. */
+  #droppedBytes = 0
   readonly #onDropped: (tunnel: string) => void
 
   constructor(onDropped: (tunnel: string) => void = () => {}) {
@@ -21,6 +23,7 @@ export class Meters {
   of(tunnel: string, account: string): TunnelMeter {
     const known = this.#meters.get(tunnel)
     if (known?.account === account) return known
+    if (known) this.#droppedBytes += bytesOf(known)
     const meter = new TunnelMeter({ tunnel, account })
     this.#meters.set(tunnel, meter)
     return meter
@@ -54,13 +57,26 @@ export class Meters {
     return this.#spoken
   }
 
+  /** Bytes of all tunnels since the process started, both ways. It never goes back. */
+  carriedBytes(): number {
+    let bytes = this.#droppedBytes
+    for (const meter of this.#meters.values()) bytes += bytesOf(meter)
+    return bytes
+  }
+
   /** Drops the meters of tunnels that are neither in use nor in `keep`. Their last bytes must have been accounted. */
   prune(keep: (tunnel: string) => boolean): void {
     for (const [tunnel, meter] of this.#meters) {
       if (meter.active > 0 || keep(tunnel)) continue
       this.#meters.delete(tunnel)
+      this.#droppedBytes += bytesOf(meter)
       this.shares.left(meter)
       this.#onDropped(tunnel)
     }
   }
+}
+
+function bytesOf(meter: TunnelMeter): number {
+  const { in: bytesIn, out } = meter.read()
+  return bytesIn + out
 }

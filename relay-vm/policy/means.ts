@@ -68,7 +68,7 @@ function readMeans(): Means {
 }
 
 /** Node has raised the soft limit to the hard one by now (Linux). */
-function readDescriptors(): number | undefined {
+export function readDescriptors(): number | undefined {
   try {
     const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
     return soft === undefined ? undefined : Number(soft)

@@ -31,6 +31,9 @@ import { leaseRoutes } from './routes/leases.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { memberRoutes } from './routes/members.ts'
 import { operatorRoutes } from './routes/operator.ts'
+import { operatorFleetRoutes } from './routes/operator-fleet.ts'
+import { operatorJobRoutes } from './routes/operator-jobs.ts'
+import { operatorFlagRoutes, operatorInviteRoutes } from './routes/operator-rollout.ts'
 import { operatorViewRoutes } from './routes/operator-views.ts'
 import { ownDataRoutes } from './routes/own-data.ts'
 import { relayRoutes } from './routes/relays.ts'
@@ -92,6 +95,10 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     ownDataRoutes(deps),
     termsRoutes(deps),
     operatorRoutes(deps, cursors),
+    operatorFleetRoutes(deps, cursors),
+    operatorJobRoutes(deps, cursors),
+    operatorFlagRoutes(deps),
+    operatorInviteRoutes(deps, cursors),
     operatorViewRoutes(deps),
     auditRoutes(deps, cursors),
     keyRoutes(cursors),

@@ -8,6 +8,7 @@ import { billingCalls } from './client-billing.ts'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { factorCalls } from './client-factors.ts'
 import { operatorCalls } from './client-operator.ts'
+import { operatorServiceCalls } from './client-operator-service.ts'
 import { ownDataCalls } from './client-own-data.ts'
 import { reservationCalls } from './client-reservations.ts'
 import { serviceSignInCalls } from './client-services.ts'
@@ -44,6 +45,7 @@ export function makeClient(options: ClientOptions) {
     ...teamCalls(options),
     ...factorCalls(options),
     ...operatorCalls(options),
+    ...operatorServiceCalls(options),
     ...auditCalls(options),
     ...billingCalls(options),
     ...signInCalls(options),

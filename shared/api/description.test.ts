@@ -103,6 +103,8 @@ const things: Readonly<Record<string, (() => Promise<string>) | undefined>> = {
   '/v1/account': async () => '/v1/account',
   '/v1/person': async () => '/v1/person',
   '/v1/operator/notes/{note}': async () => `/v1/operator/notes/not_${'0'.repeat(26)}`,
+  '/v1/operator/jobs/{job}': async () => '/v1/operator/jobs/x',
+  '/v1/operator/invites/{invite}': async () => `/v1/operator/invites/inv_${'0'.repeat(26)}`,
   '/v1/operator/view': async () => '/v1/operator/view',
   '/v1/person/mails/{purpose}': async () => '/v1/person/mails/team',
   '/v1/auth/links/{link}': async () => `/v1/auth/links/oidc.work:${'0'.repeat(64)}`,

@@ -246,6 +246,12 @@ export type RelayDoc = {
     readonly streams: number
     readonly cpu: number
     readonly rssBytes: number
+    /** Older relays omit these; shared/api/schemas/relays.ts explains them. */
+    readonly memoryBytes?: number
+    readonly loopMs?: number
+    readonly descriptors?: number
+    readonly descriptorsMax?: number
+    readonly bytesPerSecond?: number
   }
   readonly seenAt: number
   /** Since when this place has been heard of without a long pause, over boots; older control planes omit it. */

@@ -168,7 +168,7 @@ function relayOf(
     state,
     agentAddress: { ...address, certificate },
     watchUrl: boot.watchUrl,
-    load,
+    load: loadOf(load),
     // It counts as gone at once: rules that wait for silent relays need not wait for one that has left.
     seenAt: last ? 0 : nowMs,
     heardSince: isHeard ? Math.min(before.heardSince ?? before.seenAt, nowMs) : nowMs,
@@ -176,6 +176,12 @@ function relayOf(
     sequence,
     ...(request.proxies && { proxies: request.proxies }),
   }
+}
+
+/** Figures that the relay did not send, or that nobody can read, are no fields of the document. */
+function loadOf({ sessions, streams, cpu, rssBytes, ...further }: SyncRequest['load']): RelayDoc['load'] {
+  const known = Object.entries(further).filter(([, figure]) => figure !== undefined)
+  return { sessions, streams, cpu, rssBytes, ...Object.fromEntries(known) }
 }
 
 function byEndpoint(a: Lease, b: Lease): number {

@@ -3,12 +3,13 @@ import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { cellDomainMax } from '../../base/labels.ts'
 import { isPublicAddress } from '../../base/public-addresses.ts'
-import { type CellSettings, ensureCell, queryAll, readyRelays, setCellState } from '../cells.ts'
+import { type CellSettings, ensureCell, queryAll, readyRelays } from '../cells.ts'
 import type { Control } from '../control.ts'
 import { type CellDoc, cells } from '../documents.ts'
 import { followByRecords } from '../own-records.ts'
 import { queries } from '../query-table.ts'
-import { cellIdSchema, declareAct, recordAct, writeAct } from './act.ts'
+import { cellIdSchema, declareAct, recordAct } from './act.ts'
+import { switchCell } from './fleet.ts'
 
 const hostSchema = z
   .string()
@@ -73,15 +74,11 @@ export const cellActs = {
     return describe(control, id, await find(control, id))
   }),
   'cells.close': declareAct(idSchema, async ({ control }, { id }, by) => {
-    await setCellState(control, { id, state: 'closed' }, (tx, nowMs) =>
-      writeAct(tx, by, { action: 'cell.closed', target: id }, nowMs),
-    )
+    await switchCell(control, { id, state: 'closed' }, by)
     return describe(control, id, await find(control, id))
   }),
   'cells.open': declareAct(idSchema, async ({ control }, { id }, by) => {
-    await setCellState(control, { id, state: 'open' }, (tx, nowMs) =>
-      writeAct(tx, by, { action: 'cell.opened', target: id }, nowMs),
-    )
+    await switchCell(control, { id, state: 'open' }, by)
     return describe(control, id, await find(control, id))
   }),
 }

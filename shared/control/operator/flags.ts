@@ -2,9 +2,10 @@
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { type FlagName, type FlagState, flagNames, flags } from '../../base/flags.ts'
+import type { Control } from '../control.ts'
 import { changeFlag, readFlags } from '../flags.ts'
 import { find } from './accounts.ts'
-import { declareAct, reasonSchema, writeAct } from './act.ts'
+import { type By, declareAct, reasonSchema, writeAct } from './act.ts'
 
 /** One document has all flags, and each relay gets it with every report. */
 const accountsMax = 100
@@ -22,37 +23,69 @@ export const flagActs = {
   ),
   /** For everybody `on` is 100 % and `off` 0 %; for one account `share` lets the share decide again. */
   'flags.set': declareAct(setSchema, async ({ control }, { flag: name, value, account }, by) => {
-    const flag = known(name)
-    if (account !== undefined && value !== 'share') await find(control, account)
-    const state = await changeFlag(control, flag, (tx, before, nowMs) => {
-      const details = account === undefined ? { value, before: before.percent } : { value, account }
-      writeAct(tx, by, { action: 'flag.changed', target: flag, details }, nowMs)
-      return account === undefined ? withShare(before, value) : withAccount(before, value, account)
-    })
+    const { flag, state } = await setFlag(control, { flag: name, value, account }, by)
     return describe(flag, state)
   }),
   'flags.kill': declareAct(
     z.strictObject({ flag: nameSchema, reason: reasonSchema }),
     async ({ control }, { flag: name, reason }, by) => {
-      const flag = known(name)
-      const state = await changeFlag(control, flag, (tx, before, nowMs) => {
-        writeAct(tx, { ...by, reason }, { action: 'flag.killed', target: flag }, nowMs)
-        return { ...before, killed: true }
-      })
+      const { flag, state } = await switchFlag(control, { flag: name, killed: true }, { ...by, reason })
       return describe(flag, state)
     },
   ),
   'flags.revive': declareAct(
     z.strictObject({ flag: nameSchema }),
     async ({ control }, { flag: name }, by) => {
-      const flag = known(name)
-      const state = await changeFlag(control, flag, (tx, before, nowMs) => {
-        writeAct(tx, by, { action: 'flag.revived', target: flag }, nowMs)
-        return { ...before, killed: false }
-      })
+      const { flag, state } = await switchFlag(control, { flag: name, killed: false }, by)
       return describe(flag, state)
     },
   ),
+}
+
+/** Every flag of this release, with the accounts that it names. */
+export async function listFlags(control: Control) {
+  return (await readFlags(control)).map(({ flag, state: { percent, killed, in: added, out } }) => {
+    const { does, owner, removeBy } = flags[flag]
+    return { flag, does, percent, killed, in: [...added], out: [...out], owner, removeBy }
+  })
+}
+
+type FlagWish = {
+  readonly flag: string
+  readonly value: z.infer<typeof setSchema>['value']
+  /** For this account alone; undefined: for everybody. */
+  readonly account?: string | undefined
+}
+
+/** @throws operator.missing, operator.input */
+export async function setFlag(
+  control: Control,
+  { flag: name, value, account }: FlagWish,
+  by: By,
+): Promise<{ readonly flag: FlagName; readonly state: FlagState }> {
+  const flag = known(name)
+  if (account !== undefined && value !== 'share') await find(control, account)
+  const state = await changeFlag(control, flag, (tx, before, nowMs) => {
+    const details = account === undefined ? { value, before: before.percent } : { value, account }
+    writeAct(tx, by, { action: 'flag.changed', target: flag, details }, nowMs)
+    return account === undefined ? withShare(before, value) : withAccount(before, value, account)
+  })
+  return { flag, state }
+}
+
+/** Takes the flag from everybody, whatever else is set, or ends that. @throws operator.missing */
+export async function switchFlag(
+  control: Control,
+  { flag: name, killed }: { readonly flag: string; readonly killed: boolean },
+  by: By,
+): Promise<{ readonly flag: FlagName; readonly state: FlagState }> {
+  const flag = known(name)
+  const state = await changeFlag(control, flag, (tx, before, nowMs) => {
+    const action = killed ? 'flag.killed' : 'flag.revived'
+    writeAct(tx, by, { action, target: flag }, nowMs)
+    return { ...before, killed }
+  })
+  return { flag, state }
 }
 
 /** @throws operator.missing */

@@ -1,14 +1,8 @@
 /** Relays for an operator: their enrolment keys, their last reports, and the order to drain. */
 import { z } from 'zod'
-import { fail } from '../../base/errors.ts'
-import { queryAll } from '../cells.ts'
-import { makeCommand, publishCommands, writeCommand } from '../commands.ts'
-import type { Control } from '../control.ts'
-import type { CellDoc, RelayDoc } from '../documents.ts'
-import type { Snapshot } from '../platform.ts'
-import { queries } from '../query-table.ts'
-import { cellIdSchema, declareAct, recordAct, writeAct } from './act.ts'
+import { cellIdSchema, declareAct, recordAct } from './act.ts'
 import { find } from './cells.ts'
+import { drainRelay, drainSchema, relaysOf } from './fleet.ts'
 
 const hourMs = 3_600_000
 /** A year: a key that was put aside for longer has been forgotten. */
@@ -41,38 +35,5 @@ export const relayActs = {
       }))
     },
   ),
-  'relays.drain': declareAct(
-    z.strictObject({ relay: z.string().max(64) }),
-    async ({ control }, { relay }, by) => {
-      const known = (await relaysOf(control, undefined)).filter(({ data }) => data.relay === relay)
-      const [first] = known
-      if (!first) throw fail('operator.missing', `No relay has the id "${relay}".`)
-      const nowMs = control.clock.now()
-      const { cell } = first.data
-      const order = makeCommand(cell, { kind: 'drain', relay, version: nowMs }, nowMs)
-      await control.store.transact(async (tx) => {
-        writeCommand(tx, order)
-        writeAct(tx, by, { action: 'relay.drained', target: relay, details: { cell } }, nowMs)
-      })
-      await publishCommands(control, [order])
-      return { relay, cell, instances: known.map(({ data }) => data.instance) }
-    },
-  ),
-}
-
-async function relaysOf(
-  { store }: Pick<Control, 'store'>,
-  cell: string | undefined,
-): Promise<readonly Snapshot<RelayDoc>[]> {
-  const states: readonly CellDoc['state'][] = ['open', 'closed']
-  const found = await Promise.all(
-    states.map((state) => queryAll(store, queries.cellsByState, { where: { state } })),
-  )
-  const ids = found.flat().map(({ ref }) => ref.id)
-  const asked = cell === undefined ? ids : ids.filter((id) => id === cell)
-  if (cell !== undefined && asked.length === 0) throw fail('operator.missing', `There is no cell "${cell}".`)
-  const relays = await Promise.all(
-    asked.map((id) => queryAll(store, queries.relaysOfCell, { where: { cell: id } })),
-  )
-  return relays.flat()
+  'relays.drain': declareAct(drainSchema, ({ control }, { relay }, by) => drainRelay(control, relay, by)),
 }

@@ -6,7 +6,7 @@ import { newInviteCode, writeInvite } from '../invites.ts'
 import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import { planNameSchema } from '../money/catalogue-schema.ts'
-import type { Ref } from '../platform.ts'
+import type { Page, QueryOptions, Ref } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { invitationWish, type WaitingDoc, waitingRef } from '../wait-list.ts'
 import { type By, declareAct, recordAct, writeAct } from './act.ts'
@@ -34,16 +34,7 @@ export const waitListActs = {
     }))
   }),
   /** The oldest first. Without mail the answer has the codes, for the operator to send. */
-  'waitlist.invite': declareAct(inviteSchema, async ({ control }, { count, ...wish }, by) => {
-    const options = { where: { state: 'waiting' }, limit: count }
-    const { items } = await control.store.query(queries.waitListByState, options)
-    const invited = []
-    for (const { ref } of items) {
-      const row = await invite(control, ref, { ...wish, by })
-      if (row) invited.push(row)
-    }
-    return invited
-  }),
+  'waitlist.invite': declareAct(inviteSchema, ({ control }, wish, by) => inviteWaiting(control, wish, by)),
   'waitlist.remove': declareAct(
     z.strictObject({ email: z.string().trim().min(3).max(254) }),
     async ({ control }, { email }, by) => {
@@ -55,6 +46,35 @@ export const waitListActs = {
       return { email }
     },
   ),
+}
+
+/** The longest waiting first. */
+export function pageWaiting(
+  { store }: Pick<Control, 'store'>,
+  state: WaitingDoc['state'],
+  page: Pick<QueryOptions, 'limit' | 'after'>,
+): Promise<Page<WaitingDoc>> {
+  return store.query(queries.waitListByState, { where: { state }, ...page })
+}
+
+export function describeWaiting({ email, state, at, invite, cameAs }: WaitingDoc) {
+  return { email, state, at, ...(invite !== '' && { invite }), ...(cameAs !== '' && { account: cameAs }) }
+}
+
+/** Sends a code to those who have waited longest. Without mail the answer has the codes, for the operator to send. */
+export async function inviteWaiting(
+  control: Control,
+  { count, ...wish }: z.infer<typeof inviteSchema>,
+  by: By,
+) {
+  const options = { where: { state: 'waiting' }, limit: count }
+  const { items } = await control.store.query(queries.waitListByState, options)
+  const invited = []
+  for (const { ref } of items) {
+    const row = await invite(control, ref, { ...wish, by })
+    if (row) invited.push(row)
+  }
+  return invited
 }
 
 type Wanted = Omit<z.infer<typeof inviteSchema>, 'count'> & { readonly by: By }
