@@ -11,7 +11,7 @@ export class Meters {
   readonly #meters = new Map<string, TunnelMeter>()
   readonly #refused = new Map<ErrorKey, number>()
   readonly #spoken = new Map<HttpProtocol, number>()
-  /** Of meters that were dropped. */
+  /** What meters that were dropped had carried. */
   #droppedBytes = 0
   readonly #onDropped: (tunnel: string) => void
 

@@ -17,6 +17,7 @@ import { reserveName, reservePort } from '../control/reserving.ts'
 import { freshMs } from '../control/sign-ins/fresh.ts'
 import { signIns } from '../control/sign-ins/sign-in-documents.ts'
 import { invite } from '../control/team/invitations.ts'
+import { freshOfOperators, ofOperators } from '../testing/operator-access.ts'
 import type { Role, Scope } from './schemas/access.ts'
 
 const agent = newId('agt', 1)
@@ -160,44 +161,6 @@ const ofOneself = [
 ] as const
 /** The same; these need an invitation, and say that there is none. */
 const withInvitation = ['POST /v1/invitations/read', 'POST /v1/invitations/accept']
-/** For operators in person; others are told so. */
-const because = { reason: 'a test' }
-const ofOperators: readonly (readonly [route: string, json?: object])[] = [
-  ['GET /v1/mails'],
-  ['GET /v1/mails/{mail}'],
-  ['GET /v1/operator/people?who=ada'],
-  ['GET /v1/operator/people/{person}'],
-  ['GET /v1/operator/accounts?who=lab'],
-  ['GET /v1/operator/view'],
-  ['POST /v1/operator/view', { account: newId('acc', 1), ...because }],
-  ['DELETE /v1/operator/view'],
-  ['GET /v1/operator/accounts/{account}'],
-  ['POST /v1/operator/accounts/{account}/suspend', because],
-  ['POST /v1/operator/accounts/{account}/resume'],
-  ['POST /v1/operator/people/{person}/disable', because],
-  ['POST /v1/operator/people/{person}/enable'],
-  ['GET /v1/operator/billing/drift'],
-  ['GET /v1/operator/cells'],
-  ['POST /v1/operator/cells/{cell}/close'],
-  ['POST /v1/operator/cells/{cell}/open'],
-  ['POST /v1/operator/relays/{relay}/drain'],
-  ['GET /v1/operator/jobs'],
-  ['POST /v1/operator/jobs/{job}/retry'],
-  ['DELETE /v1/operator/jobs/{job}'],
-  ['GET /v1/operator/flags'],
-  ['POST /v1/operator/flags/{flag}/share', { percent: 50 }],
-  ['POST /v1/operator/flags/{flag}/account', { account: newId('acc', 1), value: 'on' }],
-  ['POST /v1/operator/flags/{flag}/kill', because],
-  ['POST /v1/operator/flags/{flag}/revive'],
-  ['GET /v1/operator/invites'],
-  ['POST /v1/operator/invites', {}],
-  ['DELETE /v1/operator/invites/{invite}'],
-  ['GET /v1/operator/wait-list'],
-  ['POST /v1/operator/wait-list/invite', { count: 1 }],
-  [`GET /v1/operator/notes?about=${newId('acc', 1)}`],
-  ['POST /v1/operator/notes', { about: newId('acc', 1), text: 'x' }],
-  ['DELETE /v1/operator/notes/{note}'],
-]
 const withoutCaller = [
   'GET /v1/health',
   'GET /v1/config',
@@ -291,25 +254,7 @@ const fresh: Readonly<Record<string, string>> = {
   'POST /v1/factors/app/confirm': 'always',
   'DELETE /v1/factors/app': 'always',
   'POST /v1/factors/codes': 'always',
-  'POST /v1/operator/accounts/{account}/suspend': 'always',
-  'POST /v1/operator/accounts/{account}/resume': 'always',
-  'POST /v1/operator/people/{person}/disable': 'always',
-  'POST /v1/operator/people/{person}/enable': 'always',
-  'POST /v1/operator/cells/{cell}/close': 'always',
-  'POST /v1/operator/cells/{cell}/open': 'always',
-  'POST /v1/operator/relays/{relay}/drain': 'always',
-  'POST /v1/operator/jobs/{job}/retry': 'always',
-  'DELETE /v1/operator/jobs/{job}': 'always',
-  'POST /v1/operator/flags/{flag}/share': 'always',
-  'POST /v1/operator/flags/{flag}/account': 'always',
-  'POST /v1/operator/flags/{flag}/kill': 'always',
-  'POST /v1/operator/flags/{flag}/revive': 'always',
-  'POST /v1/operator/invites': 'always',
-  'DELETE /v1/operator/invites/{invite}': 'always',
-  'POST /v1/operator/wait-list/invite': 'always',
-  'POST /v1/operator/notes': 'always',
-  'DELETE /v1/operator/notes/{note}': 'always',
-  'POST /v1/operator/view': 'always',
+  ...Object.fromEntries(freshOfOperators.map((route) => [route, 'always'])),
   'PATCH /v1/members/{member}': 'to make an owner',
   'POST /v1/members/{member}/ownership': 'always',
   'POST /v1/keys': 'for a key with the scope admin',

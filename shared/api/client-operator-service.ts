@@ -1,4 +1,4 @@
-/** The client's calls for operators about the service: cells and relays, jobs, feature flags, codes. Used by client.ts. */
+/** The client's calls for operators about the service: relays, jobs, feature flags, codes. Used by client.ts. */
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { pageSchema } from './schemas/common.ts'

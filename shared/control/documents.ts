@@ -2,6 +2,7 @@
  * The documents of the control plane, a type and a collection for each. Times are integer ms, but `ttl` is a Date after
  * which the store may delete the document; readers check expiry. Indexed fields are never absent: they hold '' or 0.
  */
+
 import type { Role, Scope } from '../api/schemas/access.ts'
 import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import type { HttpEdits } from '../protocol/http-edits.ts'
@@ -11,6 +12,7 @@ import type { LeavingAccount, LeavingPerson } from './leaving/terms.ts'
 import type { Granted } from './money/granted.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
 import type { Doc } from './platform.ts'
+import type { LoadDoc } from './relay-load.ts'
 import type { AcceptedTerms } from './terms/marks.ts'
 
 /** A person. Bearers whose `authTime` is before `validSince` are refused; "log out everywhere" sets it. */
@@ -241,18 +243,7 @@ export type RelayDoc = {
     readonly certificate: string
   }
   readonly watchUrl: string
-  readonly load: {
-    readonly sessions: number
-    readonly streams: number
-    readonly cpu: number
-    readonly rssBytes: number
-    /** Older relays omit these; shared/api/schemas/relays.ts explains them. */
-    readonly memoryBytes?: number
-    readonly loopMs?: number
-    readonly descriptors?: number
-    readonly descriptorsMax?: number
-    readonly bytesPerSecond?: number
-  }
+  readonly load: LoadDoc
   readonly seenAt: number
   /** Since when this place has been heard of without a long pause, over boots; older control planes omit it. */
   readonly heardSince?: number

@@ -16,6 +16,7 @@ import type { Page, QueryOptions, RelayClaims, Snapshot } from './platform.ts'
 import { silentMs } from './presence.ts'
 import { queries } from './query-table.ts'
 import { auditRelayEvents, logRelayEvent } from './relay-events.ts'
+import { loadOf } from './relay-load.ts'
 import { isAhead } from './stored-times.ts'
 import { storeUsage } from './usage.ts'
 
@@ -176,12 +177,6 @@ function relayOf(
     sequence,
     ...(request.proxies && { proxies: request.proxies }),
   }
-}
-
-/** Figures that the relay did not send, or that nobody can read, are no fields of the document. */
-function loadOf({ sessions, streams, cpu, rssBytes, ...further }: SyncRequest['load']): RelayDoc['load'] {
-  const known = Object.entries(further).filter(([, figure]) => figure !== undefined)
-  return { sessions, streams, cpu, rssBytes, ...Object.fromEntries(known) }
 }
 
 function byEndpoint(a: Lease, b: Lease): number {

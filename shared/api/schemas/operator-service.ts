@@ -61,7 +61,7 @@ export const jobSchema = z.object({
 })
 export const jobParamsSchema = z.object({ job: z.string().min(1).max(128) })
 
-export const flagSchema = z.object({
+const flagSchema = z.object({
   flag: z.string(),
   does: z.string(),
   percent: z.number().min(0).max(100).describe('The share of accounts that have it'),

@@ -231,7 +231,6 @@ const loadSchema = z.object({
   /** Carried since the report before, both ways. */
   bytesPerSecond: figure,
 })
-export type RelayLoad = z.infer<typeof loadSchema>
 
 export const syncSchema = z.object({
   boot: bootSchema,

@@ -1,6 +1,6 @@
 /**
  * Cells and their relays as the operator's page shows them: what each relay last reported, how old that is, and what an
- * operator can do about it. Nothing is asked of the relays; the figures ride on their reports (shared/control/relays.ts).
+ * operator can do about it. Nothing is asked of the relays; the figures ride on their reports (control/relays.ts).
  */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
