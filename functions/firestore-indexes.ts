@@ -96,6 +96,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['subscriptions', 'closing'],
   ['subscriptions', 'drift'],
   ['subscriptions', 'lastPeriod'],
+  ['subscriptions', 'moving'],
   ['subscriptions', 'next'],
   ['subscriptions', 'timeline'],
   ['tunnels', 'formerCells'],

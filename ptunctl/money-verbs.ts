@@ -14,7 +14,7 @@ export function addPlans(verb: Verb): void {
     .option('--dry-run', 'only say what would change')
   verb('plans.migrate', 'migrate', 'say which accounts keep an earlier version, and what moving them changes')
     .option('--plan <plan>', 'only those of this plan')
-    .option('--apply', 'move them')
+    .option('--apply', 'move them; those that pay are mailed, and move with a renewal')
 }
 
 export function addBilling(verb: Verb): void {

@@ -12,6 +12,7 @@ import { describeFlags } from '@porttunneler/shared/testing/flags.contract'
 import { describeInvites } from '@porttunneler/shared/testing/invites.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
+import { describePayers } from '@porttunneler/shared/testing/payers.contract'
 import { describeReservations } from '@porttunneler/shared/testing/reservations.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
@@ -50,6 +51,7 @@ withEmulators(({ firestore }) => {
   describeReservations('firestore', make, cases)
   describeTeam('firestore', make, cases)
   describeViews('firestore', make, cases)
+  describePayers('firestore', make, cases)
   describeClaims('firestore', make, { agents: cases === 'all' ? 300 : 60 })
   describeCertificates('firestore', make, cases)
   describeAgentCertificates('firestore', make, cases)

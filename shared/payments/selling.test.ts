@@ -348,6 +348,9 @@ describe('selling by Stripe', () => {
     advance(40 * dayMs)
     await settle()
     expect(await totals()).toEqual(paid)
+    const heard = t.mails.filter(({ subject }) => subject === 'The subscription of "ada" has ended')
+    expect(heard, 'once').toHaveLength(1)
+    expect(heard[0]?.text).toContain('they can let the account buy again')
     await expect(buy({ plan: 'pro', seats: 1 })).rejects.toMatchObject({ key: 'billing.disputed' })
     // An operator who trusts them says so at Stripe; what they buy then stays.
     await sdk.customers.update((await doc()).customer, { metadata: { disputed: 'false' } })

@@ -14,6 +14,7 @@ import { describeFlags } from '@porttunneler/shared/testing/flags.contract'
 import { describeInvites } from '@porttunneler/shared/testing/invites.contract'
 import { describeJobs } from '@porttunneler/shared/testing/jobs.contract'
 import { describeNames } from '@porttunneler/shared/testing/names.contract'
+import { describePayers } from '@porttunneler/shared/testing/payers.contract'
 import { describeReservations } from '@porttunneler/shared/testing/reservations.contract'
 import { describeScopedStore, scopedQueries } from '@porttunneler/shared/testing/scoped-store.contract'
 import { contractQueries, describeStore } from '@porttunneler/shared/testing/store.contract'
@@ -48,6 +49,7 @@ describeNames('sqlite in memory', inMemory)
 describeReservations('sqlite in memory', inMemory)
 describeTeam('sqlite in memory', inMemory)
 describeViews('sqlite in memory', inMemory)
+describePayers('sqlite in memory', inMemory)
 describeClaims('sqlite in memory', inMemory, { agents: 100 })
 describeClaims('sqlite in a file', inFile)
 describeUsage('sqlite in memory', inMemory)

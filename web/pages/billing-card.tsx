@@ -28,7 +28,13 @@ export function BillingCard({ mayPay, ...facts }: Facts & { readonly mayPay: boo
       <p role="status" class="max-w-prose">
         {stateText(facts)}
       </p>
-      {billing.next && (
+      {billing.next && isMoved(billing) && (
+        <p class="mt-2 text-muted">
+          On {formatTime(billing.next.at)} the plan gets the price and the limits that are offered below. To
+          pay no more, end the subscription before.
+        </p>
+      )}
+      {billing.next && !isMoved(billing) && (
         <p class="mt-2 text-muted">
           On {formatTime(billing.next.at)} the plan becomes {titleOf(billing.next.plan)}. Choose your present
           plan to keep it.
@@ -47,6 +53,11 @@ export function BillingCard({ mayPay, ...facts }: Facts & { readonly mayPay: boo
       {billing.state !== 'free' && <Invoices />}
     </Card>
   )
+}
+
+/** The same choice again: an operator moves it to the plan as it is now. */
+function isMoved({ next, plan, interval, seats }: Billing): boolean {
+  return next?.plan === plan && next.interval === interval && next.seats === seats
 }
 
 function stateText({ billing, hasPaid, titleOf }: Facts) {

@@ -71,4 +71,33 @@ export const moneyTemplates = {
       ],
     }),
   ),
+  'billing-moving': declare(
+    'essential',
+    accountSchema.extend({ today: z.string(), later: z.string() }),
+    ({ account, day, link, today, later }): Content => ({
+      subject: `The plan of ${quoted(account)} will change`,
+      because,
+      parts: [
+        `The plan that the PortTunneler account ${quoted(account)} pays for is offered on other terms now. With its first ` +
+          `renewal after ${day} (UTC) it costs ${later}, where it costs ${today} today, and has the limits that are offered then. ` +
+          'Until that renewal nothing changes.',
+        { says: 'Compare the plans, choose another, or end the subscription here', link },
+      ],
+    }),
+  ),
+  'billing-lost': declare(
+    'essential',
+    accountSchema,
+    ({ account, link }): Content => ({
+      subject: `The subscription of ${quoted(account)} has ended`,
+      because,
+      parts: [
+        `A payment of the PortTunneler account ${quoted(account)} was disputed, and the bank has taken it back for good. So the ` +
+          'subscription that it paid for has ended: the account has what is free, and tunnels above that go offline. Nothing ' +
+          'is deleted, and nothing more is charged.',
+        'If you or your bank disputed it by mistake, write to whoever runs this service: they can let the account buy again.',
+        { says: 'What the account has now', link },
+      ],
+    }),
+  ),
 }

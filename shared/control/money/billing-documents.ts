@@ -50,6 +50,10 @@ export type SubscriptionDoc = {
   readonly hadTrial?: true
   /** The deletion of the account that ended it, by its time, and the change that waited then; [] = none did. */
   readonly closing?: { readonly of: number; readonly items: readonly PricedItem[] }
+  /** An operator moves it to this version of the catalogue, with its first renewal after that time. */
+  readonly moving?: { readonly to: number; readonly after: number }
+  /** When the lost dispute began that people were told of. */
+  readonly toldLost?: number
   /** A change that was asked for, so that its time is known when it arrives. */
   readonly asked?: { readonly items: string; readonly at: number }
   readonly syncedAt: number

@@ -46,8 +46,8 @@ test('plans: a migration says what changes, then moves those who keep an earlier
       { control: t.control, enrolment: t.relayIdentity },
       { act: 'plans.migrate', input, operator: 'grace' },
     )
-  const group = { plan: 'free', from: 1, accounts: 1, changes: ['tunnelsOnline 3 -> 1'] }
-  const told = { to: 2, groups: [group], kept: 0, paying: 0, moved: 0, more: false }
+  const group = { plan: 'free', from: 1, accounts: 1, atRenewal: false, changes: ['tunnelsOnline 3 -> 1'] }
+  const told = { to: 2, groups: [group], kept: 0, waiting: 0, told: 0, moved: 0, more: false }
   expect(await migrate({})).toEqual(told)
   expect(await limitsIn(account), 'a dry run changes nothing').toEqual({ plan: 'free', online: 3 })
   expect(await migrate({ apply: true, plan: 'pro' })).toMatchObject({ groups: [], moved: 0 })

@@ -43,7 +43,8 @@ function stateOf(status: PaidStatus, openSince: number, nowMs: number): BillingS
 /** Catalogues by version, all that the subscription names. */
 export type KnownCatalogues = ReadonlyMap<number, Catalogue>
 
-function includedSeats(catalogues: KnownCatalogues) {
+/** Seats that a plan of a version includes. */
+export function includedSeats(catalogues: KnownCatalogues) {
   return (plan: string, version: number) => catalogues.get(version)?.plans[plan]?.seats?.included ?? 1
 }
 
@@ -62,7 +63,7 @@ export function follow(
 ): SubscriptionDoc | undefined {
   const { chosen } = chooseSubscription(found.subscriptions)
   const graceFrom = found.openSince
-  const { next: _, asked: __, closing, ...kept } = before
+  const { next: _, asked: __, closing, moving, ...kept } = before
   const { isDisputed } = found
   const seen = { ...kept, graceFrom, isDisputed, syncedAt: nowMs, checkedAt: before.checkedAt ?? 0 }
   if (!chosen) {
@@ -90,6 +91,7 @@ export function follow(
     ...seen,
     ...terms,
     ...(closing && { closing }),
+    ...(moving && terms.version < moving.to && { moving }),
     subscription: chosen.id,
     state,
     periodStart: chosen.period.start,

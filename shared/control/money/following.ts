@@ -27,6 +27,7 @@ import { finishEvents } from './inbox.ts'
 import { alignWithAccount, payerOf } from './leaving-payers.ts'
 import { endAfterLostDispute } from './lost-disputes.ts'
 import { lookToReport } from './meters.ts'
+import { alignWithPlans } from './moving-payers.ts'
 import type { CustomerState } from './payments.ts'
 import { readKey } from './price-keys.ts'
 import { endSecondTrial } from './trials.ts'
@@ -38,7 +39,7 @@ const triesMax = 5
 const lastDayMs = 24 * 3_600_000
 
 /** Asks for a look at a customer within `tx`, as `look` of jobs. */
-function lookToFollow(tx: Transaction, customer: string, nowMs: number): Promise<() => string> {
+export function lookToFollow(tx: Transaction, customer: string, nowMs: number): Promise<() => string> {
   return look(tx, { kind, subject: customer, account: '' }, nowMs)
 }
 
@@ -85,6 +86,7 @@ export async function followCustomer(
     if (await alignWithAccount(control, before, found)) continue
     if (await endSecondTrial(control, before, found)) continue
     if (await endAfterLostDispute(control, before, found)) continue
+    if (await alignWithPlans(control, before, found)) continue
     const known = await cataloguesOf(control, found)
     const done = await write(control, { before, found, known })
     if (done) return done

@@ -66,6 +66,8 @@ export const partsOfAccounts: readonly Part[] = [
       graceFrom: 'show',
       trialEnd: 'show',
       toldTrial: 'hide',
+      toldLost: 'hide',
+      moving: 'show',
       cancelAt: 'show',
       next: 'show',
       isDisputed: 'show',

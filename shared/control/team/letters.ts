@@ -10,6 +10,7 @@ import { dayOf, endOf } from '../leaving/terms.ts'
 import { type Addressed, leaveMails } from '../mail/sending.ts'
 import { type SubscriptionDoc, subscriptions } from '../money/billing-documents.ts'
 import { graceMs } from '../money/following-rules.ts'
+import { pricesOfMove } from '../money/moving-payers.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
 
@@ -20,6 +21,8 @@ const moneyEvents = [
   'billing-trial',
   'billing-second',
   'billing-moved',
+  'billing-moving',
+  'billing-lost',
 ] as const
 const memberEvents = ['joined', 'removed', 'owner', 'suspended', 'viewed', 'factor'] as const
 const eventSchema = z.enum([...memberEvents, ...leavingEvents, ...moneyEvents])
@@ -62,6 +65,7 @@ async function tell(control: Control, job: RunningJob): Promise<void> {
     : isMoney(event)
       ? await moneyLetter(control, account, event)
       : teamLetter(event, { account: account.data.name, who, link: `${settings.consoleUrl}/${page}` })
+  if (!letter) return
   const letters = all.map(letter)
   await leaveMails(control, job, { letters, until: clock.now() + usefulMs })
 }
@@ -74,20 +78,29 @@ function isMoney(event: TeamEvent): event is MoneyEvent {
   return (moneyEvents as readonly TeamEvent[]).includes(event)
 }
 
+/** @returns undefined when there is nothing to tell any more */
 async function moneyLetter(
-  { store, clock, settings }: Control,
+  control: Control,
   { ref, data: { name } }: Snapshot<AccountDoc>,
   event: MoneyEvent,
-): Promise<(to: string) => Addressed> {
+): Promise<((to: string) => Addressed) | undefined> {
+  const { store, clock, settings } = control
   const doc = (await store.get(subscriptions.ref(ref.id)))?.data
   const day = dayOf(doc ? dayOfNews(doc, event, clock.now()) : clock.now())
   const data = { account: name, day, link: `${settings.consoleUrl}/plans` }
-  return (to) => ({ to, template: event, data })
+  if (event !== 'billing-moving') return (to) => ({ to, template: event, data })
+  const prices = doc && (await pricesOfMove(control, doc))
+  return prices && ((to) => ({ to, template: event, data: { ...data, ...prices } }))
 }
 
 /** The day that the mail names. */
-function dayOfNews({ graceFrom, trialEnd }: SubscriptionDoc, event: MoneyEvent, nowMs: number): number {
+function dayOfNews(
+  { graceFrom, trialEnd, moving }: SubscriptionDoc,
+  event: MoneyEvent,
+  nowMs: number,
+): number {
   if (event === 'billing-open' && graceFrom > 0) return graceFrom + graceMs
+  if (event === 'billing-moving' && moving) return moving.after
   return event === 'billing-trial' && trialEnd > 0 ? trialEnd : nowMs
 }
 
