@@ -1,7 +1,7 @@
 /**
  * An account that pays keeps the version of its plan that it bought, until an operator moves it: its people are told
  * first, and it changes with a renewal, never within what is paid for. What is noted here is brought about with every
- * look at the customer, so it makes no difference what the owner changes before, after or meanwhile. docs/decisions/0096
+ * look at the customer, so it makes no difference what the owner changes before, after or meanwhile (decision 0096).
  */
 import type { Control } from '../control.ts'
 import type { Snapshot } from '../platform.ts'
