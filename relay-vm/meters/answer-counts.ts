@@ -2,7 +2,7 @@
  * How requests of a tunnel were answered, how soon, and how often its upstream failed, counted since this process
  * started. Shown in charts, never billed.
  */
-import { timeBucketOf } from '@porttunneler/shared/api/schemas/latency'
+
 import {
   type AnswerPlace,
   answerPlaces,
@@ -11,6 +11,7 @@ import {
   otherCode,
   timesShape,
 } from '@porttunneler/shared/api/schemas/relays'
+import { timeBucketOf } from '@porttunneler/shared/base/latency'
 
 const firstRefusal = 400
 const lastStatus = 999

@@ -1,9 +1,9 @@
 /** The history of a tunnel is bounded, exact over steps and relays, and honest about what nobody knows. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
-import { timeBucketOf } from '../api/schemas/latency.ts'
 import { minuteShape, singleShape, timesShape } from '../api/schemas/relays.ts'
 import { newId } from '../base/ids.ts'
+import { timeBucketOf } from '../base/latency.ts'
 import { packCounts } from '../base/packed-counts.ts'
 import type { Caller } from './caller.ts'
 import { controlOf } from './control.ts'

@@ -5,10 +5,10 @@
  */
 
 import { type HistoryAnswer, historyPointsMax, historySteps } from '../api/schemas/history.ts'
-import { timeWithin } from '../api/schemas/latency.ts'
 import { answerPlaces } from '../api/schemas/relays.ts'
 import { fail } from '../base/errors.ts'
 import { startOfBoot } from '../base/ids.ts'
+import { timeWithin } from '../base/latency.ts'
 import { limits } from '../protocol/limits.ts'
 import { hourMs, hourOf } from './books/calendar.ts'
 import { addSum, entryOf, type Hours, minutesOfRow, type Sum, zero } from './books/hours.ts'

@@ -7,6 +7,7 @@ import type { Client } from '@porttunneler/shared/api/client'
 import type { Role } from '@porttunneler/shared/api/schemas/access'
 import { billingCalls } from './billing-calls.ts'
 import { factorCalls } from './factor-calls.ts'
+import { historyCalls } from './history-calls.ts'
 import { operatorCalls } from './operator-calls.ts'
 import type { Requests, Tagged } from './requests.ts'
 
@@ -33,6 +34,7 @@ export function makeCalls(request: Requests) {
     ...ownDataCalls(request),
     ...teamCalls(request),
     ...tunnelCalls(request),
+    ...historyCalls(request),
     ...domainCalls(request),
     ...keptCalls(request),
     ...factorCalls(request),

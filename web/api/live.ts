@@ -61,6 +61,7 @@ export class LiveFeed {
   readonly #failures = new Map<string, ApiFailure>()
   readonly #served = new Set<string>()
   #ticketAtMs = Number.NEGATIVE_INFINITY
+  #grant: Watch | undefined
   #hurry: () => void = () => undefined
   #version = 0
 
@@ -148,6 +149,20 @@ export class LiveFeed {
     this.#served.clear()
     this.#failures.clear()
     this.#sources = undefined
+    this.#grant = undefined
+  }
+
+  /** A ticket that is good for a call now, and the relays to ask; that of the feed as long as it is young enough. */
+  async grant(signal: AbortSignal): Promise<Watch> {
+    const ageMs = this.#options.clock.monotonic() - this.#ticketAtMs
+    if (this.#grant && ageMs < renewMs.max) return this.#grant
+    return this.#took(await this.#options.watch(signal))
+  }
+
+  #took(grant: Watch): Watch {
+    this.#grant = grant
+    this.#ticketAtMs = this.#options.clock.monotonic()
+    return grant
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -181,8 +196,7 @@ export class LiveFeed {
   /** One ticket's life. True when it is time for the next ticket, false when every stream ended before. */
   async #round({ signal, turnSignal, onFirst }: Round): Promise<boolean> {
     const { clock, watch } = this.#options
-    const { ticket, expiresAt, sources } = await watch(signal)
-    this.#ticketAtMs = clock.monotonic()
+    const { ticket, expiresAt, sources } = this.#took(await watch(signal))
     this.#sources = sources
     this.#ledger.keepOnly(sources)
     for (const source of this.#failures.keys()) if (!sources.includes(source)) this.#failures.delete(source)

@@ -54,6 +54,7 @@ function emptyStorage() {
 }
 const nobodyChose = () => new AccountChoice(emptyStorage(), emptyStorage())
 
+const tunnelId = `tun_${'0'.repeat(26)}`
 const json = (body: unknown, status = 200) => Response.json(body, { status })
 
 describe('requests', () => {
@@ -411,6 +412,11 @@ describe('calls', () => {
       [() => calls.keptMail('m/1'), () => client.keptMail('m/1')],
       [() => calls.acceptInvitation('t'), () => client.acceptInvitation({ token: 't' })],
       [() => calls.tunnels(), () => client.tunnels({ limit: 100 })],
+      [
+        () => calls.history({ tunnel: tunnelId, from: 1, to: 2, step: 60_000 }),
+        () => client.history({ tunnel: tunnelId, from: 1, to: 2, step: 60_000 }),
+      ],
+      [() => calls.changesOf(tunnelId), () => client.audit({ limit: 50, target: tunnelId })],
       [
         () =>
           calls.tunnelPage({ search: 'a b', state: ['offline', 'refused'], kind: 'tcp', sort: 'trouble' }),

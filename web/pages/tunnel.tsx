@@ -1,21 +1,23 @@
-/** One tunnel: endpoint, what it carries now and over the last minutes, its policy, and its end. */
+/** One tunnel: what it is and does stays in sight, and the rest is in tabs. */
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { useState } from 'preact/hooks'
-import { useLocation } from 'wouter-preact'
-import { asOf, failureIn, useDeleteTunnel, useTunnel } from '../api/queries.ts'
-import { useServices } from '../api/services.tsx'
-import { useAnnounce } from '../parts/announcer.tsx'
+import { asOf, failureIn, useTunnel } from '../api/queries.ts'
 import { Button } from '../parts/button.tsx'
-import { ConfirmDialog } from '../parts/dialog.tsx'
+import { CommandLine } from '../parts/copy-button.tsx'
 import { EndpointText } from '../parts/endpoint-text.tsx'
-import { formatTime } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { StateBadge } from '../parts/state-badge.tsx'
+import { type Tab, Tabs } from '../parts/tabs.tsx'
 import { WhyText } from '../parts/why-text.tsx'
 import { AgentsCard } from './agents-card.tsx'
 import { PolicyCard } from './policy-card.tsx'
-import { TrafficCard } from './traffic-card.tsx'
+import { TunnelCharts } from './tunnel-charts.tsx'
+import { TunnelCode } from './tunnel-code.tsx'
+import { TunnelEvents } from './tunnel-events.tsx'
+import { TunnelFigures } from './tunnel-figures.tsx'
+import { RequestsTab } from './tunnel-requests.tsx'
+import { SettingsTab } from './tunnel-settings.tsx'
 
 const back = { href: '/', label: 'Tunnels' }
 
@@ -24,101 +26,107 @@ export function TunnelPage({ id }: { id: string }) {
   const failure = failureIn(query)
   const tunnel = query.data
   return (
-    <Page
-      title={tunnel?.name ?? 'Tunnel'}
-      lead={tunnel && <WhyText why={tunnel.why} />}
-      back={back}
-      actions={tunnel && <StateBadge state={tunnel.state} asOf={asOf(query)} />}
-    >
-      <div class="space-y-5">
-        {failure && (
+    <Page title={tunnel?.name ?? 'Tunnel'} isBroad lead={tunnel && <WhyText why={tunnel.why} />} back={back}>
+      {failure && (
+        <div class="mb-5">
           <ProblemNotice
             failure={failure}
             onRetry={() => void query.refetch()}
             isRetrying={query.isFetching}
           />
-        )}
-        {query.isPending && <Skeleton what="the tunnel" rows={4} />}
-        {tunnel && (
-          <>
-            <AddressCard tunnel={tunnel} />
-            <TrafficCard tunnel={tunnel} />
-            <AgentsCard tunnel={tunnel} />
-            <PolicyCard tunnel={tunnel} reload={async () => (await query.refetch()).data} />
-            <DeleteCard tunnel={tunnel} />
-          </>
-        )}
-      </div>
+        </div>
+      )}
+      {query.isPending && <Skeleton what="the tunnel" rows={4} />}
+      {tunnel && (
+        <>
+          <Bar tunnel={tunnel} stateAsOf={asOf(query)} />
+          <Tabs
+            label={`Parts of ${tunnel.name}`}
+            tabs={tabsOf(tunnel, async () => (await query.refetch()).data)}
+          />
+        </>
+      )}
     </Page>
   )
 }
 
-function AddressCard({ tunnel }: { tunnel: Tunnel }) {
+/** Stays at the top while the rest moves. */
+function Bar({ tunnel, stateAsOf }: { tunnel: Tunnel; stateAsOf: number | undefined }) {
+  const [isCode, setCode] = useState(false)
+  const { name, kind, state, endpoint } = tunnel
   return (
-    <Card title="Endpoint">
-      <EndpointText tunnel={tunnel} />
-      <dl class="mt-5 grid gap-x-8 gap-y-3 text-sm sm:grid-cols-2">
-        <Fact label="Kind" text={tunnel.kind} />
-        <Fact label="Created" text={formatTime(tunnel.createdAt)} />
-      </dl>
-    </Card>
-  )
-}
-
-function Fact({ label, text }: { label: string; text: string }) {
-  return (
-    <div class="min-w-0">
-      <dt class="text-muted">{label}</dt>
-      <dd class="font-medium">{text}</dd>
+    <div class="z-10 -mx-1 sm:sticky sm:top-0 mb-4 bg-ground px-1 py-2">
+      <div class="flex flex-wrap items-center gap-x-4 gap-y-2 rounded-xl border border-line bg-surface px-3 py-2">
+        <span class="hidden font-semibold sm:inline" aria-hidden="true">
+          {name}
+        </span>
+        <StateBadge state={state} asOf={stateAsOf} />
+        <div class="min-w-0">
+          <EndpointText tunnel={tunnel} />
+        </div>
+        {endpoint && (
+          <Button look="quiet" onClick={() => setCode(true)}>
+            QR code
+          </Button>
+        )}
+        <div class="ml-auto hidden min-w-0 xl:block">
+          <CommandLine command={`npx porttunneler ${kind} ${ports[kind]} --name ${name}`} />
+        </div>
+      </div>
+      {isCode && endpoint && <TunnelCode url={endpoint.url} onClose={() => setCode(false)} />}
     </div>
   )
 }
 
-function DeleteCard({ tunnel }: { tunnel: Tunnel }) {
-  const { live } = useServices()
-  const [, navigate] = useLocation()
-  const announce = useAnnounce()
-  const [isAsking, setAsking] = useState(false)
-  const remove = useDeleteTunnel(tunnel.id)
-  const confirm = () =>
-    remove.mutate(undefined, {
-      onSuccess: () => {
-        navigate('/')
-        announce(`Deleted: ${tunnel.name}`)
-      },
-    })
-  const active = live.figures(tunnel.id)?.active ?? 0
-  return (
-    <Card title="Delete">
-      <div class="flex flex-wrap items-center justify-between gap-4">
-        <p class="max-w-prose text-muted">Ends the tunnel and gives its endpoint back.</p>
-        <Button look="danger" onClick={() => setAsking(true)}>
-          Delete tunnel
-        </Button>
-      </div>
-      {isAsking && (
-        <ConfirmDialog
-          title={`Delete ${tunnel.name}?`}
-          action="Delete tunnel"
-          onConfirm={confirm}
-          onClose={() => setAsking(false)}
-          isBusy={remove.isPending}
-          failure={failureIn(remove)}
-        >
-          <p>
-            {active > 0 && `${active} open ${active === 1 ? 'connection ends' : 'connections end'} at once. `}
-            {tunnel.endpoint && (
-              <>
-                Nobody can reach{' '}
-                <code class="font-mono text-sm break-all text-text">{tunnel.endpoint.url}</code> any more, and
-                later it may go to somebody else.
-              </>
-            )}
-            {!tunnel.endpoint && 'Its policy and its name are given up.'}
-          </p>
-          <p>An agent that still asks for a tunnel of this name creates a new one.</p>
-        </ConfirmDialog>
-      )}
-    </Card>
-  )
+/** What stands in the command for the port of the person's own program. */
+const ports: Record<Tunnel['kind'], string> = { http: '3000', tcp: '5432', tls: '8443' }
+
+function tabsOf(tunnel: Tunnel, reload: () => Promise<Tunnel | undefined>): readonly Tab[] {
+  const isHttp = tunnel.kind === 'http'
+  return [
+    {
+      name: 'overview',
+      label: 'Overview',
+      content: () => (
+        <Card title="Live traffic">
+          <TunnelFigures tunnel={tunnel} />
+          <div class="mt-6">
+            <TunnelCharts
+              tunnel={tunnel}
+              shown={
+                isHttp ? ['throughput', 'connections', 'results', 'latency'] : ['throughput', 'connections']
+              }
+            />
+          </div>
+        </Card>
+      ),
+    },
+    ...(isHttp
+      ? [{ name: 'requests', label: 'Requests', content: () => <RequestsTab tunnel={tunnel} /> }]
+      : []),
+    {
+      name: 'connections',
+      label: 'Connections',
+      content: () => (
+        <Card title="Connections of visitors">
+          <TunnelFigures tunnel={tunnel} />
+          <div class="mt-6">
+            <TunnelCharts tunnel={tunnel} shown={['connections']} />
+          </div>
+        </Card>
+      ),
+    },
+    { name: 'events', label: 'Events', content: () => <TunnelEvents tunnel={tunnel} /> },
+    { name: 'access', label: 'Access', content: () => <PolicyCard tunnel={tunnel} reload={reload} /> },
+    {
+      name: 'settings',
+      label: 'Settings',
+      content: () => (
+        <div class="space-y-5">
+          <AgentsCard tunnel={tunnel} />
+          <SettingsTab tunnel={tunnel} />
+        </div>
+      ),
+    },
+  ]
 }

@@ -68,7 +68,7 @@ function summary(counts: TunnelCounts, readAt: number | undefined): string {
 
 function NothingFound({ onReset }: { onReset: () => void }) {
   return (
-    <div role="status" class="rounded-[10px] border border-line bg-surface px-6 py-10 text-center">
+    <div role="status" class="rounded-xl border border-line bg-surface px-6 py-10 text-center">
       <p class="mb-4 text-muted">No tunnel is like that.</p>
       <Button onClick={onReset}>Show all tunnels</Button>
     </div>
@@ -179,7 +179,7 @@ function Chosen({ tunnels, onDone }: { tunnels: readonly Tunnel[]; onDone: () =>
     )
   const [failure] = remove.data?.failures ?? []
   return (
-    <div class="sticky top-2 z-10 flex flex-wrap items-center gap-3 rounded-[10px] border border-line bg-raised px-4 py-2 text-sm">
+    <div class="sticky top-2 z-10 flex flex-wrap items-center gap-3 rounded-xl border border-line bg-raised px-4 py-2 text-sm">
       <p role="status" class="mr-auto font-medium">
         {count} selected
       </p>

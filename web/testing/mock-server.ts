@@ -31,6 +31,7 @@ import {
   watchSchema,
 } from '@porttunneler/shared/api/schemas/tunnels'
 import { account, manyTunnels, me, mockId, mockKeys, mockTunnels, nothingSold, plans } from './mock-data.ts'
+import { sendHistory, sendRelayHistory } from './mock-history.ts'
 
 const policy = "default-src 'self'; connect-src *; img-src 'self' data:; style-src 'self'"
 const types: Record<string, string> = {
@@ -195,7 +196,9 @@ const routes: [method: string, path: RegExp, handler: Handler][] = [
         sources: ['/live/1', '/live/2'],
       }),
   ],
-  ['GET', /^\/live\/(.+)$/, (answer) => live(answer)],
+  ['GET', /^\/live\/(.+)\/history$/, (answer) => sendRelayHistory(answer, startMs)],
+  ['GET', /^\/v1\/history$/, (answer, _body, _id, request) => sendHistory(answer, request)],
+  ['GET', /^\/live\/([^/]+)$/, (answer) => live(answer)],
   // For looking at a conflict: somebody else edits every tunnel.
   [
     'POST',

@@ -1,7 +1,7 @@
 /** What a tunnel or an account has carried over time, for charts. */
 import { z } from 'zod'
+import { timeBuckets } from '../../base/latency.ts'
 import { idSchema, timeSchema } from './common.ts'
-import { timeBuckets } from './latency.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs

@@ -4,10 +4,10 @@
  * docs/decisions/0029
  */
 import { z } from 'zod'
+import { timeBuckets } from '../../base/latency.ts'
 import { unpackCounts } from '../../base/packed-counts.ts'
 import { endpointIdSchema, networkSchema, ownDomainSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
-import { timeBuckets } from './latency.ts'
 
 /** A name that a certificate is ordered for; that of a local authority may be `localhost`. */
 const certifiedSchema = z

@@ -1,0 +1,25 @@
+/** Calls about the past of a tunnel. */
+import type { Client } from '@porttunneler/shared/api/client'
+import type { Requests } from './requests.ts'
+
+type AnswerOf<Name extends keyof Client> = Awaited<ReturnType<Client[Name]>>
+type HistoryWish = {
+  readonly tunnel: string
+  readonly from: number
+  readonly to: number
+  readonly step: number
+}
+
+export function historyCalls(request: Requests) {
+  return {
+    history: ({ tunnel, from, to, step }: HistoryWish, signal?: AbortSignal) => {
+      const query = new URLSearchParams({ tunnel, from: `${from}`, to: `${to}`, step: `${step}` })
+      return request<AnswerOf<'history'>>('GET', `/v1/history?${query}`, { signal })
+    },
+    /** The newest entries of the audit log about one thing. */
+    changesOf: (target: string, signal?: AbortSignal) =>
+      request<AnswerOf<'audit'>>('GET', `/v1/audit?${new URLSearchParams({ limit: '50', target })}`, {
+        signal,
+      }),
+  }
+}

@@ -1,0 +1,125 @@
+/** What happened to a tunnel: changes, errors that visitors met, relays that began. */
+import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+import { useQuery } from '@tanstack/react-query'
+import { useLocation, useSearch } from 'wouter-preact'
+import { useTimeline } from '../api/history.ts'
+import { useMe } from '../api/queries.ts'
+import { useServices } from '../api/services.tsx'
+import { RangeBar } from '../charts/range-bar.tsx'
+import { useTimeRange } from '../charts/time-range.ts'
+import { Button } from '../parts/button.tsx'
+import { formatCount, formatTime } from '../parts/format.ts'
+import { Icon, type IconName } from '../parts/icon.tsx'
+import { Card } from '../parts/page.tsx'
+import { runsOf } from './tunnel-runs.ts'
+
+type Happened = {
+  readonly at: number
+  readonly icon: IconName
+  readonly text: string
+  readonly code?: string
+}
+/** Errors that come again within this many steps are one event. */
+const runSteps = 3
+const shownMax = 200
+
+export function TunnelEvents({ tunnel }: { tunnel: Tunnel }) {
+  const { range, onRange, onPart } = useTimeRange()
+  const { span, results, relayStarts } = useTimeline(tunnel.id, range)
+  const changes = useChanges(tunnel)
+  const stepMs = Math.max(60_000, span.stepMs)
+  const events: readonly Happened[] = [
+    ...changes,
+    ...relayStarts.map((at): Happened => ({ at, icon: 'tunnel', text: 'A relay of its region began.' })),
+    ...runsOf(results.codes, runSteps * stepMs).map(
+      ({ code, from, to, count }): Happened => ({
+        at: from,
+        icon: 'alert',
+        code,
+        text: `Visitors met it ${count === 1 ? 'once' : `${formatCount(count)} times`}${to > from ? `, until ${formatTime(to + stepMs)}` : ''}.`,
+      }),
+    ),
+    ...(tunnel.why.since === undefined
+      ? []
+      : [{ at: tunnel.why.since, icon: 'away' as const, text: tunnel.why.cause }]),
+  ]
+  const { only, onAll } = useOnly()
+  const shown = events
+    .filter(({ at, code }) => at >= span.from && at <= span.to && (only === undefined || code === only))
+    .sort((a, b) => b.at - a.at)
+    .slice(0, shownMax)
+  return (
+    <Card title="Events">
+      <RangeBar range={range} onRange={onRange} onPart={onPart} />
+      {only !== undefined && (
+        <p class="mt-4 flex items-center gap-3 text-sm">
+          Only <code class="font-mono">{only}</code>
+          <Button look="quiet" onClick={onAll}>
+            Show all events
+          </Button>
+        </p>
+      )}
+      {shown.length === 0 && <p class="mt-5 text-muted">Nothing happened in this time.</p>}
+      <ol class="mt-5 divide-y divide-line text-sm">
+        {shown.map(({ at, icon, text, code }) => (
+          <li key={`${at} ${code} ${text}`} class="flex flex-wrap items-center gap-x-4 gap-y-1 py-2">
+            <time class="w-44 text-muted tabular-nums" dateTime={new Date(at).toISOString()}>
+              {formatTime(at)}
+            </time>
+            <Icon name={icon} size={16} />
+            {code && <Code code={code} />}
+            <span>{text}</span>
+          </li>
+        ))}
+      </ol>
+    </Card>
+  )
+}
+
+/** The one code that the address asks for. */
+function useOnly() {
+  const search = useSearch()
+  const [path, navigate] = useLocation()
+  const onAll = () => {
+    const query = new URLSearchParams(search)
+    query.delete('code')
+    navigate(`${path}?${query}`, { replace: true })
+  }
+  return { only: new URLSearchParams(search).get('code') ?? undefined, onAll }
+}
+
+function Code({ code }: { code: string }) {
+  const look = 'font-mono text-[0.8125rem]'
+  return code.startsWith('PT-') ? (
+    <a
+      class={`${look} underline underline-offset-2`}
+      href={`/errors/${code}`}
+      target="_blank"
+      rel="noreferrer"
+    >
+      {code}
+    </a>
+  ) : (
+    <code class={look}>{code}</code>
+  )
+}
+
+/** From the audit log, for people who may read it. */
+function useChanges({ id, createdAt, updatedAt }: Tunnel): readonly Happened[] {
+  const { calls } = useServices()
+  const mayRead = useMe().data?.permissions.includes('audit.read') ?? false
+  const query = useQuery({
+    queryKey: ['changes', id, updatedAt],
+    enabled: mayRead,
+    queryFn: ({ signal }) => calls.changesOf(id, signal),
+  })
+  const made: Happened = { at: createdAt, icon: 'plus', text: 'The tunnel was made.' }
+  if (!query.data) return [made]
+  return query.data.items.map(({ at, action }) => ({ at, icon: 'sliders', text: `${wordOf(action)}.` }))
+}
+
+/** "tunnel.updated" -> "Tunnel updated" */
+function wordOf(action: string): string {
+  const text = action.replaceAll(/[._]/g, ' ')
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+}
