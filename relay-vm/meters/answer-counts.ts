@@ -8,13 +8,14 @@ import {
   answerPlaces,
   answerShape,
   latencyBoundsMs,
-  otherCode,
-  timesShape,
 } from '@porttunneler/shared/api/schemas/relays'
+import { otherCode, timesShape } from '@porttunneler/shared/api/schemas/results'
 import { timeBucketOf } from '@porttunneler/shared/base/latency'
 
 const firstRefusal = 400
 const lastStatus = 999
+/** An upstream may answer with any of 600: the first that come are told apart, and the rest are counted together. */
+const statusesMax = 64
 
 export class AnswerCounts {
   /** Places as in `answerShape`. */
@@ -32,8 +33,10 @@ export class AnswerCounts {
     const time = timeBucketOf(latencyMs)
     this.times[time] = (this.times[time] ?? 0) + 1
     if (status < firstRefusal) return
-    const code = status > lastStatus ? otherCode : `${status}`
-    this.statuses.set(code, (this.statuses.get(code) ?? 0) + 1)
+    const code = `${status}`
+    const isTold = this.statuses.has(code) || (status <= lastStatus && this.statuses.size < statusesMax)
+    const place = isTold ? code : otherCode
+    this.statuses.set(place, (this.statuses.get(place) ?? 0) + 1)
   }
 
   unanswered(): void {

@@ -1,13 +1,6 @@
 /** The figures of each minute of a tunnel’s hour: flat lists while they are counted, text in reports and files. */
-import {
-  answerShape,
-  codesMax,
-  minuteShape,
-  otherCode,
-  singleShape,
-  timesShape,
-  type Usage,
-} from '@porttunneler/shared/api/schemas/relays'
+import { answerShape, minuteShape, type Usage } from '@porttunneler/shared/api/schemas/relays'
+import { codesMax, otherCode, singleShape, timesShape } from '@porttunneler/shared/api/schemas/results'
 import { packCounts, unpackCounts } from '@porttunneler/shared/base/packed-counts'
 import type { Growth } from './result-growth.ts'
 

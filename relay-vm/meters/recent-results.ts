@@ -1,5 +1,5 @@
 /** How the requests of a tunnel's last hour were answered, by minute; minutes without any take no room. */
-import { codesMax, otherCode, timesShape } from '@porttunneler/shared/api/schemas/relays'
+import { codesMax, otherCode, timesShape } from '@porttunneler/shared/api/schemas/results'
 import type { LiveHistory } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Growth } from './result-growth.ts'
 

@@ -2,7 +2,8 @@
  * What a tunnel's results have grown by since somebody looked last. The journal and the history look at different
  * times, so each has one of these for each meter.
  */
-import { answerShape, timesShape } from '@porttunneler/shared/api/schemas/relays'
+import { answerShape } from '@porttunneler/shared/api/schemas/relays'
+import { timesShape } from '@porttunneler/shared/api/schemas/results'
 import { codes } from '@porttunneler/shared/base/errors'
 import type { TunnelMeter } from './tunnel-meter.ts'
 

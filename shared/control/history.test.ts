@@ -1,7 +1,8 @@
 /** The history of a tunnel is bounded, exact over steps and relays, and honest about what nobody knows. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
-import { minuteShape, singleShape, timesShape } from '../api/schemas/relays.ts'
+import { minuteShape } from '../api/schemas/relays.ts'
+import { singleShape, timesShape } from '../api/schemas/results.ts'
 import { newId } from '../base/ids.ts'
 import { timeBucketOf } from '../base/latency.ts'
 import { packCounts } from '../base/packed-counts.ts'

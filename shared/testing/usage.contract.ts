@@ -3,7 +3,8 @@
  * others have their turn.
  */
 import { describe, expect, test } from 'vitest'
-import { minuteShape, singleShape, type Usage } from '../api/schemas/relays.ts'
+import { minuteShape, type Usage } from '../api/schemas/relays.ts'
+import { singleShape } from '../api/schemas/results.ts'
 import { silentLog } from '../base/log.ts'
 import { packCounts } from '../base/packed-counts.ts'
 import { countUsage } from '../control/books/count.ts'

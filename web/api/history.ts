@@ -2,13 +2,16 @@
 import type { LiveHistory } from '@porttunneler/shared/api/schemas/tunnels'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useMemo, useRef } from 'preact/hooks'
-import { type ShownSpan, spanOf, type TimeRange } from '../charts/time-range.ts'
+import { ranges, type ShownSpan, spanOf, type TimeRange } from '../charts/time-range.ts'
 import { gridOf, resultsOf, trafficOf } from '../charts/timeline.ts'
 import { failureOf } from './failure.ts'
+import { useMe } from './queries.ts'
 import { useServices } from './services.tsx'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
+/** Each look at a day reads some dozens of documents. */
+const keptEveryMs = 5 * minuteMs
 /** Relays remember this long. */
 const relaysMs = 6 * hourMs
 /** A step is read again a little before its end, since the newest one grows while it lasts. */
@@ -45,7 +48,8 @@ function useKept(tunnel: string, range: TimeRange) {
       return calls.history({ tunnel, from: Math.floor(from), to: Math.ceil(to), step }, signal)
     },
     placeholderData: keepPreviousData,
-    refetchInterval: range.zoom ? false : minuteMs,
+    // Relays tell what is newer, or the step is long.
+    refetchInterval: range.zoom ? false : Math.max(keptEveryMs, ranges[range.name].stepMs),
   })
 }
 
@@ -54,10 +58,11 @@ function useRelays(tunnel: string, range: TimeRange) {
   const { live, clock, view } = useServices()
   const known = useRef(new Map<string, LiveHistory>())
   const { from, stepMs } = spanOf(range, clock.now())
+  const mayWatch = useMe().data?.permissions.includes('live.read') ?? false
   return useQuery({
     queryKey: ['relay-history', tunnel],
     // A view of an operator shows what the control plane has.
-    enabled: !view.now && clock.now() - from <= relaysMs + minuteMs,
+    enabled: mayWatch && !view.now && clock.now() - from <= relaysMs + minuteMs,
     queryFn: async ({ signal }) => {
       const { ticket, sources } = await live.grant(signal)
       const answers = await Promise.all(

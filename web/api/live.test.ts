@@ -87,6 +87,17 @@ function makeRelays(sources: readonly string[]) {
 }
 
 describe('live feed', () => {
+  test('a call to relays gets a ticket that is good for it, and no new one for each call', async () => {
+    const { feed, clock } = makeRelays(['a'])
+    const signal = new AbortController().signal
+    const asked = async () => (await feed.grant(signal)).ticket
+    expect([await asked(), await asked()]).toEqual(['ticket 1', 'ticket 1'])
+    clock.advance(46_000)
+    expect(await asked()).toBe('ticket 2')
+    feed.forget()
+    expect(await asked()).toBe('ticket 3')
+  })
+
   test('a ticket is renewed ahead of its end, and old streams close only when new ones tell something', async () => {
     const { clock, feed, open, stream, settle } = makeRelays(['a'])
     feed.start()

@@ -62,6 +62,7 @@ export class LiveFeed {
   readonly #served = new Set<string>()
   #ticketAtMs = Number.NEGATIVE_INFINITY
   #grant: Watch | undefined
+  #grantAtMs = Number.NEGATIVE_INFINITY
   #hurry: () => void = () => undefined
   #version = 0
 
@@ -154,14 +155,14 @@ export class LiveFeed {
 
   /** A ticket that is good for a call now, and the relays to ask; that of the feed as long as it is young enough. */
   async grant(signal: AbortSignal): Promise<Watch> {
-    const ageMs = this.#options.clock.monotonic() - this.#ticketAtMs
+    const ageMs = this.#options.clock.monotonic() - this.#grantAtMs
     if (this.#grant && ageMs < renewMs.max) return this.#grant
     return this.#took(await this.#options.watch(signal))
   }
 
   #took(grant: Watch): Watch {
     this.#grant = grant
-    this.#ticketAtMs = this.#options.clock.monotonic()
+    this.#grantAtMs = this.#options.clock.monotonic()
     return grant
   }
 
@@ -197,6 +198,7 @@ export class LiveFeed {
   async #round({ signal, turnSignal, onFirst }: Round): Promise<boolean> {
     const { clock, watch } = this.#options
     const { ticket, expiresAt, sources } = this.#took(await watch(signal))
+    this.#ticketAtMs = clock.monotonic()
     this.#sources = sources
     this.#ledger.keepOnly(sources)
     for (const source of this.#failures.keys()) if (!sources.includes(source)) this.#failures.delete(source)

@@ -38,7 +38,7 @@ export function ChartPanel(props: PanelProps) {
         <span class="font-semibold">{title}</span>
         <Legend lines={lines} shown={shown} format={format} />
         <span class="ml-auto text-muted tabular-nums">
-          {place !== undefined && time !== undefined && formatTime(time)}
+          {place !== undefined && time !== undefined && `${formatTime(time)}${markText(props, time)}`}
         </span>
         <button
           type="button"
@@ -57,6 +57,15 @@ export function ChartPanel(props: PanelProps) {
       )}
     </figure>
   )
+}
+
+/** A mark this near to the crosshair, as a share of what is shown, is told. */
+const nearShare = 0.01
+
+function markText({ marks, span }: PanelProps, time: number): string {
+  const near = (span.to - span.from) * nearShare
+  const mark = marks.find(({ at }) => Math.abs(at - time) <= near)
+  return mark ? ` · ${mark.text}` : ''
 }
 
 function Legend({ lines, shown, format }: Pick<PanelProps, 'lines' | 'format'> & { shown: number }) {

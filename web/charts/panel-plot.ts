@@ -106,7 +106,12 @@ function build(host: HTMLElement, options: PlotOptions, now: () => Drawn): UPlot
       width: host.clientWidth,
       height,
       cursor: {
-        sync: { key: crosshair, scales: ['x', null] },
+        sync: {
+          key: crosshair,
+          scales: ['x', null],
+          // Only where the crosshair is: a part that is chosen in one picture would be chosen in each.
+          filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave', sub: () => true },
+        },
         y: false,
         drag: { x: true, y: false, setScale: false, dist: partPxMin },
         points: { size: 7 },

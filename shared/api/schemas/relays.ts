@@ -4,10 +4,10 @@
  * docs/decisions/0029
  */
 import { z } from 'zod'
-import { timeBuckets } from '../../base/latency.ts'
 import { unpackCounts } from '../../base/packed-counts.ts'
 import { endpointIdSchema, networkSchema, ownDomainSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
+import { packedCodes, packedSingle, packedTimes } from './results.ts'
 
 /** A name that a certificate is ordered for; that of a local authority may be `localhost`. */
 const certifiedSchema = z
@@ -74,25 +74,6 @@ const packedAnswers = z
   .max(6_000)
   .refine((text) => unpackCounts(text, answerShape) !== undefined)
 
-/** An hour of minutes: how many answers began how soon, by the buckets of latency.ts. */
-export const timesShape = { width: timeBuckets, rows: 60 } as const
-/** An hour of minutes: one figure each. */
-export const singleShape = { width: 1, rows: 60 } as const
-/** The codes of one row: the first that came have a place, and `other` has the rest. */
-export const codesMax = 16
-export const otherCode = 'other'
-const codeSchema = z.string().regex(/^(PT-\d{4}|[4-9]\d\d|other)$/)
-/** 60 numbers of at most 8 bytes are 640 characters. */
-const packedSingle = z
-  .string()
-  .max(650)
-  .refine((text) => unpackCounts(text, singleShape) !== undefined)
-/** 60 rows of 32 numbers of at most 5 bytes; some hundred characters in a quiet hour. */
-const packedTimes = z
-  .string()
-  .max(13_000)
-  .refine((text) => unpackCounts(text, timesShape) !== undefined)
-
 export const usageSchema = z.object({
   tunnel: idSchema('tun'),
   account: idSchema('acc'),
@@ -119,11 +100,7 @@ export const usageSchema = z.object({
   /** The most visitors that were open at a time, by minute, packed as `singleShape` says; by the same rules. */
   open: packedSingle.or(z.unknown().transform(() => undefined)).optional(),
   /** How many visitors met a status from 400 on, or a code of ours, by minute, packed alike; by the same rules. */
-  codes: z
-    .record(codeSchema, packedSingle)
-    .refine((codes) => Object.keys(codes).length <= codesMax + 1)
-    .or(z.unknown().transform(() => undefined))
-    .optional(),
+  codes: packedCodes.or(z.unknown().transform(() => undefined)).optional(),
 })
 export type Usage = z.infer<typeof usageSchema>
 

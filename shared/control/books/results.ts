@@ -3,7 +3,8 @@
  * visitors met, and how many were open. Shown, and never billed. Each is a series of steps packed as text; a document
  * of a release that did not know one omits it.
  */
-import { answerShape, codesMax, otherCode, singleShape, timesShape } from '../../api/schemas/relays.ts'
+import { answerShape } from '../../api/schemas/relays.ts'
+import { codesMax, otherCode, singleShape, timesShape } from '../../api/schemas/results.ts'
 import { highestCounts, packCounts, unpackCounts } from '../../base/packed-counts.ts'
 
 type Counts = readonly number[]
