@@ -6,6 +6,7 @@ import { singleShape, timesShape } from '../api/schemas/results.ts'
 import { newId } from '../base/ids.ts'
 import { timeBucketOf } from '../base/latency.ts'
 import { packCounts } from '../base/packed-counts.ts'
+import { countingStore } from '../testing/counting-store.ts'
 import type { Caller } from './caller.ts'
 import { controlOf } from './control.ts'
 import { readHistory } from './history.ts'
@@ -147,6 +148,28 @@ describe('history', () => {
     const boot = newId('rel', began).slice(4)
     await t.sync({ usage: [rowAt(at, { 9: 5 }, { boot }), rowAt(at, { 9: 5 }, { boot: other })] })
     expect((await read({ tunnel, from: at, to: at + hour })).relayStarts).toEqual([began])
+  })
+
+  test('an answer reads as many documents as docs/cost.md says, however many points it has', async () => {
+    const counted = countingStore(t.control.store)
+    const own = controlOf({ ...t.control, store: counted.store }, ada.account)
+    const begin = Math.floor(t.clock.now() / day) * day
+    for (let hours = 0; hours < 7 * 24; hours += 50)
+      await t.sync({
+        usage: Array.from({ length: Math.min(50, 7 * 24 - hours) }, (_, n) =>
+          rowAt(begin - 7 * day + (hours + n) * hour, { 1: 5 }),
+        ),
+      })
+    for (const [days, most] of [
+      [1, 24 + 3],
+      [7, 168 + 3],
+      [396, 200],
+    ] as const) {
+      const before = counted.counts.reads
+      const from = begin - days * day
+      expect((await readHistory(own, ada, { tunnel, from, to: begin - 1 })).total.in).toBeGreaterThan(0)
+      expect(counted.counts.reads - before, `${days} days`).toBeLessThanOrEqual(most)
+    }
   })
 
   test('a span that is empty or too long, a step that does not fit, and a tunnel of somebody else are refused', async () => {
