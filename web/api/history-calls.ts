@@ -13,7 +13,7 @@ type HistoryWish = {
 export function historyCalls(request: Requests) {
   return {
     history: ({ tunnel, from, to, step }: HistoryWish, signal?: AbortSignal) => {
-      const query = new URLSearchParams({ tunnel, from: `${from}`, to: `${to}`, step: `${step}` })
+      const query = new URLSearchParams({ from: `${from}`, to: `${to}`, tunnel, step: `${step}` })
       return request<AnswerOf<'history'>>('GET', `/v1/history?${query}`, { signal })
     },
     /** The newest entries of the audit log about one thing. */
