@@ -114,6 +114,13 @@ export const logAlerts = [
     filter: `resource.type="cloud_run_revision" severity>=ERROR jsonPayload.code="${codes['backup.overdue'].code}"`,
     page: 'docs/disaster.md#the-age-of-the-backups',
   },
+  {
+    id: 'billing-drift',
+    title: codes['billing.drift'].title,
+    severity: 'ERROR',
+    filter: `resource.type="cloud_run_revision" severity>=ERROR jsonPayload.code="${codes['billing.drift'].code}"`,
+    page: 'docs/operations.md#accounts-that-differ-from-stripe',
+  },
 ] as const
 
 /** Calls, failures, times and instances of functions; messages; VMs. */

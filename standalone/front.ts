@@ -6,12 +6,13 @@ import { hostname } from 'node:os'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
-import { removeFigures } from './backup/figures.ts'
 import { BackupSchedule } from './backup/schedule.ts'
+import { keepBillingFigures } from './billing-figures.ts'
 import { Certified } from './certified.ts'
 import { type Config, isLoopback } from './config.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
 import type { DataFolder } from './data-folder.ts'
+import { writeFigures } from './figures.ts'
 import { openOfficeSocket } from './office-socket.ts'
 import manifest from './package.json' with { type: 'json' }
 import { endpointFace, isNameCertified, liveOrigin, type RelayPorts } from './relay.ts'
@@ -65,6 +66,8 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   opened.defer(() => control.close())
   const schedule = openSchedule(options)
   if (schedule) opened.defer(() => schedule.close())
+  const figures = keepBillingFigures(control.office.control, folder.path)
+  opened.defer(() => figures.clear())
   const backups = async () => schedule?.status()
   opened.defer(await openOfficeSocket({ ...control.office, backups }, options))
   const ensureCell = (ports: Pick<RelayPorts, 'tlsPort' | 'httpPort'>) => {
@@ -126,7 +129,8 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
 
 function openSchedule({ config, folder, clock, log }: FrontOptions): BackupSchedule | undefined {
   if (config.backup) return new BackupSchedule({ settings: config.backup, data: folder.path, clock, log })
-  removeFigures(folder.path)
+  // Those of an earlier setting would say that one is overdue.
+  writeFigures(folder.path, 'ptun_backup_', [])
   return undefined
 }
 

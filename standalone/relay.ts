@@ -2,6 +2,7 @@
  * The relay of a standalone server: the same daemon as anywhere, as a child process. It gets one JSON file, enrols and
  * syncs over HTTP like every relay. As a child it also gets commands at once, over the IPC channel.
  */
+
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
@@ -12,9 +13,9 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { type ErrorKey, fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
 import { z } from 'zod'
-import { figuresName } from './backup/figures.ts'
 import { type Config, isLoopback } from './config.ts'
 import { type DataFolder, writePrivateFile, writtenAt } from './data-folder.ts'
+import { figuresName } from './figures.ts'
 import { type LogFile, sentenceOf } from './log-file.ts'
 import { SupervisedProgram } from './supervisor.ts'
 

@@ -33,6 +33,14 @@ test('every promise to people names a test that is there', () => {
   expect(rows.filter(([, named = '']) => !isThere(named))).toEqual([])
 })
 
+test('every rule of money names a test that is there', () => {
+  const path = 'docs/decisions/0096-plans-and-money-finished.md'
+  const rows = rowsUnder('Each rule of money, and its test', path)
+  const rules = new Set(rows.map(([rule = '']) => Number(rule)))
+  expect([...rules]).toEqual(Array.from({ length: 31 }, (_, index) => index + 1))
+  expect(rows.filter(([, , named = '']) => !isThere(named))).toEqual([])
+})
+
 /** @param named `` `file`: name of a test `` */
 function isThere(named: string): boolean {
   const [, file = '', name = ''] = /^`([\w./-]+\.ts)`: (.+)$/.exec(named) ?? []

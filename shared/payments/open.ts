@@ -24,6 +24,7 @@ export function openPayments(options: StripeOptions): Payments {
     endCustomer: async (customer) => (await stripe()).endCustomer(customer),
     listLines: async (customer, since) => (await stripe()).listLines(customer, since),
     readUsage: async (asked) => (await stripe()).readUsage(asked),
+    holdDrafts: async (customer, untilMs) => (await stripe()).holdDrafts(customer, untilMs),
     listInvoices: async (customer) => (await stripe()).listInvoices(customer),
     customerOf: async (charge) => (await stripe()).customerOf(charge),
     report: async (asked) => (await stripe()).report(asked),

@@ -85,7 +85,7 @@ export async function changeNow(
 ): Promise<void> {
   await release(stripe, subscription)
   const isLess = subscription.status === 'trialing'
-  await stripe.subscriptions.update(
+  const changed = await stripe.subscriptions.update(
     subscription.id,
     {
       items: await itemChanges(stripe, subscription, items),
@@ -100,6 +100,13 @@ export async function changeNow(
     },
     { idempotencyKey: key },
   )
+  // Whoever pays for more goes on; Stripe takes this in no pending update, and unpaid it changes nothing.
+  if (subscription.cancelAt > 0 && !changed.pending_update)
+    await stripe.subscriptions.update(
+      subscription.id,
+      { cancel_at_period_end: false },
+      { idempotencyKey: `${key}:keep` },
+    )
 }
 
 export async function changeLater(

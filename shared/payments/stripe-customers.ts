@@ -10,7 +10,7 @@ import {
   type PaidSubscription,
   type PricedItem,
 } from '../control/money/payments.ts'
-import { isMissing, toMs } from './stripe-calls.ts'
+import { isMissing, toMs, toSeconds } from './stripe-calls.ts'
 
 /** Live subscriptions of a customer; more than two are a mistake already. */
 const subscriptionsMax = 20
@@ -136,6 +136,15 @@ async function keysOfPhases(
 
 export function idOf(given: string | { readonly id: string } | null | undefined): string {
   return typeof given === 'string' ? given : (given?.id ?? '')
+}
+
+/** A draft that was made final meanwhile is refused, and is not in the list the next time. */
+export async function holdDrafts(stripe: Stripe, customer: string, untilMs: number): Promise<void> {
+  const until = toSeconds(untilMs)
+  const { data } = await stripe.invoices.list({ customer, status: 'draft', limit: 10 })
+  for (const { id, billing_reason: reason, automatically_finalizes_at: at } of data)
+    if (id !== undefined && reason === 'subscription_cycle' && at !== null && at < until)
+      await stripe.invoices.update(id, { automatically_finalizes_at: until })
 }
 
 /** Newest first. */

@@ -6,7 +6,7 @@ import { isTransferKey } from '../control/money/price-keys.ts'
 import { ask, openStripe, type StripeOptions, toSeconds } from './stripe-calls.ts'
 import { changedSince } from './stripe-changed.ts'
 import { cancelLater, changeLater, changeNow, keep, preview, priceIds } from './stripe-changes.ts'
-import { idOf, listInvoices, readCustomer } from './stripe-customers.ts'
+import { holdDrafts, idOf, listInvoices, readCustomer } from './stripe-customers.ts'
 import { listLines, readUsage } from './stripe-figures.ts'
 import {
   findObjects,
@@ -39,6 +39,7 @@ export function openStripePayments(options: StripeOptions): Payments {
     endCustomer: (customer) => ask(() => endCustomer(stripe, customer)),
     listLines: (customer, since) => ask(() => listLines(stripe, customer, since)),
     readUsage: (asked) => ask(() => readUsage(stripe, asked)),
+    holdDrafts: (customer, untilMs) => ask(() => holdDrafts(stripe, customer, untilMs)),
     listInvoices: (customer) => ask(() => listInvoices(stripe, customer)),
     customerOf: (charge) => ask(async () => idOf((await stripe.charges.retrieve(charge)).customer)),
     report: (asked) => ask(() => report(stripe, asked)),

@@ -3,10 +3,12 @@
  * order and some twice. End it with `close`.
  */
 import { expect } from 'vitest'
-import { makeTestControl, type TestControl } from '../../standalone/testing/control.ts'
+import { makeTestControl, quietSync, type TestControl } from '../../standalone/testing/control.ts'
+import { newId } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
-import { accounts } from '../control/documents.ts'
+import { accounts, deletedTunnels } from '../control/documents.ts'
 import { type SubscriptionDoc, subscriptions } from '../control/money/billing-documents.ts'
+import { setCap } from '../control/money/capping.ts'
 import { changePlan, startCheckout } from '../control/money/selling.ts'
 import { runAct } from '../control/operator/acts.ts'
 import { limitsOf } from '../control/plans.ts'
@@ -15,19 +17,24 @@ import { takeWebhook } from '../payments/webhook.ts'
 import { FakeClock } from './fake-clock.ts'
 import { sdkOf } from './stripe/sdk.ts'
 import { startStripe } from './stripe/server.ts'
+import type { Settings } from './stripe/settings.ts'
 
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
+const tunnel = newId('tun', 1)
 type Choice = Parameters<typeof startCheckout>[3]
 /** Good for as long as the test wants: changes are few in a day. */
 const usual = { plan: 'pro', interval: 'month', seats: 1, currency: 'usd' } as const
 
 export type PayerStage = Awaited<ReturnType<typeof openPayerStage>>
 
-export async function openPayerStage() {
+/** @param settings of the Dashboard */
+export async function openPayerStage(settings: Partial<Settings> = {}) {
   const clock = new FakeClock()
   const secrets: Secret[] = []
   const stripe = await startStripe({
     clock,
-    settings: { cardsAre: 'numbers' },
+    settings: { cardsAre: 'numbers', ...settings },
     send: async ({ url, body, headers }) =>
       (await takeWebhook(t.control, new Request(url, { method: 'POST', body, headers }), secrets)).status,
   })
@@ -91,6 +98,28 @@ export async function openPayerStage() {
       const { tunnelsOnline, seats } = limitsOf(found)
       return { plan: found.plan, tunnelsOnline, seats }
     },
+    cap: async (text: string) => {
+      await setCap(t.control, own(), ada, text)
+      await settle()
+    },
+    /** A relay carries it in the hour that comes. Then the books have counted it; it is reported two minutes later. */
+    async carry(gigabytes: number) {
+      const hour = Math.floor(t.clock.now() / hourMs) * hourMs + 2 * hourMs
+      await pass(hour + 40 * minuteMs - t.clock.now())
+      const ttl = new Date(t.clock.now() + 1_000 * 24 * hourMs)
+      const gone = { account: ada.account, cell: 'home', deletedAt: 0, ttl }
+      await t.control.store.set(deletedTunnels.ref(tunnel), gone)
+      const row = { tunnel, account: ada.account, boot: quietSync.boot.boot, hour, opened: 1, refused: 0 }
+      await t.sync({ usage: [{ ...row, in: 0, out: gigabytes * 1_000_000_000 }] })
+      await pass(hour + 83 * minuteMs - t.clock.now())
+    },
+    /** Transfer on all invoices. */
+    transferBilled: () =>
+      stripe.world
+        .all('invoices')
+        .flatMap(({ lines }) => lines.data)
+        .filter(({ description, quantity }) => /per MB/.test(description ?? '') && quantity !== 0)
+        .map(({ quantity, amount }) => ({ quantity, amount })),
     /** Totals of all invoices, the newest first. */
     totals: () =>
       stripe.world

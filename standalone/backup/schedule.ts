@@ -12,7 +12,8 @@ import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import { codes } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { BackupStatus } from '@porttunneler/shared/control/operator/act'
-import { writeFigures } from './figures.ts'
+import { writeFigures } from '../figures.ts'
+import { backupFigures } from './figures.ts'
 import { backupsUntil, nameAt, serverMark } from './names.ts'
 import type { BackupSettings } from './settings.ts'
 
@@ -122,7 +123,7 @@ export class BackupSchedule {
     if (status.isOverdue && !this.#wasOverdue)
       this.#options.log.error({ code, newestAt, everyMs, failure }, title)
     this.#wasOverdue = status.isOverdue
-    writeFigures(this.#options.data, status)
+    writeFigures(this.#options.data, 'ptun_backup_', backupFigures(status))
   }
 
   /** Ends one that is being made; the next server begins it anew. */

@@ -208,4 +208,15 @@ export const planCodes = {
       'What an account pays for follows from its subscription alone: another plan would last until the next payment, and be paid as the old one.',
     cure: 'Have its owner change the plan, or end the subscription first. ptunctl accounts override gives it more of one thing.',
   },
+  'billing.drift': {
+    code: 'PT-2725',
+    http: 500,
+    exit: 1,
+    retry: 'never',
+    owner: 'operator',
+    title: 'What an account pays for differs from Stripe',
+    cause:
+      'Its subscription, the lines of its invoices or its transfer is not the same here and at Stripe. What differs is put right, but for lines of invoices, and unless 20 accounts differ at once.',
+    cure: 'Run ptunctl billing drift, which says what differs, and look at the customer in the Dashboard.',
+  },
 } as const satisfies Record<string, ErrorEntry>

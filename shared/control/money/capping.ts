@@ -4,7 +4,7 @@ import type { Caller } from '../caller.ts'
 import type { AccountControl, Control } from '../control.ts'
 import { countEvent } from '../rates.ts'
 import { requireStill } from '../still.ts'
-import { currencySchema, parseAmount } from './amounts.ts'
+import { currencySchema, decimalSchema, parseAmount } from './amounts.ts'
 import { type SubscriptionDoc, subscriptions } from './billing-documents.ts'
 import { askToFollow } from './following.ts'
 import { entry, readSubscription, requireOn, requireRight } from './selling.ts'
@@ -23,7 +23,7 @@ export async function setCap(
   requireOn(control)
   const { data } = await readSubscription(own)
   const currency = currencySchema.parse(data.currency)
-  const amount = parseAmount(text, currency)
+  const amount = decimalSchema.safeParse(text).success ? parseAmount(text, currency) : undefined
   const capMax = await capMaxOf(control, data)
   if (amount === undefined || amount > capMax.amount)
     throw fail('billing.cap', `It can be from 0 to ${capMax.text} ${currency.toUpperCase()} in a month.`)

@@ -24,6 +24,7 @@ import {
 } from './following-rules.ts'
 import { grantOf } from './grants.ts'
 import { finishEvents } from './inbox.ts'
+import { holdInvoice } from './late-usage.ts'
 import { alignWithAccount, payerOf } from './leaving-payers.ts'
 import { endAfterLostDispute } from './lost-disputes.ts'
 import { lookToReport } from './meters.ts'
@@ -87,6 +88,7 @@ export async function followCustomer(
     if (await endSecondTrial(control, before, found)) continue
     if (await endAfterLostDispute(control, before, found)) continue
     if (await alignWithPlans(control, before, found)) continue
+    await holdInvoice(control, customer, found)
     const known = await cataloguesOf(control, found)
     const done = await write(control, { before, found, known })
     if (done) return done

@@ -61,9 +61,16 @@ export async function flushTransfer(own: AccountControl, signal: AbortSignal): P
   if (doc && doc.version !== 0 && sellsTransfer(doc, own.clock.now())) await sendHours(own, doc, signal)
 }
 
-/** Whether anything of it can still be billed. */
-function sellsTransfer({ timeline }: SubscriptionDoc, nowMs: number): boolean {
-  return timeline.some(({ cap, to, interval }) => interval === 'month' && cap > 0 && to + tailMs > nowMs)
+/**
+ * Whether anything of it can still be billed: of a span that may still get late usage, or of the present period, where
+ * what was lost on the way is sent again (`reportsAgain`).
+ */
+function sellsTransfer({ timeline, periodStart, periodEnd }: SubscriptionDoc, nowMs: number): boolean {
+  const isPresent = nowMs < periodEnd + tailMs
+  return timeline.some(
+    ({ cap, to, interval }) =>
+      interval === 'month' && cap > 0 && (to + tailMs > nowMs || (isPresent && to > periodStart)),
+  )
 }
 
 async function sendHours(own: AccountControl, doc: SubscriptionDoc, signal: AbortSignal): Promise<void> {

@@ -18,6 +18,7 @@ export const noPayments: Payments = {
   keep: off,
   endNow: off,
   endCustomer: off,
+  holdDrafts: off,
   listInvoices: off,
   listLines: off,
   readUsage: off,

@@ -169,6 +169,8 @@ export interface Payments {
   endNow(subscription: string, only: 'trial' | 'any'): Promise<void>
   /** At once, and what was used is charged. Repeating it changes nothing. */
   endCustomer(customer: string): Promise<void>
+  /** Drafts of renewals are not final before then. */
+  holdDrafts(customer: string, untilMs: number): Promise<void>
   listInvoices(customer: string): Promise<readonly Invoice[]>
   /** Lines of invoices that were made since then, without those of changes that nobody has paid. */
   listLines(customer: string, since: number): Promise<readonly ComparedLine[]>

@@ -4,7 +4,7 @@
  * money, and we are about usage (money.md, section 6). What differs is kept with the account until it does no more:
  * `ptunctl billing drift`. Where many differ at once we have misunderstood something, so nothing is repaired then.
  */
-import { isFailure } from '../../base/errors.ts'
+import { codes, isFailure } from '../../base/errors.ts'
 import { type AccountControl, type Control, controlOf } from '../control.ts'
 import type { JobKind, RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
@@ -17,6 +17,8 @@ import { followCustomer, wouldFollow } from './following.ts'
 import { lineDifferences } from './line-differences.ts'
 import { reportedMegabytes, reportsAgain } from './meters.ts'
 
+/** By it the log wakes somebody in the cloud (cdktf/alerts.ts). */
+const { code, title } = codes['billing.drift']
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
 /** Each takes about seven calls, of the 100 in a second that Stripe allows. */
@@ -54,7 +56,12 @@ async function reconcilePage(control: Control, job: RunningJob): Promise<void> {
     await job.advance({})
   }
   if (differing >= repairsMax)
-    control.log.error({ accounts: differing }, 'Many accounts differ from Stripe; nothing is repaired')
+    control.log.error({ code, accounts: differing }, 'Many accounts differ from Stripe; nothing is repaired')
+}
+
+/** How many differed when they were looked at last; one more than are repaired stands for all above. */
+export async function countDrift(control: Pick<Control, 'store'>): Promise<number> {
+  return (await driftingAccounts(control)).items.length
 }
 
 /** Those that differed when they were looked at last, the oldest first; at most as many as are repaired. */
@@ -86,10 +93,7 @@ async function reconcile(
     drift.push(error.detail)
   }
   if (drift.length > 0)
-    control.log.error(
-      { account: before.account, drift, metric: 'billing.drift' },
-      'What an account pays for differs',
-    )
+    control.log.error({ code, account: before.account, customer: before.customer, drift }, title)
   await note(control, { ref, drift, nowMs })
   return drift
 }
