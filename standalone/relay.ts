@@ -2,7 +2,6 @@
  * The relay of a standalone server: the same daemon as anywhere, as a child process. It gets one JSON file, enrols and
  * syncs over HTTP like every relay. As a child it also gets commands at once, over the IPC channel.
  */
-
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { isIPv4 } from 'node:net'

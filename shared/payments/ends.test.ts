@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => stage.close())
 
-/** To the end of the period and past the six hours in which its invoice waits; the last hours are reported meanwhile. */
+/** To the end of the period, and past the six hours in which its invoice waits for the last reports. */
 async function renew(): Promise<void> {
   const { periodEnd } = await stage.doc()
   await stage.pass(periodEnd - 2 * dayMs - stage.t.clock.now())

@@ -100,7 +100,7 @@ export async function changeNow(
     },
     { idempotencyKey: key },
   )
-  // Whoever pays for more goes on; Stripe takes this in no pending update, and unpaid it changes nothing.
+  // An owner who pays for more goes on. Stripe takes this in no pending update, and one that is unpaid leaves the end.
   if (subscription.cancelAt > 0 && !changed.pending_update)
     await stripe.subscriptions.update(
       subscription.id,
