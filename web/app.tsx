@@ -42,6 +42,10 @@ const stopAddress = async () => (await import('./pages/address-links.tsx')).Stop
 const operator = async () => (await import('./pages/operator.tsx')).OperatorPage
 const operatorPerson = async () => (await import('./pages/operator-person.tsx')).OperatorPersonPage
 const operatorAccount = async () => (await import('./pages/operator-account.tsx')).OperatorAccountPage
+const operatorRelays = async () => (await import('./pages/operator-relays.tsx')).OperatorRelaysPage
+const operatorRevenue = async () => (await import('./pages/operator-revenue.tsx')).OperatorRevenuePage
+const operatorSecurity = async () => (await import('./pages/operator-security.tsx')).OperatorSecurityPage
+const operatorSystem = async () => (await import('./pages/operator-system.tsx')).OperatorSystemPage
 const terms = async () => (await import('./pages/terms.tsx')).TermsPage
 const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
@@ -170,6 +174,18 @@ function OperatorPages() {
     <Switch>
       <Route path="/operator">
         <LazyPage load={operator} />
+      </Route>
+      <Route path="/operator/relays">
+        <LazyPage load={operatorRelays} />
+      </Route>
+      <Route path="/operator/revenue">
+        <LazyPage load={operatorRevenue} />
+      </Route>
+      <Route path="/operator/security">
+        <LazyPage load={operatorSecurity} />
+      </Route>
+      <Route path="/operator/system">
+        <LazyPage load={operatorSystem} />
       </Route>
       <Route path="/operator/people/:id">
         <LazyPage load={operatorPerson} />

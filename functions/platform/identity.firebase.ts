@@ -21,6 +21,8 @@ const firebaseJwksUrl =
   'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com'
 /** From our word that a factor was shown to Firebase's sign-in with it; the console does both at once. */
 const vouchedSeconds = 120
+/** Nobody has this id: Firebase gives people 28 characters. */
+const nobody = 'health'
 /** How far our clock may be behind Google's. */
 const skewMs = 60_000
 /** Firebase's sessions have no end; a sign-in is refused when it is as old as this (sign-ins.ts). */
@@ -111,6 +113,9 @@ export function firebaseIdentity(options: FirebaseIdentityOptions): FirebaseIden
       await endAll([signInOf(await readClaims(read, token))])
     },
     endSignIns: endAll,
+    async check() {
+      await accounts.read(nobody)
+    },
     noteAllEnded: (subject, sinceMs) => ended.noteAll(subject, sinceMs),
     async moveAddress({ subjects, to }) {
       for (const subject of subjects) {

@@ -32,6 +32,7 @@ import { mailRoutes } from './routes/mails.ts'
 import { memberRoutes } from './routes/members.ts'
 import { operatorRoutes } from './routes/operator.ts'
 import { operatorFleetRoutes } from './routes/operator-fleet.ts'
+import { operatorInsightRoutes } from './routes/operator-insight.ts'
 import { operatorJobRoutes } from './routes/operator-jobs.ts'
 import { operatorFlagRoutes, operatorInviteRoutes } from './routes/operator-rollout.ts'
 import { operatorViewRoutes } from './routes/operator-views.ts'
@@ -98,6 +99,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     operatorFleetRoutes(deps, cursors),
     operatorJobRoutes(deps, cursors),
     operatorFlagRoutes(deps),
+    operatorInsightRoutes(deps, cursors),
     operatorInviteRoutes(deps, cursors),
     operatorViewRoutes(deps),
     auditRoutes(deps, cursors),

@@ -2,12 +2,15 @@
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { pageSchema } from './schemas/common.ts'
+import * as figures from './schemas/operator-figures.ts'
 import * as service from './schemas/operator-service.ts'
 
 const cellsSchema = pageSchema(service.operatorCellSchema)
 const jobsSchema = pageSchema(service.jobSchema)
 const invitesSchema = pageSchema(service.inviteSchema)
 const waitingSchema = pageSchema(service.waitingSchema)
+const eventsSchema = pageSchema(figures.securityEventRowSchema)
+type SecurityWish = { readonly account?: string; readonly address?: string; readonly kind?: string }
 type In<T extends z.ZodType> = z.input<T>
 
 export function operatorServiceCalls(options: ClientOptions) {
@@ -40,6 +43,23 @@ export function operatorServiceCalls(options: ClientOptions) {
     killFlag: (flag: string, json: In<typeof service.flagKillSchema>, o?: CallOptions) =>
       post(at('flags', flag, 'kill'), json, o),
     reviveFlag: (flag: string, o?: CallOptions) => post(at('flags', flag, 'revive'), undefined, o),
+    revenue: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: at('revenue'), answer: figures.revenueSchema }, o),
+    talkers: ({ day, ...o }: CallOptions & { readonly day?: string | undefined } = {}) =>
+      call(options, { method: 'GET', path: at('talkers'), query: { day }, answer: figures.talkersSchema }, o),
+    securityEvents: ({ limit, cursor, account, address, kind, ...o }: PageOptions & SecurityWish = {}) =>
+      call(
+        options,
+        {
+          method: 'GET',
+          path: at('security'),
+          query: { limit, cursor, account, address, kind },
+          answer: eventsSchema,
+        },
+        o,
+      ),
+    dependencies: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: at('health'), answer: figures.healthListSchema }, o),
     invites: (query?: PageOptions) => list(at('invites'), invitesSchema, query),
     /** The answer has the code, only this once. */
     createInvite: (json: In<typeof service.inviteCreateSchema>, o?: CallOptions) =>

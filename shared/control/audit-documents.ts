@@ -19,6 +19,8 @@ export type AuditDoc = {
   readonly seal: number
   /** Set when it is sealed. */
   readonly ttl?: Date
+  /** The same as `at`, in entries that operators see as security events (operator/security.ts). */
+  readonly securityAt?: number
 }
 /** Id: its number, from 1. Never changed. `prev` is the hash of the seal before, '' for the first. */
 export type SealDoc = {

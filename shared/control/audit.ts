@@ -4,6 +4,7 @@
  * leaf, and with it every seal, stays.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import { isSecurityKind } from '../api/schemas/security-kinds.ts'
 import { newId } from '../base/ids.ts'
 import { type AuditDoc, audit } from './audit-documents.ts'
 import type { Caller } from './caller.ts'
@@ -137,5 +138,6 @@ export function auditDocument(
   const body = JSON.stringify({ ...entry, at: nowMs, ...program, details })
   const salt = randomBytes(16).toString('base64url')
   const leaf = createHash('sha256').update(salt).update(body).digest('hex')
-  return { ...entry, at: nowMs, body, salt, leaf, seal: 0 }
+  const security = isSecurityKind(entry.action) ? { securityAt: nowMs } : {}
+  return { ...entry, at: nowMs, body, salt, leaf, seal: 0, ...security }
 }

@@ -180,6 +180,8 @@ export interface Identity {
    * nothing.
    */
   endSignIns(ids: readonly string[]): Promise<void>
+  /** Whether the outside service that it asks answers; missing where there is none. @throws cloud.unavailable */
+  check?(): Promise<void>
   /**
    * Makes a token that begins another sign-in of this person, who has shown a factor to us. Only where sign-ins cannot
    * be marked themselves (factors/vouching.ts). @throws cloud.unavailable

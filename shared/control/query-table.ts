@@ -7,6 +7,7 @@ import { factors, passkeys } from './factors/factor-documents.ts'
 import { feedback } from './feedback.ts'
 import { invites } from './invites.ts'
 import { meterReports, paymentEvents, subscriptions } from './money/billing-documents.ts'
+import { serviceDays, serviceMonths } from './operator/figure-documents.ts'
 import { notes, operators } from './operator/operator-documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
@@ -209,6 +210,37 @@ export const queries = {
   /** In whatever account: for the export of a person's own data. */
   auditByPerson: declareQuery('auditByPerson', audit, { equals: ['actor'], order: 'at' }),
   auditAbout: declareQuery('auditAbout', audit, { equals: ['target'], order: 'at' }),
+  /** Only security events have the field, so other entries are not in these indexes. */
+  securityByTime: declareQuery('securityByTime', audit, {
+    equals: [],
+    order: 'securityAt',
+    direction: 'descending',
+  }),
+  securityOfAccount: declareQuery('securityOfAccount', audit, {
+    equals: ['account'],
+    order: 'securityAt',
+    direction: 'descending',
+  }),
+  securityFrom: declareQuery('securityFrom', audit, {
+    equals: ['from'],
+    order: 'securityAt',
+    direction: 'descending',
+  }),
+  securityOfKind: declareQuery('securityOfKind', audit, {
+    equals: ['action'],
+    order: 'securityAt',
+    direction: 'descending',
+  }),
+  serviceDaysByTime: declareQuery('serviceDaysByTime', serviceDays, {
+    equals: [],
+    order: 'day',
+    direction: 'descending',
+  }),
+  serviceMonthsByTime: declareQuery('serviceMonthsByTime', serviceMonths, {
+    equals: [],
+    order: 'month',
+    direction: 'descending',
+  }),
   sealsByNumber: declareQuery('sealsByNumber', seals, {
     equals: [],
     order: 'number',

@@ -21,6 +21,10 @@ const ofAnySession: readonly Row[] = [
   ['GET /v1/operator/flags'],
   ['GET /v1/operator/invites'],
   ['GET /v1/operator/wait-list'],
+  ['GET /v1/operator/revenue'],
+  ['GET /v1/operator/talkers'],
+  ['GET /v1/operator/security'],
+  ['GET /v1/operator/health'],
   [`GET /v1/operator/notes?about=${newId('acc', 1)}`],
 ]
 /** Want a person who showed a moment ago who they are. */

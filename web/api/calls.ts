@@ -9,6 +9,7 @@ import { billingCalls } from './billing-calls.ts'
 import { factorCalls } from './factor-calls.ts'
 import { historyCalls } from './history-calls.ts'
 import { operatorCalls } from './operator-calls.ts'
+import { operatorServiceCalls } from './operator-service-calls.ts'
 import type { Requests, Tagged } from './requests.ts'
 
 type AnswerOf<Name extends keyof Client> = Awaited<ReturnType<Client[Name]>>
@@ -40,6 +41,7 @@ export function makeCalls(request: Requests) {
     ...factorCalls(request),
     ...billingCalls(request),
     ...operatorCalls(request),
+    ...operatorServiceCalls(request),
   }
 }
 

@@ -19,9 +19,11 @@ export function ReasonDialog({
   onClose,
   isBusy,
   failure,
+  hint = 'It goes into the audit log, which the owners of the account can read.',
   children,
 }: {
   title: string
+  hint?: string
   /** The verb on the button. */
   action: string
   isDanger?: boolean
@@ -47,7 +49,7 @@ export function ReasonDialog({
         <div class="space-y-2 text-muted">{children}</div>
         <TextField
           label="Reason"
-          hint="It goes into the audit log, which the owners of the account can read."
+          hint={hint}
           autocomplete="off"
           required
           autofocus

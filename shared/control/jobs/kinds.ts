@@ -26,6 +26,7 @@ import { followCustomers } from '../money/following.ts'
 import { settleEvents } from '../money/inbox.ts'
 import { reportTransfer } from '../money/meters.ts'
 import { reconcileBilling } from '../money/reconciling.ts'
+import { makeFigures } from '../operator/figures.ts'
 import { endViews } from '../operator/views.ts'
 import { keepOwnRecords } from '../own-records.ts'
 import { giveOwners } from '../ownerless-keys.ts'
@@ -80,6 +81,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     tellOfTerms(control),
     reportTransfer(control),
     reconcileBilling(control),
+    makeFigures(control),
   ]
 }
 

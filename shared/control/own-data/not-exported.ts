@@ -59,6 +59,8 @@ export const notExported: { readonly [collection: string]: Reasons } = {
   flags: service,
   catalogues: service,
   proxyNetworks: service,
+  serviceDays: 'it has ids of accounts beside sums of their usage, which is in usagePeriods, for 40 days',
+  serviceMonths: service,
   stripeEvents: 'it has ids, until what they are about was read into subscriptions',
   customers: 'the id is in subscriptions',
   meterReports: 'it has megabytes of hours, which are in usagePeriods',

@@ -27,6 +27,7 @@ export const auditFields = {
   leaf: 'hide',
   seal: 'hide',
   ttl: 'show',
+      securityAt: 'hide',
 } as const
 
 export function unpackEntry({ body = '{}' }: AuditDoc): Doc {

@@ -1,0 +1,53 @@
+/** Figures of the whole service, made once a day (figures.ts); beside the documents of documents.ts, by the same rules. */
+import { globalCollection } from '../names.ts'
+
+/** Of the accounts of one plan. Money is in millionths of a US dollar, whole. */
+export type PlanFigures = {
+  /** Accounts that are not closed. */
+  readonly accounts: number
+  readonly paying: number
+  readonly trial: number
+  /** Tunnels with a lease when the figures were made. */
+  readonly online: number
+  /** What those who pay will have paid in a month, in minor units of each currency, without transfer and taxes on top. */
+  readonly recurring: { readonly [currency: string]: number }
+  /** Carried on the day, both ways. */
+  readonly bytes: number
+  /** The day's part of what is left of the recurring amounts, after the payment service's fee and included tax. */
+  readonly netMicros: number
+  /** What transfer and tunnels of the day cost, by the catalogue's cost figures. */
+  readonly costMicros: number
+}
+export type ByPlan = { readonly [plan: string]: PlanFigures }
+
+/** An account that carried much on a day. */
+export type Talker = {
+  readonly account: string
+  readonly bytes: number
+  readonly opened: number
+  readonly refused: number
+}
+
+/** Id: `YYYY-MM-DD`, UTC. It names accounts, so it is kept as long as usage rows are. */
+export type ServiceDayDoc = {
+  readonly day: number
+  readonly madeAt: number
+  readonly plans: ByPlan
+  /** Those who carried most first. */
+  readonly talkers: readonly Talker[]
+  readonly ttl: Date
+}
+
+/** Id: `YYYY-MM`. Counts and recurring amounts are those of its last day; bytes, net and cost are sums of its days. */
+export type ServiceMonthDoc = {
+  readonly month: number
+  /** The last day that is in it, and how many are. A day when no server ran is in none. */
+  readonly lastDay: number
+  readonly days: number
+  readonly madeAt: number
+  readonly plans: ByPlan
+  readonly ttl: Date
+}
+
+export const serviceDays = globalCollection<ServiceDayDoc>('serviceDays')
+export const serviceMonths = globalCollection<ServiceMonthDoc>('serviceMonths')

@@ -1,0 +1,125 @@
+/** What the operator's lists share: a badge, the age of figures, failures above what was read before, more of a list. */
+import type { UseInfiniteQueryResult, UseQueryResult } from '@tanstack/react-query'
+import type { ComponentChildren } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { failureIn } from '../api/queries.ts'
+import { useServices } from '../api/services.tsx'
+import { Button } from './button.tsx'
+import { formatAgo, formatTime } from './format.ts'
+import { Icon, type IconName } from './icon.tsx'
+import { Skeleton } from './page.tsx'
+import { ProblemNotice } from './problem-notice.tsx'
+
+const tones = {
+  ok: { icon: 'online', look: 'bg-ok-soft text-ok' },
+  warn: { icon: 'away', look: 'bg-warn-soft text-warn' },
+  bad: { icon: 'alert', look: 'bg-danger-soft text-danger' },
+  none: { icon: 'offline', look: 'bg-raised text-muted' },
+} as const satisfies Record<string, { icon: IconName; look: string }>
+export type Tone = keyof typeof tones
+
+/** A state in words, with an icon of its own shape. */
+export function ToneBadge({ tone, children }: { tone: Tone; children: ComponentChildren }) {
+  const { icon, look } = tones[tone]
+  return (
+    <span
+      class={`inline-flex items-center gap-1 rounded-full py-0.5 pr-2 pl-1.5 text-xs font-medium whitespace-nowrap ${look}`}
+    >
+      <Icon name={icon} size={14} />
+      {children}
+    </span>
+  )
+}
+
+/** A time as an age, which goes on while the page is open; the exact time on hover. */
+export function Ago({ at }: { at: number }) {
+  const { clock } = useServices()
+  const [, setTick] = useState(0)
+  useEffect(() => {
+    const timer = clock.every(15_000, () => setTick((tick) => tick + 1))
+    return () => timer.clear()
+  }, [clock])
+  return (
+    <time dateTime={new Date(at).toISOString()} title={formatTime(at)} class="whitespace-nowrap">
+      {formatAgo(at, clock.now())}
+    </time>
+  )
+}
+
+type Read = Pick<
+  UseQueryResult,
+  'isPending' | 'isError' | 'error' | 'dataUpdatedAt' | 'refetch' | 'isSuccess'
+>
+
+/** The states of reading: nothing yet, a failure, and a failure over what was read before, with its age. */
+export function Reading({
+  query,
+  what,
+  children,
+}: {
+  query: Read
+  what: string
+  children: ComponentChildren
+}) {
+  const failure = failureIn(query)
+  return (
+    <div class="min-w-0 space-y-3">
+      {failure && (
+        <>
+          <ProblemNotice failure={failure} onRetry={() => void query.refetch()} />
+          {query.dataUpdatedAt > 0 && (
+            <p class="text-sm text-muted">
+              What you see was read <Ago at={query.dataUpdatedAt} />.
+            </p>
+          )}
+        </>
+      )}
+      {query.isPending && <Skeleton what={what} rows={2} />}
+      {children}
+    </div>
+  )
+}
+
+export function More({
+  query,
+}: {
+  query: Pick<UseInfiniteQueryResult, 'hasNextPage' | 'fetchNextPage' | 'isFetchingNextPage'>
+}) {
+  if (!query.hasNextPage) return null
+  return (
+    <div class="mt-3">
+      <Button onClick={() => void query.fetchNextPage()} isBusy={query.isFetchingNextPage}>
+        Show more
+      </Button>
+    </div>
+  )
+}
+
+/** A choice of two or more lists. */
+export function Choice<Value extends string>({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string
+  value: Value
+  options: readonly (readonly [Value, string])[]
+  onChange: (value: Value) => void
+}) {
+  return (
+    <fieldset class="flex flex-wrap gap-1">
+      <legend class="sr-only">{label}</legend>
+      {options.map(([each, text]) => (
+        <Button
+          key={each}
+          look={each === value ? 'plain' : 'quiet'}
+          aria-pressed={each === value}
+          onClick={() => onChange(each)}
+        >
+          {text}
+        </Button>
+      ))}
+    </fieldset>
+  )
+}
