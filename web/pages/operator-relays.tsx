@@ -1,7 +1,8 @@
 /**
- * Cells and their relays, for operators: what each relay last reported, how long ago that was, and how to take it out of
- * work. Figures that a relay did not send are a dash.
+ * Cells and their relays, for operators: what each relay last reported, how long ago that was, and how to take it out
+ * of work. Figures that a relay did not send are a dash.
  */
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { useOperatorAct } from '../api/operator-queries.ts'
 import type { OperatorCell, OperatorRelay } from '../api/operator-service-calls.ts'
@@ -87,15 +88,17 @@ function CellSection({ cell }: { cell: OperatorCell }) {
       {relays.length === 0 ? (
         <p class="text-muted">No relay has reported here.</p>
       ) : (
-        <DataTable
-          label={`Relays of ${id}`}
-          columns={columnsOf((relay) => {
-            const others = ready.filter((one) => one.relay !== relay.relay).length
-            setAsked({ relay, others })
-          })}
-          rows={relays}
-          keyOf={({ relay, instance }) => `${relay}:${instance}`}
-        />
+        <div class="relative overflow-x-clip">
+          <DataTable
+            label={`Relays of ${id}`}
+            columns={columnsOf((relay) => {
+              const others = ready.filter((one) => one.relay !== relay.relay).length
+              setAsked({ relay, others })
+            })}
+            rows={relays}
+            keyOf={({ relay, instance }) => `${relay}:${instance}`}
+          />
+        </div>
       )}
       {asked === 'cell' && <CloseDialog cell={id} onClose={close} />}
       {asked !== undefined && asked !== 'cell' && <DrainDialog {...asked} onClose={close} />}
@@ -109,7 +112,9 @@ function sumsOf(relays: readonly OperatorRelay[], ready: number): string {
   const rate = heard.some(({ bytesPerSecond }) => bytesPerSecond !== undefined)
     ? `, ${formatRate(sum(({ bytesPerSecond = 0 }) => bytesPerSecond))}`
     : ''
-  return `${ready} of ${relays.length} ready, ${formatCount(sum(({ sessions }) => sessions))} agents, ${formatCount(sum(({ streams }) => streams))} visitors${rate}`
+  const agents = formatCount(sum(({ sessions }) => sessions))
+  const visitors = formatCount(sum(({ streams }) => streams))
+  return `${ready} of ${relays.length} ready, ${agents} agents, ${visitors} visitors${rate}`
 }
 
 const states: Record<OperatorRelay['state'], readonly [tone: Tone, word: string]> = {
@@ -121,7 +126,10 @@ const states: Record<OperatorRelay['state'], readonly [tone: Tone, word: string]
 }
 
 function columnsOf(onDrain: (relay: OperatorRelay) => void): readonly Column<OperatorRelay>[] {
-  const figure = (head: string, cell: (load: OperatorRelay['load']) => string): Column<OperatorRelay> => ({
+  const figure = (
+    head: string,
+    cell: (load: OperatorRelay['load']) => ComponentChildren,
+  ): Column<OperatorRelay> => ({
     head,
     isNumber: true,
     // What it did before it left is over.
@@ -132,9 +140,12 @@ function columnsOf(onDrain: (relay: OperatorRelay) => void): readonly Column<Ope
   return [
     {
       head: 'Relay',
-      cell: ({ relay, instance, address }) => (
-        <span title={`${relay}, dialled at ${address}`} class="font-mono text-xs break-all">
+      cell: ({ relay, instance, address, version }) => (
+        <span title={`${relay}, dialled at ${address}`} class="font-mono text-xs whitespace-nowrap">
           {relay.slice(0, 4)}…{relay.slice(-6)} {instance}
+          <span class="block max-w-40 truncate font-sans font-normal text-muted" title={version}>
+            {version}
+          </span>
         </span>
       ),
     },
@@ -153,11 +164,10 @@ function columnsOf(onDrain: (relay: OperatorRelay) => void): readonly Column<Ope
     figure('Loop delay', ({ loopMs }) =>
       known(loopMs, (ms) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`),
     ),
-    figure('Memory', ({ rssBytes, memoryBytes }) => withShare(formatBytes(rssBytes), rssBytes, memoryBytes)),
+    figure('Memory', ({ rssBytes, memoryBytes }) => share(formatBytes, rssBytes, memoryBytes)),
     figure('Descriptors', ({ descriptors, descriptorsMax }) =>
-      known(descriptors, (count) => withShare(formatCount(count), count, descriptorsMax)),
+      descriptors === undefined ? unknown : share(formatCount, descriptors, descriptorsMax),
     ),
-    { head: 'Version', cell: ({ version }) => <span class="whitespace-nowrap">{version}</span> },
     {
       head: 'Actions',
       isActions: true,
@@ -179,8 +189,10 @@ function known(value: number | undefined, text: (value: number) => string): stri
   return value === undefined ? unknown : text(value)
 }
 
-function withShare(text: string, value: number, max: number | undefined): string {
-  return max === undefined || max === 0 ? text : `${text}, ${Math.round((value / max) * 100)} %`
+/** How much of what there may be; both on hover. */
+function share(text: (value: number) => string, value: number, max: number | undefined) {
+  if (max === undefined || max === 0) return text(value)
+  return <span title={`${text(value)} of ${text(max)}`}>{Math.round((value / max) * 100)} %</span>
 }
 
 function CloseDialog({ cell, onClose }: { cell: string; onClose: () => void }) {

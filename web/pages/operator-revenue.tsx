@@ -1,6 +1,6 @@
 /**
- * Money and transfer of the service, for operators: by month and plan, and who carried most on a day. Made once a day by
- * the server from its own records; the page says when.
+ * Money and transfer of the service, for operators: by month and plan, and who carried most on a day. Made once a day
+ * by the server from its own records; the page says when.
  */
 import { useState } from 'preact/hooks'
 import type { RevenueMonth, Talker } from '../api/operator-service-calls.ts'
@@ -121,7 +121,7 @@ function dollars(micros: number): string {
   return usd.format(micros / 1_000_000)
 }
 
-/** Browsers know how many places a currency has; those that Stripe counts in hundredths all the same have none there. */
+/** Browsers know how many places a currency has; some that Stripe counts in hundredths have none there. */
 function recurringText(recurring: PlanRow['recurring']): string {
   const texts = Object.entries(recurring).map(([currency, amount]) => {
     const format = new Intl.NumberFormat('en', { style: 'currency', currency })

@@ -1,4 +1,4 @@
-/** Security events of all accounts, for operators: the newest first, by account, address or kind. The address keeps the filter. */
+/** Security events of all accounts, for operators: by account, address or kind. The page's address keeps the filter. */
 import { isSecurityKind, securityKinds } from '@porttunneler/shared/api/schemas/security-kinds'
 import { useState } from 'preact/hooks'
 import { useLocation, useSearch } from 'wouter-preact'
@@ -64,8 +64,7 @@ function Filter({ wish }: { wish: SecurityWish }) {
       >
         <div class="w-full max-w-sm">
           <TextField
-            label="Account or address"
-            hint="An id that begins with acc_, or an address such as 192.0.2.1."
+            label="Account id (acc_…) or network address"
             autocomplete="off"
             spellcheck={false}
             maxLength={64}
@@ -121,7 +120,9 @@ const columns: readonly Column<SecurityEventRow>[] = [
       account === '' ? (
         <span class="text-muted">none</span>
       ) : (
-        <TextLink href={`/operator/accounts/${account}`}>{short(account)}</TextLink>
+        <span class="whitespace-nowrap">
+          <TextLink href={`/operator/accounts/${account}`}>{short(account)}</TextLink>
+        </span>
       ),
   },
   { head: 'By', cell: ({ actor }) => <Who id={actor} /> },
@@ -129,7 +130,7 @@ const columns: readonly Column<SecurityEventRow>[] = [
   {
     head: 'More',
     cell: ({ reason, userAgent }) => (
-      <span class="block max-w-80 truncate text-muted" title={reason ?? userAgent}>
+      <span class="block max-w-40 truncate min-[90rem]:max-w-80 text-muted" title={reason ?? userAgent}>
         {reason ?? userAgent}
       </span>
     ),
@@ -137,11 +138,13 @@ const columns: readonly Column<SecurityEventRow>[] = [
 ]
 
 function Who({ id }: { id: string }) {
-  const person = id.startsWith('usr_') ? id : undefined
-  return person ? (
-    <TextLink href={`/operator/people/${person}`}>{short(person)}</TextLink>
-  ) : (
-    <span class="break-all">{short(id)}</span>
+  if (id === 'anonymous') return <span class="text-muted">nobody known</span>
+  const person = /usr_\w+$/.exec(id)?.[0]
+  return (
+    <span class="whitespace-nowrap">
+      {id.startsWith('operator:') && 'operator '}
+      {person ? <TextLink href={`/operator/people/${person}`}>{short(person)}</TextLink> : short(id)}
+    </span>
   )
 }
 

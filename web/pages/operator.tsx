@@ -17,6 +17,15 @@ import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { AccountBadge, PersonBadge } from './operator-badges.tsx'
 
+/** Also in the rail, which phones do not have. */
+const operatorLinks = [
+  ['/operator/relays', 'Relays'],
+  ['/operator/revenue', 'Revenue and usage'],
+  ['/operator/security', 'Security events'],
+  ['/operator/system', 'System'],
+  ['/mails', 'Mails of this server'],
+] as const
+
 export function OperatorPage() {
   const search = new URLSearchParams(useSearch())
   const who = (search.get('who') ?? '').trim()
@@ -24,7 +33,15 @@ export function OperatorPage() {
     <Page
       title="Operator"
       lead="People and accounts of this service."
-      actions={<ButtonLink href="/mails">Mails of this server</ButtonLink>}
+      actions={
+        <nav aria-label="Operator" class="flex flex-wrap gap-2">
+          {operatorLinks.map(([href, label]) => (
+            <ButtonLink key={href} href={href}>
+              {label}
+            </ButtonLink>
+          ))}
+        </nav>
+      }
     >
       <div class="space-y-5">
         {search.get('view') === 'over' && (

@@ -18,7 +18,14 @@ const more: readonly Place[] = [
   { href: '/security', label: 'Security', icon: 'shield' },
   { href: '/account', label: 'Account settings', icon: 'sliders' },
 ]
-const operator: Place = { href: '/operator', label: 'Operator', icon: 'system' }
+/** For operators alone. */
+const operator: readonly Place[] = [
+  { href: '/operator/relays', label: 'Relays', icon: 'tunnel' },
+  { href: '/operator', label: 'Accounts', icon: 'person' },
+  { href: '/operator/revenue', label: 'Revenue', icon: 'tag' },
+  { href: '/operator/security', label: 'Events', icon: 'shield' },
+  { href: '/operator/system', label: 'System', icon: 'system' },
+]
 
 export const places: readonly Place[] = [
   ...main,
@@ -29,7 +36,7 @@ export const places: readonly Place[] = [
 
 export function MainNav() {
   const me = useMe()
-  const inRail = me.data?.operator ? [...more, operator] : more
+  const inRail = me.data?.operator ? [...more, ...operator] : more
   return (
     <nav
       aria-label="Main"
@@ -48,6 +55,7 @@ export function MainNav() {
 
 function isHere({ href }: Place, path: string): boolean {
   if (href === '/') return path === '/' || path === '/new' || path.startsWith('/tunnels/')
+  if (href === '/operator') return path === href || /^\/operator\/(people|accounts)\//.test(path)
   return path === href || path.startsWith(`${href}/`)
 }
 

@@ -1,4 +1,4 @@
-/** What the operator's lists share: a badge, the age of figures, failures above what was read before, more of a list. */
+/** What the operator's lists share: a badge, ages, failures above what was read before, more of a list. */
 import type { UseInfiniteQueryResult, UseQueryResult } from '@tanstack/react-query'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
@@ -18,13 +18,14 @@ const tones = {
 } as const satisfies Record<string, { icon: IconName; look: string }>
 export type Tone = keyof typeof tones
 
+const badge =
+  'inline-flex items-center gap-1 rounded-full py-0.5 pr-2 pl-1.5 text-xs font-medium whitespace-nowrap'
+
 /** A state in words, with an icon of its own shape. */
 export function ToneBadge({ tone, children }: { tone: Tone; children: ComponentChildren }) {
   const { icon, look } = tones[tone]
   return (
-    <span
-      class={`inline-flex items-center gap-1 rounded-full py-0.5 pr-2 pl-1.5 text-xs font-medium whitespace-nowrap ${look}`}
-    >
+    <span class={`${badge} ${look}`}>
       <Icon name={icon} size={14} />
       {children}
     </span>

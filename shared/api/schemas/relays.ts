@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { unpackCounts } from '../../base/packed-counts.ts'
 import { endpointIdSchema, networkSchema, ownDomainSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
+import { relayLoadSchema } from './relay-load.ts'
 import { packedCodes, packedSingle, packedTimes } from './results.ts'
 
 /** A name that a certificate is ordered for; that of a local authority may be `localhost`. */
@@ -185,34 +186,10 @@ export type SecurityEvent = z.infer<typeof securityEventSchema>
 /** The maximum of a report; the rest comes with the next one. */
 export const syncMax = { bound: 20_000, away: 5_000, usage: 5_000, events: 1_000 } as const
 
-/** Shown to operators alone, so an unreadable value is left out and does not fail the report. */
-const figure = z
-  .number()
-  .min(0)
-  .or(z.unknown().transform(() => undefined))
-  .optional()
-/** How busy the process is. Older relays send the first four. */
-const loadSchema = z.object({
-  sessions: z.int(),
-  streams: z.int(),
-  /** The share of one core since the report before. */
-  cpu: z.number(),
-  rssBytes: z.int(),
-  /** The machine's memory, or the part that it may use. */
-  memoryBytes: figure,
-  /** 99th percentile of how late the process gets to what is due, since the report before. */
-  loopMs: figure,
-  /** Open files and sockets, and how many there may be. */
-  descriptors: figure,
-  descriptorsMax: figure,
-  /** Carried since the report before, both ways. */
-  bytesPerSecond: figure,
-})
-
 export const syncSchema = z.object({
   boot: bootSchema,
   state: z.enum(['starting', 'ready', 'draining']),
-  load: loadSchema,
+  load: relayLoadSchema,
   /** Last command id read; missing after a boot: then the answer goes back one ticket lifetime. */
   cursor: z.string().max(64).optional(),
   /** Rises with every request of a boot, so a late one is recognised. Older relays omit it. */

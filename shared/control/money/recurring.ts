@@ -8,7 +8,7 @@ import { priceOf, seatPriceOf } from './prices.ts'
 export type Recurring = {
   readonly catalogue: Catalogue
   readonly currency: Currency
-  /** Of one interval, as a catalogue writes amounts. */
+  /** The amount of one interval, as a catalogue writes it. */
   readonly text: string
   /** Minor units by the month, rounded down. */
   readonly minorAMonth: number

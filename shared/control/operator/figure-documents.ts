@@ -1,7 +1,7 @@
-/** Figures of the whole service, made once a day (figures.ts); beside the documents of documents.ts, by the same rules. */
+/** Figures of the whole service, made once a day (figures.ts); they follow the rules of documents.ts. */
 import { globalCollection } from '../names.ts'
 
-/** Of the accounts of one plan. Money is in millionths of a US dollar, whole. */
+/** Sums over the accounts of one plan. Money is in millionths of a US dollar, whole. */
 export type PlanFigures = {
   /** Accounts that are not closed. */
   readonly accounts: number
@@ -9,7 +9,7 @@ export type PlanFigures = {
   readonly trial: number
   /** Tunnels with a lease when the figures were made. */
   readonly online: number
-  /** What those who pay will have paid in a month, in minor units of each currency, without transfer and taxes on top. */
+  /** What those who pay will have paid in a month: minor units of each currency, without transfer and added tax. */
   readonly recurring: { readonly [currency: string]: number }
   /** Carried on the day, both ways. */
   readonly bytes: number

@@ -1,6 +1,6 @@
 /**
  * Accounts, money and transfer of the whole service, once a day: no store can count or sum for us, and a look at the
- * page must not read every account. A job walks the accounts page by page, with its sums in its progress, and writes one
+ * page must not read all accounts. A job walks the accounts page by page, with its sums in its progress, and writes a
  * document for the day and one for its month. About six reads for each account and day; docs/cost.md.
  */
 import { z } from 'zod'
@@ -148,7 +148,7 @@ function toMicros(dollars: bigint): number {
   return Number(dollars / 1_000_000n)
 }
 
-/** Of one day. */
+/** What a day costs. */
 function costMicros(
   { costs }: Catalogue,
   { bytes, online }: { readonly bytes: number; readonly online: number },
