@@ -27,7 +27,7 @@ export const auditFields = {
   leaf: 'hide',
   seal: 'hide',
   ttl: 'show',
-      securityAt: 'hide',
+  securityAt: 'hide',
 } as const
 
 export function unpackEntry({ body = '{}' }: AuditDoc): Doc {
