@@ -1,5 +1,6 @@
 import { makeClient } from '@porttunneler/shared/api/client'
 import { describe, expect, test } from 'vitest'
+import { operatorServicePairs } from '../testing/operator-pairs.ts'
 import { AccountChoice } from './account-choice.ts'
 import { readAllPages } from './all-pages.ts'
 import { makeCalls } from './calls.ts'
@@ -461,6 +462,7 @@ describe('calls', () => {
       [() => calls.releasePort('eu:1'), () => client.releasePort('eu:1')],
       ...factorPairs(calls, client),
       ...operatorPairs(calls, client),
+      ...operatorServicePairs(calls, client),
     ]
     for (const [ask, askToo] of pairs) {
       await ask()
