@@ -4,6 +4,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import type { Emit } from './events.ts'
 import type { LeaseApi } from './home.ts'
+import type { Inspect } from './inspect.ts'
 import type { DialRelay } from './relay-runner-options.ts'
 import type { SavedLease, WantedTunnel } from './tunnels.ts'
 import type { EndTls } from './visitor-stream.ts'
@@ -22,6 +23,8 @@ export type SupervisorOptions = {
   readonly emit: Emit
   /** For tunnels whose visitors' TLS ends here. */
   readonly endTls?: EndTls
+  /** Looks at requests as they pass. */
+  readonly inspect?: Inspect | undefined
   /** The proxy to relays, as it is shown to people; undefined: none. */
   readonly proxy?: () => string | undefined
   /** Leases of the last run, by position in `wanted`. */

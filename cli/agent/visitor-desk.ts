@@ -9,8 +9,9 @@ import { Guesses } from '../http/stages/guesses.ts'
 import type { LoopbackMemory } from './dial-upstream.ts'
 import type { Emit } from './events.ts'
 import { Http2Upstreams } from './http2-upstreams.ts'
-import { rulesOf, type Tunnel } from './tunnels.ts'
-import type { EndTls, VisitorStream } from './visitor-stream.ts'
+import type { Inspect, Visit } from './inspect.ts'
+import { rulesOf, speaksHttp, type Tunnel } from './tunnels.ts'
+import type { EndTls, PlainVisitor, VisitorStream } from './visitor-stream.ts'
 import { Visitor } from './visitors.ts'
 import { visitorsMax } from './visitors-max.ts'
 
@@ -24,6 +25,8 @@ export type VisitorDeskOptions = {
   readonly visitorsMax?: number
   /** For tunnels whose visitors' TLS ends here. */
   readonly endTls?: EndTls
+  /** Looks at what visitors of http tunnels send and get. */
+  readonly inspect?: Inspect | undefined
   /** The last visitor has left. */
   onIdle(): void
 }
@@ -40,6 +43,7 @@ export class VisitorDesk {
     this.#options = options
     this.#visitors = new FairPool({ limit: options.visitorsMax ?? visitorsMax(), yields: 'newest' })
     this.#http2 = new Http2Upstreams(options.clock, this.#memory)
+    options.inspect?.joinDesk((stream, visit, host) => this.#welcome(stream, visit, () => host).sink)
   }
 
   get active(): number {
@@ -70,9 +74,26 @@ export class VisitorDesk {
       stream.reset(tls)
       return deafSink
     }
-    const visitor = new Visitor(tls ?? stream, info, {
+    const hostOfTls = tls && endToEnd === 'http' ? () => tls.host : undefined
+    const visit = { tunnel, info, endToEnd: tls !== undefined }
+    const { visitor, sink } = this.#welcome(tls ?? stream, visit, hostOfTls)
+    this.#visitors.add(visitor, path, () => visitor.close('session.limit'))
+    if (tls) return tls.lead(sink)
+    visitor.start()
+    return sink
+  }
+
+  /** A visitor, and what gets its plain bytes. A repeated request has no place among visitors: it is the user's own. */
+  #welcome(
+    stream: VisitorStream,
+    visit: Visit,
+    hostOfTls: (() => string) | undefined,
+  ): { readonly visitor: Visitor; readonly sink: PlainVisitor } {
+    const { tunnel, info, endToEnd } = visit
+    const watched = speaksHttp(tunnel.wanted) ? this.#options.inspect?.watch(stream, visit) : undefined
+    const visitor: Visitor = new Visitor(watched?.stream ?? stream, info, {
       tunnel,
-      ...(tls && endToEnd === 'http' && { hostOfTls: () => tls.host }),
+      ...(endToEnd && hostOfTls && { hostOfTls }),
       memory: this.#memory,
       rules: rulesOf(tunnel),
       guesses: () => this.#guessesOf(tunnel),
@@ -83,10 +104,7 @@ export class VisitorDesk {
         if (this.#visitors.size === 0) this.#options.onIdle()
       },
     })
-    this.#visitors.add(visitor, path, () => visitor.close('session.limit'))
-    if (tls) return tls.lead(visitor)
-    visitor.start()
-    return visitor
+    return { visitor, sink: watched?.lead(visitor) ?? visitor }
   }
 
   #guessesOf(tunnel: Tunnel): Guesses {

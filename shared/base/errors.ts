@@ -13,6 +13,7 @@ import { domainCodes } from './codes/domains.ts'
 import { factorCodes } from './codes/factors.ts'
 import { hostCodes } from './codes/host.ts'
 import { httpVisitorCodes } from './codes/http.ts'
+import { inspectorCodes } from './codes/inspector.ts'
 import { leaseCodes } from './codes/lease.ts'
 import { nameCodes } from './codes/names.ts'
 import { operatorCodes } from './codes/operator.ts'
@@ -69,6 +70,7 @@ export const codes = {
   ...backupCodes,
   ...cliCodes,
   ...terminalCodes,
+  ...inspectorCodes,
   ...termsCodes,
   ...upstreamCodes,
 } as const satisfies Record<string, ErrorEntry>

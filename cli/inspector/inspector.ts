@@ -1,0 +1,143 @@
+/**
+ * The inspector of one agent: what is recorded, what can be asked of it, and sending requests again. The server
+ * (server.ts) shows it to the user's browser, the terminal uses `resendLast` and `recent`.
+ */
+import { randomBytes } from 'node:crypto'
+import type {
+  InspectedConnection,
+  InspectedSummary,
+  InspectorAbout,
+} from '@porttunneler/shared/api/schemas/inspection'
+import type { Clock } from '@porttunneler/shared/base/clock'
+import { fail } from '@porttunneler/shared/base/errors'
+import type { AgentEvent } from '../agent/events.ts'
+import type { Inspect, Visit, Watched } from '../agent/inspect.ts'
+import { labelOf } from '../agent/tunnels.ts'
+import type { VisitorStream } from '../agent/visitor-stream.ts'
+import { version } from '../version.ts'
+import { ConnectionLog } from './connection-log.ts'
+import { bodyBytesMax, type Entry } from './entry.ts'
+import { Recorder } from './recorder.ts'
+import { redactedHeaders, redactedParameters } from './redaction.ts'
+import { Replays } from './replays.ts'
+import { Ring, ringLimits } from './ring.ts'
+import { Tap } from './tap.ts'
+
+/** Names of tunnels for the page's choice; an agent serves up to 500. */
+const tunnelsMax = 500
+
+export class Inspector implements Inspect {
+  /** What a page must send back with each change. */
+  readonly token = randomBytes(24).toString('base64url')
+  readonly recorder: Recorder
+  readonly replays: Replays
+  readonly #connections: ConnectionLog
+  readonly #tunnels = new Set<string>()
+
+  constructor(clock: Clock, limits = ringLimits) {
+    this.recorder = new Recorder(clock, new Ring(limits))
+    this.replays = new Replays(this.recorder)
+    this.#connections = new ConnectionLog(clock)
+  }
+
+  // --- what the agent calls ---
+
+  joinDesk(resend: Parameters<Inspect['joinDesk']>[0]): void {
+    this.replays.joinDesk(resend)
+  }
+
+  watch(stream: VisitorStream, visit: Visit): Watched {
+    const { tunnel, info, endToEnd, replayOf } = visit
+    const { visitorAddress: address, visitorPort: port } = info
+    const label = labelOf(tunnel)
+    const visitor = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+    this.#knows(label)
+    const origin = { tunnel, label, visitor, info, endToEnd, ...(replayOf !== undefined && { replayOf }) }
+    const tap = new Tap(this.recorder, origin, () => this.replays.answered(stream))
+    return { stream: tap.stream(stream), lead: (sink) => tap.lead(sink) }
+  }
+
+  /** Connections of tunnels whose bytes nobody reads are known from the agent's events. */
+  onEvent(event: AgentEvent): void {
+    if (event.event === 'tunnel.online') {
+      this.#knows(event.tunnel)
+      this.#connections.follow(event.tunnel, event.kind)
+    }
+    if (this.#connections.onEvent(event)) this.recorder.touched()
+  }
+
+  close(): void {
+    this.replays.close()
+    this.recorder.close()
+  }
+
+  // --- what pages and the terminal ask ---
+
+  get about(): InspectorAbout {
+    return {
+      version,
+      token: this.token,
+      tunnels: [...this.#tunnels],
+      redacted: { headers: redactedHeaders, parameters: redactedParameters },
+      limits: {
+        bytes: ringLimits.bytes,
+        bodyBytes: bodyBytesMax,
+        requests: ringLimits.requests,
+        pinnedBytes: ringLimits.pinnedBytes,
+      },
+      usedBytes: this.recorder.ring.bytes,
+    }
+  }
+
+  get connections(): readonly InspectedConnection[] {
+    return this.#connections.list
+  }
+
+  summaryOf(entry: Entry): InspectedSummary {
+    return entry.summary(this.recorder.ring.isPinned(entry.id))
+  }
+
+  /** The newest requests, newest first. */
+  recent(count: number): readonly InspectedSummary[] {
+    return this.recorder.ring
+      .newest()
+      .slice(0, count)
+      .map((entry) => this.summaryOf(entry))
+  }
+
+  /** @throws inspector.gone */
+  entry(id: number): Entry {
+    const entry = this.recorder.ring.get(id)
+    if (!entry) throw fail('inspector.gone', `Request ${id} is not kept.`)
+    return entry
+  }
+
+  /** @throws inspector.gone, inspector.pins */
+  pin(id: number, isWanted: boolean): void {
+    const entry = this.entry(id)
+    if (!this.recorder.ring.pin(entry, isWanted)) throw fail('inspector.pins')
+    this.recorder.changed(entry)
+  }
+
+  clear(): void {
+    this.recorder.ring.clear()
+    this.recorder.touched()
+  }
+
+  /**
+   * Sends the last request of a visitor again.
+   * @returns the number of the new request
+   * @throws inspector.gone, inspector.replay, inspector.busy
+   */
+  resendLast(tunnel?: string): number {
+    const isLast = ({ origin, request }: Entry) =>
+      origin.replayOf === undefined && request.isWhole && (tunnel === undefined || origin.label === tunnel)
+    const entry = this.recorder.ring.newest().find(isLast)
+    if (!entry) throw fail('inspector.gone', 'No visitor has sent a request yet.')
+    return this.replays.send(entry, {}).ids[0] ?? 0
+  }
+
+  #knows(tunnel: string): void {
+    if (this.#tunnels.size < tunnelsMax) this.#tunnels.add(tunnel)
+  }
+}

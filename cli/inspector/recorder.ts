@@ -1,0 +1,105 @@
+/**
+ * Where taps write: it numbers requests, keeps them in the ring, and tells who listens that something has changed, some
+ * times a second at most and never from the path of a byte.
+ */
+import type { Buffer } from 'node:buffer'
+import type { InspectedFrame } from '@porttunneler/shared/api/schemas/inspection'
+import type { Clock, Timer } from '@porttunneler/shared/base/clock'
+import type { RequestHead } from '@porttunneler/shared/http/head'
+import { Entry, type Message, type Origin } from './entry.ts'
+import { FrameLog } from './frame-log.ts'
+import type { Ring } from './ring.ts'
+
+/** A page that shows ten changes a second reads as live; each costs it a request. */
+const tellMs = 100
+
+export class Recorder {
+  readonly clock: Clock
+  readonly ring: Ring
+  #ids = 0
+  #revisions = 0
+  readonly #listeners = new Set<() => void>()
+  #telling: Timer | undefined
+
+  constructor(clock: Clock, ring: Ring) {
+    this.clock = clock
+    this.ring = ring
+  }
+
+  /** The number of the newest request. */
+  get lastId(): number {
+    return this.#ids
+  }
+
+  get revision(): number {
+    return this.#revisions
+  }
+
+  begin(head: RequestHead, origin: Origin): Entry {
+    const { clock, ring } = this
+    const entry = new Entry(head, {
+      id: ++this.#ids,
+      origin,
+      at: clock.now(),
+      startedAt: clock.monotonic(),
+    })
+    ring.add(entry)
+    // The head is kept as it came, and as it is shown.
+    ring.charge(entry, 3 * entry.headBytes)
+    this.changed(entry)
+    return entry
+  }
+
+  charge(entry: Entry, bytes: number): void {
+    this.ring.charge(entry, bytes)
+  }
+
+  keep(entry: Entry, message: Message, bytes: Buffer): void {
+    message.body.append(bytes, (more) => this.ring.charge(entry, more))
+    entry.revision = ++this.#revisions
+    this.#tell()
+  }
+
+  logFrames(entry: Entry): void {
+    entry.frames ??= new FrameLog({
+      take: (bytes) => this.ring.charge(entry, bytes),
+      give: (bytes) => this.ring.refund(entry, bytes),
+    })
+  }
+
+  frame(entry: Entry, frame: Omit<InspectedFrame, 'n' | 'at'>): void {
+    entry.frames?.add({ at: this.clock.now(), ...frame })
+    this.changed(entry)
+  }
+
+  changed(entry: Entry): void {
+    entry.revision = ++this.#revisions
+    this.#tell()
+  }
+
+  /** Something changed that has no request of its own. */
+  touched(): void {
+    this.#revisions += 1
+    this.#tell()
+  }
+
+  /** @returns how to stop listening */
+  listen(onChange: () => void): () => void {
+    this.#listeners.add(onChange)
+    return () => this.#listeners.delete(onChange)
+  }
+
+  close(): void {
+    this.#telling?.clear()
+    this.#listeners.clear()
+  }
+
+  #tell(): void {
+    if (this.#telling || this.#listeners.size === 0) return
+    const tell = () => {
+      this.#telling = undefined
+      for (const listener of this.#listeners) listener()
+    }
+    this.#telling = this.clock.after(tellMs, tell, { background: true })
+  }
+}

@@ -1,0 +1,73 @@
+/** PT-608x: the inspector of a running agent (docs/inspector.md). */
+import type { ErrorEntry } from '../errors.ts'
+
+const wish = { exit: 1, retry: 'never', owner: 'user' } as const
+
+export const inspectorCodes = {
+  'inspector.port': {
+    code: 'PT-6080',
+    http: 409,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Port of the inspector cannot be used',
+    cause: 'The inspector could not listen on the port that was asked for.',
+    cure: 'End what uses that port, give another one (--inspect 4050), or go without (--no-inspect).',
+  },
+  'inspector.gone': {
+    code: 'PT-6081',
+    http: 404,
+    ...wish,
+    title: 'Request is not kept',
+    cause: 'There never was a request of this number, or newer ones have taken its place.',
+    cure: 'Pin requests that you want to keep. Send this one again from where it came from.',
+  },
+  'inspector.replay': {
+    code: 'PT-6082',
+    http: 422,
+    ...wish,
+    title: 'Request cannot be sent again',
+    cause:
+      'Only a request that was kept whole can be sent again, and what was changed in it must be valid HTTP.',
+    cure: 'Do what the message says: correct what you changed, write a body, or have the request sent anew.',
+  },
+  'inspector.busy': {
+    code: 'PT-6083',
+    http: 429,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'Too many requests are being sent again',
+    cause: 'A hundred repeated requests wait for their answers.',
+    cure: 'Wait until they are answered, a minute at most, then try again.',
+  },
+  'inspector.pins': {
+    code: 'PT-6084',
+    http: 409,
+    ...wish,
+    title: 'Too much is pinned',
+    cause: 'Pinned requests fill half of what the inspector may keep, and new ones need the other half.',
+    cure: 'Unpin some, or save them as a HAR file first.',
+  },
+  'inspector.stranger': {
+    code: 'PT-6085',
+    http: 403,
+    exit: 1,
+    retry: 'never',
+    owner: 'peer',
+    title: 'Only the page of the inspector may ask this',
+    cause:
+      'The call came from another web page, under a name that is not this machine, or without the token of the page.',
+    cure: 'Open the address that ptun prints, and load the page anew if ptun was started again since.',
+  },
+  'inspector.none': {
+    code: 'PT-6086',
+    http: 404,
+    exit: 1,
+    retry: 'later',
+    owner: 'user',
+    title: 'No inspector is running',
+    cause: 'No agent of yours runs on this machine, or all were started with --no-inspect.',
+    cure: 'Start a tunnel, for example: ptun http 3000.',
+  },
+} as const satisfies Record<string, ErrorEntry>
