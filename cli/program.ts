@@ -86,6 +86,13 @@ function addServing(program: Command, run: Run): void {
   const endToEnd = () =>
     new Option('--e2e', "end visitors' TLS at this machine, with a certificate whose key never leaves it")
   const qr = () => new Option('--qr', 'print the endpoint as a QR code')
+  const inspect = () => [
+    new Option(
+      '--inspect <port>',
+      'port of the inspector on this machine; without it 4040 or the next free one',
+    ),
+    new Option('--no-inspect', 'look at no requests'),
+  ]
   for (const kind of tunnelKinds) {
     const command = program
       .command(kind)
@@ -110,11 +117,12 @@ function addServing(program: Command, run: Run): void {
       .addOption(cell())
       .addOption(takeover())
       .addOption(qr())
-      .action((upstream: string, options, self: Command) =>
-        run(self.optsWithGlobals(), async (context) =>
-          (await import('./commands/tunnel.ts')).serveTunnel(context, kind, { upstream, options }),
-        ),
-      )
+    for (const option of inspect()) command.addOption(option)
+    command.action((upstream: string, options, self: Command) =>
+      run(self.optsWithGlobals(), async (context) =>
+        (await import('./commands/tunnel.ts')).serveTunnel(context, kind, { upstream, options }),
+      ),
+    )
   }
   program
     .command('start')
@@ -124,6 +132,8 @@ function addServing(program: Command, run: Run): void {
     .addOption(cell())
     .addOption(takeover())
     .addOption(qr())
+    .addOption(inspect()[0] as Option)
+    .addOption(inspect()[1] as Option)
     .action((names: string[], options, command: Command) =>
       run(command.optsWithGlobals(), async (context) =>
         (await import('./commands/start.ts')).start(context, names, options),
@@ -239,6 +249,15 @@ function addFurther(program: Command, run: Run): void {
     .action((name: string, _options, command: Command) =>
       run(command.optsWithGlobals(), async (context) =>
         (await import('./commands/open.ts')).openTunnel(context, name),
+      ),
+    )
+  program
+    .command('inspect')
+    .description('open the inspector of the running agents: requests, answers, sending them again')
+    .argument('[name]', 'only the agent that serves this tunnel')
+    .action((name: string | undefined, _options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/inspect.ts')).inspect(context, name),
       ),
     )
   program

@@ -59,6 +59,10 @@ export type AgentEvent =
       readonly changed: readonly string[]
     }
   | { readonly event: 'config.refused'; readonly path: string; readonly problem: Problem }
+  /** Where requests can be looked at, on this machine alone. */
+  | { readonly event: 'inspector.ready'; readonly url: string }
+  /** None of its ports is free; the agent goes on without. */
+  | { readonly event: 'inspector.failed'; readonly problem: Problem }
   | { readonly event: 'relay.connected'; readonly relay: string }
   | {
       readonly event: 'relay.lost'
@@ -194,6 +198,8 @@ export type AgentSnapshot = {
   readonly state: 'running' | 'draining' | 'stopped'
   /** The proxy to relays and an https server, without its password; undefined: none. */
   readonly proxy?: string
+  /** The address of its inspector (docs/inspector.md); undefined: it has none. */
+  readonly inspector?: string
   /** Present once ptun.yaml was read again. */
   readonly config?: ConfigStatus
   /** Why the server cannot be reached; undefined while it can. */

@@ -24,6 +24,14 @@ import { relayRoute } from '../proxy/relay-route.ts'
 import { type ChooseProxy, formatProxy } from '../proxy/settings.ts'
 import { version } from '../version.ts'
 import { openLeadingOutput } from './domain-keeper.ts'
+import {
+  closeInspector,
+  type InspectFlag,
+  inspectorEvents,
+  startInspector,
+  tellInspector,
+  withInspector,
+} from './inspect.ts'
 import { leaseApi, placeBy } from './lease-api.ts'
 import { Reloader, type ReloaderOptions, type TunnelSource } from './reload.ts'
 
@@ -36,6 +44,8 @@ export type ServeOptions = {
   readonly source?: TunnelSource
   /** The same command line with another name for the tunnel. */
   readonly commandWith?: ((name: string) => string) | undefined
+  /** Undefined: the inspector runs at its usual port. */
+  readonly inspect?: InspectFlag
 }
 
 /** Memory that relays may fill before the upstreams have taken it: at most so much, and this share of what there is. */
@@ -50,7 +60,7 @@ const startMs = 1_000
 export async function serve(
   context: Context,
   wanted: readonly WantedTunnel[],
-  { takeover, qr, source, cell, commandWith }: ServeOptions,
+  { takeover, qr, source, cell, commandWith, inspect }: ServeOptions,
 ): Promise<number> {
   const { env, clock, random } = context
   const connection = await connectApi(context)
@@ -76,6 +86,7 @@ export async function serve(
   const mux = newMux(context)
   const endToEnd = new EndToEnd({ connection, folder, account, clock, random, emit })
   const chooseProxy = proxyChooserOf(context)
+  const inspection = await startInspector(context, inspect)
   const supervisor = new Supervisor({
     agent,
     server,
@@ -89,21 +100,25 @@ export async function serve(
     turn: mux.turn,
     dial: dialBy({ ...mux, agent, random, connect: relayRoute(chooseProxy) }),
     emit,
+    inspect: inspection.opened?.inspector,
     proxy: () => describeWay(chooseProxy, server),
     saved,
     ...keepLeases({ leases, endToEnd, wanted, clock }),
   })
-  const output = openLeadingOutput({ context, connection, wanted }, () => supervisor.snapshot())
+  const snapshot = () => withInspector(supervisor.snapshot(), inspection)
+  const output = openLeadingOutput({ context, connection, wanted }, snapshot)
   const onEvent = (event: AgentEvent) => {
     output.onEvent(event)
+    tellInspector(inspection, event)
     if (qr && event.event === 'tunnel.online') showQr(context, event.url, output)
   }
-  const socket = await openStatus(context, runtime, () => supervisor.snapshot())
+  const socket = await openStatus(context, runtime, snapshot)
   const reloader =
     source && keepAsFile({ clock, source, supervisor, output }, { runtime, connection, takeover })
   const unlisten = obeySignals(supervisor, reloader)
   endToEnd.followSaved(wanted, saved)
   supervisor.start()
+  for (const event of inspectorEvents(inspection)) output.onEvent(event)
   reloader?.start()
   if (stateFailure) onStateLost(stateFailure)
   const started = clock.after(startMs, compactHeap, { background: true })
@@ -113,7 +128,7 @@ export async function serve(
   endToEnd.close()
   output.close()
   unlisten()
-  await Promise.all([socket?.close(), leases.settled()])
+  await Promise.all([socket?.close(), leases.settled(), closeInspector(inspection)])
   sayLast(context, supervisor.snapshot(), { exit, commandWith })
   return exit
 }

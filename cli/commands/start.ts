@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { chooseTunnels, configName, readConfig } from '../config.ts'
 import { fingerprint } from '../config-watch.ts'
 import type { Context } from '../context.ts'
+import type { InspectFlag } from './inspect.ts'
 import type { TunnelSource } from './reload.ts'
 import { serve } from './serve.ts'
 
@@ -11,13 +12,14 @@ export type StartOptions = {
   readonly cell?: string
   readonly takeover?: boolean
   readonly qr?: boolean
+  readonly inspect?: InspectFlag
 }
 
 /** @throws config.*, and errors of serving */
 export async function start(
   context: Context,
   names: readonly string[],
-  { config = configName, cell: named, takeover = false, qr = false }: StartOptions,
+  { config = configName, cell: named, takeover = false, qr = false, inspect }: StartOptions,
 ): Promise<number> {
   const seen = await fingerprint(config)
   let { tunnels, proxy, cell } = await readConfig(config, context.env)
@@ -40,6 +42,7 @@ export async function start(
     takeover,
     qr,
     source,
+    inspect,
     cell: () => named ?? cell,
   })
 }

@@ -16,6 +16,7 @@ import {
 } from '../http-options.ts'
 import { isRange, type PortTunnel, portTunnels } from '../port-range.ts'
 import { type EditFlags, type Edits, editsOfFlags } from './edit-flags.ts'
+import type { InspectFlag } from './inspect.ts'
 import { type PolicyFlags, policyOfFlags } from './policy-flags.ts'
 import { serve } from './serve.ts'
 
@@ -31,6 +32,7 @@ export type TunnelOptions = Omit<HttpOptions, keyof Edits> &
     readonly cell?: string
     readonly takeover?: boolean
     readonly qr?: boolean
+    readonly inspect?: InspectFlag
   }
 
 /** @throws cli.upstream, cli.usage, and errors of serving */
@@ -77,6 +79,7 @@ export async function serveTunnel(
   return serve(context, tunnels, {
     takeover,
     qr,
+    inspect: options.inspect,
     cell: () => options.cell,
     ...(name !== undefined && !isRange(port) && { commandWith }),
   })

@@ -221,7 +221,13 @@ export class Tap implements AnswerReader {
   /** From here on nothing is recorded: the connection is over, or nobody can tell where its messages end. */
   #lose(failure: string | undefined): void {
     this.#isLost = true
-    for (const entry of this.#waiting.splice(0)) this.#finish(entry, failure)
+    for (const entry of this.#waiting.splice(0)) this.#finish(entry, failure ?? this.#lackOf(entry))
+  }
+
+  /** What is missing where the connection ended in order. */
+  #lackOf({ answer }: Entry): string | undefined {
+    if (this.#sockets) return undefined
+    return answer ? 'cut' : 'unanswered'
   }
 
   #finish(entry: Entry, failure: string | undefined): void {

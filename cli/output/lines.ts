@@ -58,6 +58,10 @@ function write(event: AgentEvent, { isVerbose }: LineOptions): string | undefine
       return `ptun goes on without its state: ${told(event.problem)}; started again, it may get another address. ${event.problem.cure}`
     case 'state.found':
       return 'the state of ptun is kept again'
+    case 'inspector.ready':
+      return `requests can be looked at: ${event.url}`
+    case 'inspector.failed':
+      return `ptun goes on without its inspector: ${told(event.problem)}. ${event.problem.cure}`
     case 'config.reloaded':
       return reloaded(event)
     case 'config.refused':

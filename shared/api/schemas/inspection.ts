@@ -50,7 +50,10 @@ export type InspectedSummary = {
   readonly requestBytes: number
   readonly answerBytes: number
   readonly ms?: number
-  /** `PT-nnnn`, or a number, of what ended it before its time. */
+  /**
+   * What ended it before its time: `PT-nnnn`, a number of a newer relay, `unanswered` or `cut` if the upstream closed
+   * without an answer or within it, `unread` if its bytes are no HTTP that everybody reads alike.
+   */
   readonly failure?: string
   readonly isPinned: boolean
   /** The request that this one repeats. */

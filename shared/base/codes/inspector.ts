@@ -1,11 +1,11 @@
-/** PT-608x: the inspector of a running agent (docs/inspector.md). */
+/** PT-609x: the inspector of a running agent (docs/inspector.md). */
 import type { ErrorEntry } from '../errors.ts'
 
 const wish = { exit: 1, retry: 'never', owner: 'user' } as const
 
 export const inspectorCodes = {
   'inspector.port': {
-    code: 'PT-6080',
+    code: 'PT-6090',
     http: 409,
     exit: 1,
     retry: 'later',
@@ -15,7 +15,7 @@ export const inspectorCodes = {
     cure: 'End what uses that port, give another one (--inspect 4050), or go without (--no-inspect).',
   },
   'inspector.gone': {
-    code: 'PT-6081',
+    code: 'PT-6091',
     http: 404,
     ...wish,
     title: 'Request is not kept',
@@ -23,7 +23,7 @@ export const inspectorCodes = {
     cure: 'Pin requests that you want to keep. Send this one again from where it came from.',
   },
   'inspector.replay': {
-    code: 'PT-6082',
+    code: 'PT-6092',
     http: 422,
     ...wish,
     title: 'Request cannot be sent again',
@@ -32,7 +32,7 @@ export const inspectorCodes = {
     cure: 'Do what the message says: correct what you changed, write a body, or have the request sent anew.',
   },
   'inspector.busy': {
-    code: 'PT-6083',
+    code: 'PT-6093',
     http: 429,
     exit: 1,
     retry: 'later',
@@ -42,7 +42,7 @@ export const inspectorCodes = {
     cure: 'Wait until they are answered, a minute at most, then try again.',
   },
   'inspector.pins': {
-    code: 'PT-6084',
+    code: 'PT-6094',
     http: 409,
     ...wish,
     title: 'Too much is pinned',
@@ -50,7 +50,7 @@ export const inspectorCodes = {
     cure: 'Unpin some, or save them as a HAR file first.',
   },
   'inspector.stranger': {
-    code: 'PT-6085',
+    code: 'PT-6095',
     http: 403,
     exit: 1,
     retry: 'never',
@@ -61,7 +61,7 @@ export const inspectorCodes = {
     cure: 'Open the address that ptun prints, and load the page anew if ptun was started again since.',
   },
   'inspector.none': {
-    code: 'PT-6086',
+    code: 'PT-6096',
     http: 404,
     exit: 1,
     retry: 'later',

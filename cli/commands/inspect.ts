@@ -1,0 +1,87 @@
+/** The inspector of a serving agent: whether it runs and where, and `ptun inspect`, which opens it. */
+import { fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import type { AgentEvent, AgentSnapshot } from '../agent/events.ts'
+import { problemOf } from '../agent/events.ts'
+import { readStatuses } from '../agent/status-socket.ts'
+import { canOpen, openBrowser, pageOf } from '../browser.ts'
+import { type Context, say, tell } from '../context.ts'
+import type { OpenedInspector } from '../inspector/open-inspector.ts'
+import { runtimeFolder } from '../paths.ts'
+
+/** `--inspect <port>`, or false for `--no-inspect`. */
+export type InspectFlag = string | boolean | undefined
+
+/** What one agent needs of its inspector; `off` of all if there is none. */
+export type Inspection = {
+  readonly opened: OpenedInspector | undefined
+  /** Why there is none though it was wanted. */
+  readonly failure: PortTunnelerError | undefined
+}
+
+const off: Inspection = { opened: undefined, failure: undefined }
+
+/** @throws cli.usage for what is no port, inspector.port if that one is taken */
+export async function startInspector(
+  { env, clock }: Pick<Context, 'env' | 'clock'>,
+  flag: InspectFlag,
+): Promise<Inspection> {
+  const wish = flag ?? env.PTUN_INSPECT
+  if (wish === false || wish === 'off') return off
+  const port = typeof wish === 'string' && wish !== '' ? parsePort(wish) : undefined
+  // Without an inspector none of its code is loaded.
+  const { openInspector } = await import('../inspector/open-inspector.ts')
+  const opened = await openInspector(clock, port)
+  return 'server' in opened ? { opened, failure: undefined } : { opened: undefined, failure: opened }
+}
+
+/** Tells it what the agent tells. */
+export function tellInspector({ opened }: Inspection, event: AgentEvent): void {
+  opened?.inspector.onEvent(event)
+}
+
+/** What the output says of it at the start. */
+export function inspectorEvents({ opened, failure }: Inspection): readonly AgentEvent[] {
+  if (opened) return [{ event: 'inspector.ready', url: opened.server.url }]
+  return failure ? [{ event: 'inspector.failed', problem: problemOf(failure) }] : []
+}
+
+export async function closeInspector({ opened }: Inspection): Promise<void> {
+  opened?.inspector.close()
+  await opened?.server.close()
+}
+
+/** A snapshot that says where the inspector is. */
+export function withInspector(snapshot: AgentSnapshot, { opened }: Inspection): AgentSnapshot {
+  return opened ? { ...snapshot, inspector: opened.server.url } : snapshot
+}
+
+/** `ptun inspect`: opens the inspector of each agent that serves the tunnel, or of all. @throws inspector.none */
+export async function inspect(context: Context, tunnel: string | undefined): Promise<number> {
+  const agents = await readStatuses(runtimeFolder(context.env), context.clock)
+  const isWanted = ({ tunnels }: AgentSnapshot) =>
+    tunnel === undefined || tunnels.some(({ name }) => name === tunnel)
+  const found = agents.flatMap((agent) => (agent.inspector && isWanted(agent) ? [agent] : []))
+  if (found.length === 0)
+    throw fail(
+      'inspector.none',
+      tunnel === undefined ? undefined : `No agent of this machine inspects "${tunnel}".`,
+    )
+  for (const { pid, inspector = '', tunnels } of found) {
+    const names = tunnels.map(({ name }) => name)
+    const url = tunnel === undefined ? inspector : `${inspector}/?tunnel=${encodeURIComponent(tunnel)}`
+    say(context, `${url}  ${names.join(', ')}`)
+    tell(context, { event: 'inspector', url, pid, tunnels: names })
+    const page = pageOf(url)
+    if (page !== undefined && canOpen(context)) await openBrowser(page)
+  }
+  return 0
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (port >= 0 && port <= 65_535) return port
+  throw fail(
+    'cli.usage',
+    `--inspect takes a port, such as 4050, not "${text}"; --no-inspect switches it off.`,
+  )
+}
