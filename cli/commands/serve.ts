@@ -73,14 +73,11 @@ export async function serve(
   const taken = new Set(running.flatMap(({ tunnels }) => tunnels.map(({ name }) => name)))
   const emit = (event: AgentEvent) => onEvent(event)
   const onStateLost = (error: PortTunnelerError) => emit({ event: 'state.lost', problem: problemOf(error) })
+  const state = { folder, unkeptAgent: stateFailure && agent, server, account, clock }
   const leases = new SavedLeases({
-    folder,
-    unkeptAgent: stateFailure && agent,
-    server,
-    account,
-    clock,
+    ...state,
     onLost: onStateLost,
-    onFound: () => onEvent({ event: 'state.found' }),
+    onFound: () => emit({ event: 'state.found' }),
   })
   const saved = await leases.find(wanted, { taken: takeover ? new Set() : taken, nowMs: clock.now() })
   const mux = newMux(context)

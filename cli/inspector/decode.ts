@@ -12,7 +12,7 @@ import {
   constants as zlib,
 } from 'node:zlib'
 
-export const decodedBytesMax = 4_000_000
+const decodedBytesMax = 4_000_000
 /** More than two are no accident. */
 const codingsMax = 2
 

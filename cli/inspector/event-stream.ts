@@ -1,4 +1,4 @@
-/** Reads server-sent events as they pass (HTML standard, 9.2.6). Each is reported as its own lines, cut if it is long. */
+/** Reads server-sent events as they pass (HTML standard, 9.2.6). Each is reported with its lines, cut if it is long. */
 import { Buffer } from 'node:buffer'
 import { frameTextMax } from './frame-log.ts'
 

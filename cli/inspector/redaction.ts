@@ -132,7 +132,7 @@ export function revealLines(
   return { lines, count }
 }
 
-export function isHiddenParameter(name: string): boolean {
+function isHiddenParameter(name: string): boolean {
   return parameters.has(unescaped(name).toLowerCase())
 }
 

@@ -18,7 +18,7 @@ export const ringLimits: RingLimits = {
   pinned: 500,
 }
 
-/** What the objects around the bytes of one request take, measured with 10,000 small ones (inspector.bench in bench/). */
+/** What the objects around the bytes of one request take, measured with 10,000 small ones (bench/inspector.ts). */
 const entryBytes = 2_048
 
 export class Ring {

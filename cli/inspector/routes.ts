@@ -105,7 +105,7 @@ export async function answerCall(inspector: Inspector, call: Call): Promise<Repl
   throw fail('inspector.gone', 'The inspector has no such page.')
 }
 
-export function json(value: unknown): Reply {
+function json(value: unknown): Reply {
   return { type: 'application/json', body: JSON.stringify(value) }
 }
 

@@ -14,7 +14,7 @@ import { safeHeaders, strangeness } from './guard.ts'
 import type { Inspector } from './inspector.ts'
 import { answerCall, type Reply } from './routes.ts'
 
-export const inspectorPort = 4_040
+const inspectorPort = 4_040
 /** Ports that are tried behind the usual one; each running agent takes one. */
 const portsTried = 20
 /** A changed body of a megabyte as JSON text. */

@@ -1,7 +1,7 @@
 /**
  * Reads along with one visitor of an http tunnel, in both directions, and records what it reads. It stands between the
- * visitor's stream and everything that the agent does with it, so it sees requests as the relay sent them and answers as
- * the visitor gets them, with any upstream protocol. It passes every byte on as it came and at once, keeps copies of
+ * visitor's stream and everything that the agent does with it, so it sees requests as the relay sent them and answers
+ * as the visitor gets them, with any upstream protocol. It passes every byte on as it came and at once, keeps copies of
  * bounded size alone, and whatever goes wrong in it ends the reading, never the connection.
  */
 import type { Buffer } from 'node:buffer'

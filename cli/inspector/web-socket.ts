@@ -160,7 +160,7 @@ function messageOf({ kind, isPacked, bytes, kept, keptBytes }: Part): SocketMess
   }
 }
 
-/** Of what nobody reads as text, the beginning is enough to know it by. */
+/** The beginning is enough to know bytes by that nobody reads as text. */
 const hexBytesMax = 1_024
 
 function hexOf(bytes: Buffer): string {

@@ -24,7 +24,7 @@ const info: OpenInfo = {
 }
 
 /** What a visitor has sent and got. */
-export class RigVisitor implements VisitorStream {
+class RigVisitor implements VisitorStream {
   heard = ''
   isOver = false
   bytesIn = 0
