@@ -27,6 +27,7 @@ import { openLeadingOutput } from './domain-keeper.ts'
 import {
   closeInspector,
   type InspectFlag,
+  type Inspection,
   inspectorEvents,
   startInspector,
   tellInspector,
@@ -104,11 +105,7 @@ export async function serve(
   })
   const snapshot = () => withInspector(supervisor.snapshot(), inspection)
   const output = openLeadingOutput({ context, connection, wanted }, snapshot)
-  const onEvent = (event: AgentEvent) => {
-    output.onEvent(event)
-    tellInspector(inspection, event)
-    if (qr && event.event === 'tunnel.online') showQr(context, event.url, output)
-  }
+  const onEvent = listener(context, { output, inspection, qr })
   const socket = await openStatus(context, runtime, snapshot)
   const reloader =
     source && keepAsFile({ clock, source, supervisor, output }, { runtime, connection, takeover })
@@ -128,6 +125,22 @@ export async function serve(
   await Promise.all([socket?.close(), leases.settled(), closeInspector(inspection)])
   sayLast(context, supervisor.snapshot(), { exit, commandWith })
   return exit
+}
+
+/** Who hears of what the agent does. */
+function listener(
+  context: Context,
+  {
+    output,
+    inspection,
+    qr,
+  }: { readonly output: AgentOutput; readonly inspection: Inspection; readonly qr: boolean },
+): (event: AgentEvent) => void {
+  return (event) => {
+    output.onEvent(event)
+    tellInspector(inspection, event)
+    if (qr && event.event === 'tunnel.online') showQr(context, event.url, output)
+  }
 }
 
 /** What the agent does with its leases: it keeps them for the next run, and has certificates for their hosts. */

@@ -46,7 +46,8 @@ test('a shell takes a quoted text for one word, whatever is in it', () => {
 test('the curl command has the address, method, headers and body of the request, in every shell', () => {
   const cases = fc.sample(fc.record({ target, value: nasty, body: payload }), 60)
   // A curl that prints its words and its body instead of calling anybody.
-  const curl = `curl() { for word in "$@"; do printf '%s\\000' "$word"; [ "$word" = @- ] && cat; done; printf '\\n--end--\\n'; }`
+  const loop = `for word in "$@"; do printf '%s\\000' "$word"; [ "$word" = @- ] && cat; done`
+  const curl = `curl() { ${loop}; printf '\\n--end--\\n'; }`
   const commands = cases.map(({ target: at, value, body }) =>
     asCurl(
       entryOf(`POST ${at} HTTP/1.1\r\nHost: a.test\r\nX-Some: ${value.trim()}\r\n\r\n`, Buffer.from(body)),
