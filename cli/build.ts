@@ -2,17 +2,44 @@
  * Makes dist/ for the published package, CommonJS in ASCII (why: relay-vm/build.ts): one bundle without dependencies to
  * install (and with only the used parts of zod, which saves a running agent 12 MB), its chunks loaded when a command
  * needs them. The licences of the bundled code are included, as they require. `open` stays outside: it has its own
- * script file.
+ * script file. The page of the inspector lies beside it.
  */
+import { execFileSync } from 'node:child_process'
+import { readdirSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { writeBundle } from '@porttunneler/packaging/bundle'
-import type { Bundled } from '@porttunneler/packaging/materials'
+import { type Bundled, packagesOf } from '@porttunneler/packaging/materials'
 
 const here = import.meta.dirname
+const web = join(here, '../web')
+/** Its script and styles are 80 kB; with a font it may double. Everybody who installs ptun carries it. */
+const pageBytesMax = 200_000
 
 /** @returns the packages inside */
-export function buildPtun(dist: string): Promise<readonly Bundled[]> {
-  return writeBundle({ input: { main: join(here, 'main.ts') }, dist, format: 'cjs', external: ['open'] })
+export async function buildPtun(dist: string): Promise<readonly Bundled[]> {
+  const bundled = await writeBundle({
+    input: { main: join(here, 'main.ts') },
+    dist,
+    format: 'cjs',
+    external: ['open'],
+  })
+  return [...bundled, ...buildPage(join(dist, 'inspector'))]
+}
+
+/** @throws Error if the page has become too heavy */
+function buildPage(folder: string): readonly Bundled[] {
+  const args = ['build', '--config', 'inspector/vite.config.ts', '--outDir', folder, '--emptyOutDir']
+  // What it says of its own speed is nobody's concern here.
+  execFileSync('npx', ['--no-install', 'vite', ...args], { cwd: web, stdio: ['ignore', 'ignore', 'inherit'] })
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const bytes = files
+    .filter((name) => !name.endsWith('third-party.txt'))
+    .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
+  if (bytes > pageBytesMax)
+    throw new Error(`the inspector's page has ${bytes} bytes, more than ${pageBytesMax}`)
+  const { resolve } = createRequire(join(web, 'package.json'))
+  return packagesOf(['preact', 'wouter-preact', 'tailwindcss'].map((name) => resolve(`${name}/package.json`)))
 }
 
 if (import.meta.main) await buildPtun(join(here, 'dist'))

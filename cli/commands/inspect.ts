@@ -30,7 +30,7 @@ export async function startInspector(
   const port = typeof wish === 'string' && wish !== '' ? parsePort(wish) : undefined
   // Without an inspector none of its code is loaded.
   const { openInspector } = await import('../inspector/open-inspector.ts')
-  const opened = await openInspector(clock, port)
+  const opened = await openInspector(clock, { port, webhooks: env.PTUN_WEBHOOKS })
   return 'server' in opened ? { opened, failure: undefined } : { opened: undefined, failure: opened }
 }
 

@@ -1,4 +1,5 @@
 /** One request with its answer, as the inspector keeps it. The tap (tap.ts) writes it while the bytes pass. */
+import { Buffer } from 'node:buffer'
 import type {
   HeaderLine,
   InspectedDetail,
@@ -38,7 +39,7 @@ export class Message {
 
   get view(): InspectedMessage {
     const { headers, body, isWhole } = this
-    return { headers, bytes: body.total, keptBytes: body.bytes.length, isWhole }
+    return { headers, bytes: body.total, keptBytes: body.length, isWhole }
   }
 
   /** The first value of a header; names in lower case. */
@@ -70,7 +71,7 @@ export class Entry {
   /** What it takes of the ring; the ring alone changes it. */
   charged = 0
   /** The head as it came, for replays alone. Private, so that no dump of an entry prints it. */
-  #head: Buffer
+  #head: string
 
   constructor(
     head: { readonly bytes: Buffer; readonly method: string; readonly host: string },
@@ -82,15 +83,15 @@ export class Entry {
     this.startedAt = known.startedAt
     this.method = head.method
     this.host = head.host
-    this.#head = Buffer.allocUnsafeSlow(head.bytes.length)
-    head.bytes.copy(this.#head)
-    const raw = this.rawLines()
+    this.#head = head.bytes.toString('latin1')
+    const raw = linesOf(head.bytes)
     const shown = raw.map(redactLine)
     const target = this.rawTarget()
     this.target = redactTarget(target)
     this.request = new Message(shown)
-    const isChanged = (line: HeaderLine, at: number) => line[1] !== raw[at]?.[1]
-    this.hidden = shown.filter(isChanged).length + (this.target === target ? 0 : 1)
+    let hidden = this.target === target ? 0 : 1
+    for (const [at, line] of shown.entries()) if (line !== raw[at]) hidden += 1
+    this.hidden = hidden
   }
 
   get headBytes(): number {
@@ -99,12 +100,14 @@ export class Entry {
 
   /** Header lines with their secrets: for a replay, never for a view. */
   rawLines(): readonly HeaderLine[] {
-    return linesOf(this.#head)
+    return linesOf(Buffer.from(this.#head, 'latin1'))
   }
 
   rawTarget(): string {
-    const line = this.#head.toString('utf8', 0, this.#head.indexOf(lineFeed))
-    return line.split(' ')[1] ?? '/'
+    const start = this.#head.indexOf(' ') + 1
+    const target = this.#head.slice(start, this.#head.indexOf(' ', start))
+    // Most are ASCII, and the same in both.
+    return /[^\0-\x7f]/.test(target) ? Buffer.from(target, 'latin1').toString('utf8') : target
   }
 
   /** The ring had no room for it any more. */
@@ -112,7 +115,7 @@ export class Entry {
     this.request.body.drop()
     this.answer?.body.drop()
     this.frames?.drop()
-    this.#head = Buffer.alloc(0)
+    this.#head = ''
   }
 
   get ms(): number | undefined {

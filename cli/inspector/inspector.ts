@@ -20,22 +20,33 @@ import { bodyBytesMax, type Entry } from './entry.ts'
 import { Recorder } from './recorder.ts'
 import { redactedHeaders, redactedParameters } from './redaction.ts'
 import { Replays } from './replays.ts'
-import { Ring, ringLimits } from './ring.ts'
+import { Ring, type RingLimits, ringLimits } from './ring.ts'
+import { ruleFor, verdictOf, type WebhookRule } from './signatures.ts'
 import { Tap } from './tap.ts'
 
 /** Names of tunnels for the page's choice; an agent serves up to 500. */
 const tunnelsMax = 500
+
+export type InspectorOptions = {
+  readonly limits?: RingLimits | undefined
+  /** Which requests have signatures to be checked. */
+  readonly webhooks?: readonly WebhookRule[]
+}
 
 export class Inspector implements Inspect {
   /** What a page must send back with each change. */
   readonly token = randomBytes(24).toString('base64url')
   readonly recorder: Recorder
   readonly replays: Replays
+  readonly #clock: Clock
+  readonly #webhooks: readonly WebhookRule[]
   readonly #connections: ConnectionLog
   readonly #tunnels = new Set<string>()
 
-  constructor(clock: Clock, limits = ringLimits) {
-    this.recorder = new Recorder(clock, new Ring(limits))
+  constructor(clock: Clock, { limits = ringLimits, webhooks = [] }: InspectorOptions = {}) {
+    this.#clock = clock
+    this.#webhooks = webhooks
+    this.recorder = new Recorder(clock, new Ring(limits), (entry) => this.#checkSignature(entry))
     this.replays = new Replays(this.recorder)
     this.#connections = new ConnectionLog(clock)
   }
@@ -135,6 +146,23 @@ export class Inspector implements Inspect {
     const entry = this.recorder.ring.newest().find(isLast)
     if (!entry) throw fail('inspector.gone', 'No visitor has sent a request yet.')
     return this.replays.send(entry, {}).ids[0] ?? 0
+  }
+
+  /** Later, so that no byte waits for it. */
+  #checkSignature(entry: Entry): void {
+    if (this.#webhooks.length === 0) return
+    const rule = ruleFor(this.#webhooks, entry.target)
+    if (!rule) return
+    const check = () => {
+      const { request } = entry
+      const isKept = request.body.length === request.body.total
+      const nowMs = entry.at
+      entry.signature = isKept
+        ? verdictOf(rule, { headers: request, body: request.body.bytes, nowMs })
+        : 'unchecked'
+      this.recorder.changed(entry)
+    }
+    this.#clock.after(0, check, { background: true })
   }
 
   #knows(tunnel: string): void {

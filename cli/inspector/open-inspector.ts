@@ -5,19 +5,20 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { Inspector } from './inspector.ts'
 import { type InspectorServer, serveInspector } from './server.ts'
+import { readWebhookRules } from './signatures.ts'
 
 export type OpenedInspector = { readonly inspector: Inspector; readonly server: InspectorServer }
 
 /**
- * @param port undefined: the usual one, or the next that is free
+ * @param options port: undefined for the usual one, or the next that is free; webhooks: rules as PTUN_WEBHOOKS has them
  * @returns a failure if none of the usual ports is free: the agent goes on without
- * @throws inspector.port if the one that was asked for is not
+ * @throws inspector.port if the one that was asked for is not, cli.usage for rules that are not understood
  */
 export async function openInspector(
   clock: Clock,
-  port: number | undefined,
+  { port, webhooks }: { readonly port: number | undefined; readonly webhooks: string | undefined },
 ): Promise<OpenedInspector | PortTunnelerError> {
-  const inspector = new Inspector(clock)
+  const inspector = new Inspector(clock, { webhooks: readWebhookRules(webhooks) })
   try {
     return { inspector, server: await serveInspector(inspector, { clock, port, folder: pageFolder() }) }
   } catch (error) {
@@ -31,5 +32,5 @@ function pageFolder(): string {
   const packed = join(import.meta.dirname, 'inspector')
   return existsSync(join(packed, 'index.html'))
     ? packed
-    : join(import.meta.dirname, '../../web/dist-inspector')
+    : join(import.meta.dirname, '../../web/inspector/dist')
 }

@@ -20,10 +20,13 @@ export class Recorder {
   #revisions = 0
   readonly #listeners = new Set<() => void>()
   #telling: Timer | undefined
+  /** Called when a request has come whole; what it does costs no connection its turn. */
+  readonly #onWhole: (entry: Entry) => void
 
-  constructor(clock: Clock, ring: Ring) {
+  constructor(clock: Clock, ring: Ring, onWhole: (entry: Entry) => void = () => {}) {
     this.clock = clock
     this.ring = ring
+    this.#onWhole = onWhole
   }
 
   /** The number of the newest request. */
@@ -75,6 +78,12 @@ export class Recorder {
   changed(entry: Entry): void {
     entry.revision = ++this.#revisions
     this.#tell()
+  }
+
+  /** A request has come whole. */
+  whole(entry: Entry): void {
+    this.#onWhole(entry)
+    this.changed(entry)
   }
 
   /** Something changed that has no request of its own. */

@@ -59,10 +59,26 @@ const parameters: ReadonlySet<string> = new Set(redactedParameters)
 /** Their values are addresses, which may have such a query. */
 const addressed = new Set(['referer', 'location', 'content-location', 'x-original-url', 'x-rewrite-url'])
 
-export function redactLine([name, value]: HeaderLine): HeaderLine {
+/** @returns the very line if nothing in it is hidden */
+export function redactLine(line: HeaderLine): HeaderLine {
+  const [name, value] = line
+  const folded = foldName(name)
+  if (folded === undefined) return line
+  const shown = headers.has(folded) ? redactValue(folded, value) : redactTarget(value)
+  return shown === value ? line : [name, shown]
+}
+
+/** Names that came before, in whatever case: the same few come with every request. Undefined: nothing is hidden. */
+const foldedNames = new Map<string, string | undefined>()
+const foldedNamesMax = 1_000
+
+function foldName(name: string): string | undefined {
+  if (foldedNames.has(name)) return foldedNames.get(name)
   const folded = name.toLowerCase().replaceAll('_', '-')
-  if (headers.has(folded)) return [name, redactValue(folded, value)]
-  return addressed.has(folded) ? [name, redactTarget(value)] : [name, value]
+  const matters = headers.has(folded) || addressed.has(folded) ? folded : undefined
+  // Strangers choose names, so they are kept in a bounded number, and short.
+  if (foldedNames.size < foldedNamesMax && name.length <= 64) foldedNames.set(name, matters)
+  return matters
 }
 
 function redactValue(name: string, value: string): string {
@@ -84,6 +100,7 @@ function redactCookie(cookie: string): string {
 
 /** @param target a path with its query, or a whole address */
 export function redactTarget(target: string): string {
+  if (!target.includes('?')) return target
   return eachParameter(target, (name, value) =>
     isHiddenParameter(name) && value !== '' ? hiddenText : value,
   )
@@ -137,6 +154,7 @@ function isHiddenParameter(name: string): boolean {
 }
 
 function unescaped(text: string): string {
+  if (!text.includes('%')) return text
   try {
     return decodeURIComponent(text)
   } catch {

@@ -26,6 +26,7 @@ export class Ring {
   /** Both in the order of arrival. */
   readonly #passing = new Map<number, Entry>()
   readonly #pinned = new Map<number, Entry>()
+  #walk = this.#passing.values()
   #bytes = 0
   #pinnedBytes = 0
 
@@ -112,10 +113,14 @@ export class Ring {
 
   /** @returns false if nothing but `except` is left to go */
   #evict(except: Entry): boolean {
-    for (const entry of this.#passing.values()) {
-      if (entry === except) continue
-      this.#forget(entry)
-      return true
+    for (let tries = 0; tries < 2; tries++) {
+      // One walk goes on from where it was: a new one would pass all that went before, each time.
+      for (let next = this.#walk.next(); !next.done; next = this.#walk.next()) {
+        if (next.value === except) continue
+        this.#forget(next.value)
+        return true
+      }
+      this.#walk = this.#passing.values()
     }
     return false
   }

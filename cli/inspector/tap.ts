@@ -29,6 +29,9 @@ export class Tap implements AnswerReader {
   readonly #waiting: Entry[] = []
   /** The request that is coming. */
   #coming: Entry | undefined
+  /** A request with Upgrade, and the same once it is complete: what follows waits for the answer, it may be no HTTP. */
+  #awaited: Entry | undefined
+  #upgrading: Entry | undefined
   #chunks: ChunkedBody | undefined
   #sockets: Sides | undefined
   #events: EventStreamReader | undefined
@@ -113,7 +116,9 @@ export class Tap implements AnswerReader {
   }
 
   #scan(): void {
-    for (let event = this.#scanner.next(); event !== undefined; event = this.#scanner.next()) {
+    while (!this.#upgrading) {
+      const event = this.#scanner.next()
+      if (event === undefined) return
       if (event.kind === 'refused') {
         this.#lose('unread')
         return
@@ -130,6 +135,7 @@ export class Tap implements AnswerReader {
     this.#coming = entry
     this.#chunks = head.body === 'chunked' ? new ChunkedBody() : undefined
     this.#parser.asked(head.method)
+    if (head.wantsUpgrade) this.#awaited = entry
     if (head.body === 0) this.#requestEnded(entry)
   }
 
@@ -144,9 +150,10 @@ export class Tap implements AnswerReader {
 
   #requestEnded(entry: Entry): void {
     this.#coming = undefined
+    if (this.#awaited === entry) this.#upgrading = entry
     entry.request.isWhole = true
     entry.marks.asked = this.#since(entry)
-    this.#recorder.changed(entry)
+    this.#recorder.whole(entry)
   }
 
   // --- to the visitor ---
@@ -169,6 +176,12 @@ export class Tap implements AnswerReader {
     this.#events = isEventStream(answer) ? this.#eventsOf(entry) : undefined
     this.#recorder.charge(entry, bytes.length)
     this.#recorder.changed(entry)
+    if (this.#awaited === entry) this.#goOn()
+  }
+
+  #goOn(): void {
+    this.#awaited = this.#upgrading = undefined
+    if (!this.#sockets) this.#scan()
   }
 
   onBody(bytes: Buffer): void {

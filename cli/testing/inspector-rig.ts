@@ -13,6 +13,7 @@ import type { VisitorStream } from '../agent/visitor-stream.ts'
 import type { Entry } from '../inspector/entry.ts'
 import { Inspector } from '../inspector/inspector.ts'
 import type { RingLimits } from '../inspector/ring.ts'
+import { readWebhookRules } from '../inspector/signatures.ts'
 
 const info: OpenInfo = {
   bind: 1,
@@ -66,12 +67,17 @@ export function useInspectorRigs() {
   afterEach(async () => {
     for (const close of closers.splice(0)) await close()
   })
-  return async (serve: RequestListener, wanted: Partial<WantedTunnel> = {}, limits?: RingLimits) => {
+  return async (
+    serve: RequestListener,
+    wanted: Partial<WantedTunnel> = {},
+    limits?: RingLimits,
+    webhooks = '',
+  ) => {
     const server: Server = createServer(serve)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
-    const inspector = new Inspector(systemClock, limits)
+    const inspector = new Inspector(systemClock, { limits, webhooks: readWebhookRules(webhooks) })
     const tunnel = newTunnel(1, {
       name: 'web',
       kind: 'http',

@@ -168,7 +168,7 @@ function targetOf(path: string, specifier: string): string | undefined {
 
 function layerOf(path: string): Layer {
   // What bundles a program is no part of it.
-  if (/^[\w-]+\/(?:build|archive|vite\.config)\.ts$/.test(path)) return 'free'
+  if (/^[\w-]+\/(?:inspector\/)?(?:build|archive|vite\.config)\.ts$/.test(path)) return 'free'
   const [top, second] = path.split('/')
   if (top === 'shared' && second === 'api' && !contract.test(path)) return 'service'
   if (top === 'shared') return sharedLayers.find((layer) => layer === second) ?? 'free'

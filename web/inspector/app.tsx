@@ -1,0 +1,138 @@
+/** The frame of the inspector: the bar above, the list at the left, the open request at the right. */
+import { useState } from 'preact/hooks'
+import { Button } from '../parts/button.tsx'
+import { ConfirmDialog } from '../parts/dialog.tsx'
+import { formatBytes } from '../parts/format.ts'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { ThemeChoice } from '../parts/theme.tsx'
+import type { InspectorApi } from './api.ts'
+import { Connections } from './connections.tsx'
+import { Filters } from './filters.tsx'
+import { usePlace } from './place.ts'
+import { RequestDetail } from './request-detail.tsx'
+import { RequestList } from './request-list.tsx'
+import { useAct } from './use-act.ts'
+import { useLoaded, useRevision } from './use-live.ts'
+
+export function App({ api }: { api: InspectorApi }) {
+  const { revision, isLive } = useRevision()
+  const [place, go] = usePlace()
+  const about = useLoaded('about', 0, () => api.about())
+  if (about.failure)
+    return (
+      <main class="mx-auto max-w-2xl p-6">
+        <h1 class="mb-4 text-2xl font-semibold">Inspector</h1>
+        <ProblemNotice failure={about.failure} onRetry={() => location.reload()} />
+      </main>
+    )
+  const limits = about.value?.limits
+  return (
+    <div class="flex min-h-dvh flex-col lg:h-dvh">
+      <header class="flex flex-wrap items-center gap-x-6 gap-y-2 border-b border-line bg-surface px-4 py-2">
+        <h1 class="text-lg font-semibold">Inspector</h1>
+        <nav aria-label="Views" class="flex gap-1">
+          {(['requests', 'connections'] as const).map((view) => (
+            <Button
+              key={view}
+              look={place.view === view ? 'plain' : 'quiet'}
+              aria-current={place.view === view ? 'page' : undefined}
+              onClick={() => go({ view, id: undefined })}
+            >
+              {view === 'requests' ? 'Requests' : 'Connections'}
+            </Button>
+          ))}
+        </nav>
+        <p role="status" class={`ml-auto text-sm ${isLive ? 'text-muted' : 'text-danger'}`}>
+          {isLive
+            ? `Live. Keeps ${formatBytes(limits?.bytes ?? 0)} at most.`
+            : 'ptun does not answer; what is shown may be old.'}
+        </p>
+        <ClearButton api={api} />
+        <ThemeChoice />
+      </header>
+      {place.view === 'connections' ? (
+        <Connections api={api} revision={revision} />
+      ) : (
+        <main class="grid min-h-0 flex-1 lg:grid-cols-[minmax(24rem,2fr)_3fr]">
+          <div
+            class={`min-h-0 flex-col border-line lg:flex lg:border-r ${place.id === undefined ? 'flex' : 'hidden'}`}
+          >
+            <Filters
+              tunnels={about.value?.tunnels ?? []}
+              filter={place.filter}
+              onFilter={(filter) => go({ filter }, false)}
+            />
+            <RequestList
+              api={api}
+              revision={revision}
+              filter={place.filter}
+              open={place.id}
+              onOpen={(id) => go({ id })}
+            />
+          </div>
+          {place.id === undefined ? (
+            <Hints redacted={about.value?.redacted} />
+          ) : (
+            <RequestDetail
+              key={place.id}
+              api={api}
+              id={place.id}
+              revision={revision}
+              onOpen={(id) => go({ id })}
+              onClose={() => go({ id: undefined })}
+            />
+          )}
+        </main>
+      )}
+    </div>
+  )
+}
+
+function ClearButton({ api }: { api: InspectorApi }) {
+  const [isAsked, setAsked] = useState(false)
+  const act = useAct()
+  const clear = () => act.run(() => api.clear().then(() => setAsked(false)))
+  return (
+    <>
+      <Button look="quiet" onClick={() => setAsked(true)}>
+        Clear
+      </Button>
+      {isAsked && (
+        <ConfirmDialog
+          title="Forget all requests?"
+          action="Forget them"
+          onConfirm={clear}
+          onClose={() => setAsked(false)}
+          isBusy={act.isBusy}
+          failure={act.failure}
+        >
+          <p>Pinned requests stay. The others cannot be got back.</p>
+        </ConfirmDialog>
+      )}
+    </>
+  )
+}
+
+type Redacted = { readonly headers: readonly string[]; readonly parameters: readonly string[] }
+
+function Hints({ redacted }: { redacted: Redacted | undefined }) {
+  return (
+    <section aria-label="Hints" class="hidden max-w-2xl space-y-4 overflow-auto p-6 text-muted lg:block">
+      <p>Choose a request to see its headers, its body and its times, or to send it again.</p>
+      <p>
+        Everything is kept in the memory of ptun and is gone when it ends.{' '}
+        <a class="text-accent underline" href="/api/requests.har" download>
+          Save all as a HAR file
+        </a>
+      </p>
+      {redacted && (
+        <details>
+          <summary class="font-medium text-text">What is hidden</summary>
+          <p class="mt-2">Headers: {redacted.headers.join(', ')}</p>
+          <p class="mt-2">Parameters of addresses: {redacted.parameters.join(', ')}</p>
+          <p class="mt-2">Bodies are shown as they came.</p>
+        </details>
+      )}
+    </section>
+  )
+}

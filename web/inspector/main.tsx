@@ -1,0 +1,8 @@
+/** The start of the inspector's page. */
+import { render } from 'preact'
+import { InspectorApi } from './api.ts'
+import { App } from './app.tsx'
+import './style.css'
+
+const root = document.getElementById('app')
+if (root) render(<App api={new InspectorApi()} />, root)
