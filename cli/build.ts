@@ -5,8 +5,7 @@
  * script file. The page of the inspector lies beside it.
  */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeBundle } from '@porttunneler/packaging/bundle'
 import { type Bundled, packagesOf } from '@porttunneler/packaging/materials'
@@ -38,8 +37,14 @@ function buildPage(folder: string): readonly Bundled[] {
     .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
   if (bytes > pageBytesMax)
     throw new Error(`the inspector's page has ${bytes} bytes, more than ${pageBytesMax}`)
-  const { resolve } = createRequire(join(web, 'package.json'))
-  return packagesOf(['preact', 'wouter-preact', 'tailwindcss'].map((name) => resolve(`${name}/package.json`)))
+  // Its own notices list the same (web/inspector/vite.config.ts).
+  return packagesOf(['preact', 'wouter-preact', 'regexparam', 'tailwindcss'].map(manifestOf))
+}
+
+/** npm keeps a workspace's packages beside it, or for all together. */
+function manifestOf(name: string): string {
+  const own = join(web, 'node_modules', name, 'package.json')
+  return existsSync(own) ? own : join(here, '../node_modules', name, 'package.json')
 }
 
 if (import.meta.main) await buildPtun(join(here, 'dist'))

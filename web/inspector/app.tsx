@@ -8,7 +8,7 @@ import { ThemeChoice } from '../parts/theme.tsx'
 import type { InspectorApi } from './api.ts'
 import { Connections } from './connections.tsx'
 import { Filters } from './filters.tsx'
-import { usePlace } from './place.ts'
+import { type Place, usePlace } from './place.ts'
 import { RequestDetail } from './request-detail.tsx'
 import { RequestList } from './request-list.tsx'
 import { useAct } from './use-act.ts'
@@ -30,18 +30,7 @@ export function App({ api }: { api: InspectorApi }) {
     <div class="flex min-h-dvh flex-col lg:h-dvh">
       <header class="flex flex-wrap items-center gap-x-6 gap-y-2 border-b border-line bg-surface px-4 py-2">
         <h1 class="text-lg font-semibold">Inspector</h1>
-        <nav aria-label="Views" class="flex gap-1">
-          {(['requests', 'connections'] as const).map((view) => (
-            <Button
-              key={view}
-              look={place.view === view ? 'plain' : 'quiet'}
-              aria-current={place.view === view ? 'page' : undefined}
-              onClick={() => go({ view, id: undefined })}
-            >
-              {view === 'requests' ? 'Requests' : 'Connections'}
-            </Button>
-          ))}
-        </nav>
+        <Views view={place.view} onView={(view) => go({ view, id: undefined })} />
         <p role="status" class={`ml-auto text-sm ${isLive ? 'text-muted' : 'text-danger'}`}>
           {isLive
             ? `Live. Keeps ${formatBytes(limits?.bytes ?? 0)} at most.`
@@ -85,6 +74,23 @@ export function App({ api }: { api: InspectorApi }) {
         </main>
       )}
     </div>
+  )
+}
+
+function Views({ view, onView }: { view: Place['view']; onView: (view: Place['view']) => void }) {
+  return (
+    <nav aria-label="Views" class="flex gap-1">
+      {(['requests', 'connections'] as const).map((one) => (
+        <Button
+          key={one}
+          look={view === one ? 'plain' : 'quiet'}
+          aria-current={view === one ? 'page' : undefined}
+          onClick={() => onView(one)}
+        >
+          {one === 'requests' ? 'Requests' : 'Connections'}
+        </Button>
+      ))}
+    </nav>
   )
 }
 
