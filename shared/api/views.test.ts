@@ -24,6 +24,7 @@ const open = [
   'GET /v1/domains',
   'GET /v1/domains/{domain}',
   'GET /v1/factors',
+  'GET /v1/history',
   'GET /v1/invitations',
   'GET /v1/me',
   'GET /v1/members',
