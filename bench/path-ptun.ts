@@ -125,6 +125,8 @@ function startAgent(
   return runProgram(variant, ['bench/path-ptun-agent.cjs', 'start', '--config', config, '--json'], {
     PTUN_SERVER: api,
     PTUN_KEY: key,
+    // What it costs is measured by bench/inspector.ts.
+    PTUN_INSPECT: 'off',
     ...home,
   })
 }

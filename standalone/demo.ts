@@ -73,6 +73,8 @@ export async function startDemo({
       env: {
         PTUN_SERVER: server,
         PTUN_KEY: key.reveal(),
+        // Its usual port is for the tunnels of the user.
+        PTUN_INSPECT: 'off',
         XDG_CONFIG_HOME: home,
         XDG_STATE_HOME: home,
         XDG_RUNTIME_DIR: home,

@@ -88,6 +88,18 @@ test('the script for fetch runs, and asks for the same', async () => {
   }
 })
 
+test('an archive of bombs is bounded, and says what it left out', async () => {
+  const entries = ['one', 'two', 'three'].map((name) =>
+    entryOf(`POST /${name} HTTP/1.1\r\nHost: a\r\n\r\n`, Buffer.alloc(1_000, 'x')),
+  )
+  const { log } = JSON.parse(await asHar(entries, 1_500))
+  const texts = log.entries.map(
+    (one: { request: { postData: { text?: string } } }) => one.request.postData.text?.length,
+  )
+  expect(texts).toEqual([1_000, undefined, undefined])
+  expect(log.entries[1].request.postData.comment).toMatch(/full/)
+})
+
 test('the archive is JSON with every header in it, and no secret', async () => {
   const entry = entryOf(
     'GET /?key=topsecret HTTP/1.1\r\nHost: a\r\nCookie: sid=topsecret\r\nX-A: 1\r\n\r\n',

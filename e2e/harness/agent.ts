@@ -57,7 +57,8 @@ export function agentHome(): string {
 }
 
 function agentEnv(service: Pick<Service, 'api' | 'key'>, home: string): Readonly<Record<string, string>> {
-  return { ...privateFolders(home), PTUN_SERVER: service.api, PTUN_KEY: service.key }
+  // Agents of many tests run beside one another; e2e/inspector.test.ts has an inspector.
+  return { ...privateFolders(home), PTUN_SERVER: service.api, PTUN_KEY: service.key, PTUN_INSPECT: 'off' }
 }
 
 /** The folders of a user who has never run ptun. */
