@@ -70,7 +70,7 @@ export class LoadMeter {
 /** The 99th percentile, less the interval that Node counts as part of each delay. @returns undefined: too early */
 function loopDelayMs(delays: ReturnType<typeof monitorEventLoopDelay>): number | undefined {
   if (delays.count === 0) return undefined
-  return Math.max(0, Math.round(delays.percentile(99) / 100_000) / 10 - resolutionMs)
+  return Math.max(0, Math.round(delays.percentile(99) / 100_000 - resolutionMs * 10) / 10)
 }
 
 /**

@@ -81,7 +81,8 @@ async function run(control: Control, job: RunningJob): Promise<void> {
       walk = next
       await job.advance(bodyOf(walk))
     }
-    await write(control, job, { day, walk })
+    // A service without accounts has no figures: on its first day it had not even begun.
+    if (Object.keys(walk.plans).length > 0) await write(control, job, { day, walk })
   }
   await job.pause({ doneDay: day }, day + 2 * dayMs + afterMs)
 }
