@@ -76,6 +76,7 @@ function knownKeys(path: Path): readonly string[] {
         'upstream',
         'proxyProtocol',
         'pool',
+        'tags',
         'domain',
         'e2e',
         'policy',

@@ -1,5 +1,5 @@
 /** The schema of ptun.yaml, one for the check, the editor (ptun.schema.json) and the documentation. */
-import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
+import { tagsSchema, tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { policySchema } from '@porttunneler/shared/protocol/endpoint'
 import { headerEditsSchema, hstsSchema, redirectsSchema } from '@porttunneler/shared/protocol/http-edits'
@@ -111,6 +111,11 @@ const upstreamShape = {
     .optional()
     .describe(
       'Share the tunnel with agents on other machines: relays spread its visitors over all that are up.',
+    ),
+  tags: tagsSchema
+    .optional()
+    .describe(
+      'Words that sort the tunnel in the console and in lists, such as prod or team:web; at most 8. They replace those that it has.',
     ),
 }
 

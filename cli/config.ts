@@ -125,6 +125,7 @@ function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Te
       kind: tunnel.kind,
       ...(tunnel.proxyProtocol && { proxyProtocol: tunnel.proxyProtocol }),
       ...(tunnel.pool && { isPool: true }),
+      ...(tunnel.tags && { tags: tunnel.tags }),
       ...(tunnel.policy && { policy: toPolicy(tunnel, sayAt) }),
       ...(tunnel.health && { health: toHealth(tunnel.health) }),
     }

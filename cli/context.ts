@@ -1,4 +1,5 @@
 /** What every command gets: where and how to write, and which server to call as whom. */
+import { hostname } from 'node:os'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { ClientOptions } from '@porttunneler/shared/api/client-call'
 import type { Clock } from '@porttunneler/shared/base/clock'
@@ -109,6 +110,11 @@ export async function clientFor(context: Context, server: string, credential?: C
   return makeClient(callOptionsFor(context, server, credential))
 }
 
+/** The version of this program, of Node, and the system: people see them beside their agents. */
+function programName(): string {
+  return `ptun/${version} node/${process.versions.node} ${process.platform}`
+}
+
 /** How ptun calls the API. */
 export function callOptionsFor(context: Context, server: string, credential?: Credential): ClientOptions {
   return {
@@ -116,12 +122,16 @@ export function callOptionsFor(context: Context, server: string, credential?: Cr
     fetch: httpFetch(proxyChooserOf(context)),
     clock: context.clock,
     random: context.random,
-    headers: { 'user-agent': `ptun/${version} node/${process.versions.node} ${process.platform}` },
+    headers: {
+      'user-agent': `${programName()} host/${hostname()
+        .replace(/[^\w.-]/g, '-')
+        .slice(0, 63)}`,
+    },
     ...(credential && { token: () => credential.key.reveal() }),
   }
 }
 
 function isExposed(server: string): boolean {
-  const { protocol, hostname } = new URL(server)
-  return protocol === 'http:' && !/^(localhost|127\.[0-9.]+|\[::1\]|.*\.localhost)$/.test(hostname)
+  const url = new URL(server)
+  return url.protocol === 'http:' && !/^(localhost|127\.[0-9.]+|\[::1\]|.*\.localhost)$/.test(url.hostname)
 }

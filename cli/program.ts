@@ -7,7 +7,7 @@ import { type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endp
 import { type Command, Command as CommandClass, Option } from 'commander'
 import type { Context } from './context.ts'
 import { addKept } from './program-kept.ts'
-import { policyOptions, requestOptions } from './request-flags.ts'
+import { policyOptions, requestOptions, tagOption } from './request-flags.ts'
 import { version } from './version.ts'
 
 /** Options of every command, as commander parses them. */
@@ -114,6 +114,7 @@ function addServing(program: Command, run: Run): void {
       .option('--proxy-protocol <version>', 'tell the upstream who the visitor is: v1 or v2')
       .addOption(kind === 'tcp' ? domain().hideHelp() : domain())
       .option('--pool', 'share the tunnel with agents of the same --name on other machines')
+      .addOption(tagOption())
       .addOption(cell())
       .addOption(takeover())
       .addOption(qr())
@@ -286,7 +287,8 @@ function addList(program: Command, run: Run): void {
   program
     .command('list')
     .description('list the tunnels of your account, first those that somebody should look at')
-    .option('--search <text>', 'only those with this in their name, id or address')
+    .option('--search <text>', 'only those with this in their name, a tag, their id or address')
+    .option('--tag <word>', 'only those with this tag')
     .addOption(
       new Option('--state <state...>', 'only those in one of these states').choices([...tunnelStates]),
     )

@@ -34,6 +34,11 @@ export function requestOptions(): readonly Option[] {
   ]
 }
 
+export function tagOption(): Option {
+  const what = 'a word that sorts the tunnel in the console, such as prod; repeat it'
+  return new Option('--tag <word>', what).argParser(several)
+}
+
 /** All kinds know all of them, so that tcp and tls can say why they refuse those that are for http. */
 export function policyOptions(kind: TunnelKind): readonly Option[] {
   const forHttp = [

@@ -2,12 +2,20 @@
 import { hostname } from 'node:os'
 import { accountSchema, type Transfer } from '@porttunneler/shared/api/schemas/service'
 import { DnsWorld } from '@porttunneler/shared/testing/dns-world'
-import type { Browser } from 'playwright-core'
+import type { Browser, Request, Response } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { breadthOf, longTest } from './breadth.ts'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from './harness/agent.ts'
-import { type Looks, openTab, pixelsTooWide, signIn, startBrowser, type Tab } from './harness/browser.ts'
+import {
+  barriersIn,
+  type Looks,
+  openTab,
+  pixelsTooWide,
+  signIn,
+  startBrowser,
+  type Tab,
+} from './harness/browser.ts'
 import { eventually, within } from './harness/events.ts'
 import { visit } from './harness/http.ts'
 import { runProgram, startProgram } from './harness/programs.ts'
@@ -242,6 +250,35 @@ describeWith(['chromium'], 'console', () => {
       await page.getByLabel('Email').waitFor()
     }))
 
+  test('the first load is light, and at rest one call in ten seconds learns that nothing has changed', () =>
+    inTab(async (tab) => {
+      const { page } = tab
+      await agent.online('shop')
+      const scripts: ReturnType<Request['sizes']>[] = []
+      page.on('response', (answer) => {
+        if (answer.url().endsWith('.js')) scripts.push(answer.request().sizes())
+      })
+      await page.clock.install()
+      await signIn(tab, service.api, service.account)
+      await page.getByText('Healthy', { exact: true }).first().waitFor()
+      const sizes = await Promise.all(scripts)
+      const scriptBytes = sizes.reduce((sum, { responseBodySize }) => sum + responseBodySize, 0)
+      expect(scriptBytes).toBeGreaterThan(20_000)
+      expect(scriptBytes).toBeLessThanOrEqual(110_000)
+      const answers: Response[] = []
+      page.on('response', (answer) => {
+        if (/\/v1\/(?!live|watch)/.test(answer.url())) answers.push(answer)
+      })
+      // States may still settle; then every look is one call, and its answer has no body.
+      await eventually('a look that finds nothing new', async () => {
+        answers.length = 0
+        const look = page.waitForResponse((answer) => answer.url().includes('/v1/tunnels?'))
+        await page.clock.runFor(10_000)
+        const status = (await look).status()
+        return (status === 304 && answers.length === 1) || undefined
+      })
+    }))
+
   const transfers = [
     { look: 'light', state: 'near', percent: 83, says: 'Nearly used up' },
     { look: 'phone', state: 'over', percent: 104, says: 'Used up' },
@@ -262,7 +299,7 @@ describeWith(['chromium'], 'console', () => {
         const notice = page.getByRole('status').filter({ hasText: `(${percent} %)` })
         await notice.waitFor()
         await tab.screenshot(`transfer-${state}-tunnels`)
-        const link = notice.getByRole('link', { name: 'See the account' })
+        const link = notice.getByRole('link', { name: 'See the usage' })
         await link.focus()
         await page.keyboard.press('Enter')
         const bar = page.getByRole('progressbar', { name: 'of 5 GB' })
@@ -285,6 +322,7 @@ describeWith(['chromium'], 'console', () => {
           await tab.screenshot(name)
           const wide = await pixelsTooWide(page)
           expect(wide, `${name} is wider than the window`).toBeLessThanOrEqual(0)
+          expect(await barriersIn(page), name).toEqual([])
         }
         const url = await agent.online('shop')
         await page.goto(`${service.api}/sign-in`)
@@ -330,8 +368,17 @@ describeWith(['chromium'], 'console', () => {
         await page.getByRole('listitem', { name: 'Team' }).getByText('200 GB').waitFor()
         await fits('plans')
         await page.goto(`${service.api}/account`)
-        await page.getByText('The plan sets no limit').waitFor()
+        await page.getByLabel('New address').waitFor()
         await fits('account')
+        await page.goto(`${service.api}/usage`)
+        await page.getByText('The plan sets no limit').waitFor()
+        await fits('usage')
+        await page.goto(`${service.api}/audit`)
+        await page.getByText('Sign-in: signed in').first().waitFor()
+        await fits('audit')
+        await page.goto(`${service.api}/sessions`)
+        await page.getByRole('list', { name: 'Sessions' }).waitFor()
+        await fits('sessions')
       }, look),
   )
 

@@ -94,6 +94,7 @@ describeWith(['chromium'], 'sign-in with another service, in the console', () =>
       await page.goto(`${service.api}/account`)
       await page.getByRole('button', { name: 'Add Example Ltd' }).click()
       await page.getByText('somebody@elsewhere.example.com · added on').waitFor()
+      await page.getByRole('button', { name: 'Account menu' }).click()
       await page.getByRole('button', { name: 'Sign out', exact: true }).click()
       await page.getByRole('button', { name: 'Continue with Example Ltd' }).click()
       await page.getByRole('heading', { name: 'Account', level: 1 }).waitFor()

@@ -141,6 +141,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['signingKeys', 'public'],
   ['signingKeys', 'wrappedPrivate'],
   ['tunnels', 'edits'],
+  ['tunnels', 'tags'],
   ['tunnels', 'policy'],
 ]
 

@@ -8,46 +8,30 @@ import { useServices, useSignedIn } from './api/services.tsx'
 import { goesOnWithoutTerms, useTermsWait } from './api/terms-queries.ts'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { RegisterPage, SignInPage } from './pages/sign-in.tsx'
-import { TunnelPage } from './pages/tunnel.tsx'
-import { TunnelsPage } from './pages/tunnels.tsx'
 import { Announcer } from './parts/announcer.tsx'
 import { LazyPage } from './parts/lazy-page.tsx'
 import { nextAfterSignIn, signInAddress } from './parts/next.ts'
-import { Skeleton } from './parts/page.tsx'
+import { Page, Skeleton } from './parts/page.tsx'
 import { ProblemNotice } from './parts/problem-notice.tsx'
+import { roleTexts } from './parts/role-text.ts'
 import { NarrowShell, Shell } from './parts/shell.tsx'
+import { maySee, type Place, places } from './routes.ts'
 
-const account = async () => (await import('./pages/account.tsx')).AccountPage
 const confirm = async () => (await import('./pages/confirm.tsx')).ConfirmPage
 const device = async () => (await import('./pages/device.tsx')).DevicePage
 const forgotPassword = async () => (await import('./pages/forgotten.tsx')).ForgotPasswordPage
 const resetPassword = async () => (await import('./pages/forgotten.tsx')).ResetPasswordPage
-const domains = async () => (await import('./pages/domains.tsx')).DomainsPage
-const newTunnel = async () => (await import('./pages/new-tunnel.tsx')).NewTunnelPage
-const names = async () => (await import('./pages/names.tsx')).NamesPage
 const invitation = async () => (await import('./pages/invitation.tsx')).InvitationPage
 const waitList = async () => (await import('./pages/wait-list.tsx')).WaitListPage
-const members = async () => (await import('./pages/members.tsx')).MembersPage
-const mails = async () => (await import('./pages/mails.tsx')).MailsPage
 const leaving = async () => (await import('./pages/leaving.tsx')).LeavingPage
 const join = async () => (await import('./pages/join.tsx')).JoinPage
 const returned = async () => (await import('./pages/returned.tsx')).ReturnedPage
-const security = async () => (await import('./pages/security.tsx')).SecurityPage
 const secondStep = async () => (await import('./pages/second-step.tsx')).SecondStepPage
 const recover = async () => (await import('./pages/second-step.tsx')).RecoverPage
-const plans = async () => (await import('./pages/plans.tsx')).PlansPage
 const publicPlans = async () => (await import('./pages/plans.tsx')).PublicPlansPage
 const confirmAddress = async () => (await import('./pages/address-links.tsx')).ConfirmAddressPage
 const stopAddress = async () => (await import('./pages/address-links.tsx')).StopAddressPage
-const operator = async () => (await import('./pages/operator.tsx')).OperatorPage
-const operatorPerson = async () => (await import('./pages/operator-person.tsx')).OperatorPersonPage
-const operatorAccount = async () => (await import('./pages/operator-account.tsx')).OperatorAccountPage
-const operatorRelays = async () => (await import('./pages/operator-relays.tsx')).OperatorRelaysPage
-const operatorRevenue = async () => (await import('./pages/operator-revenue.tsx')).OperatorRevenuePage
-const operatorSecurity = async () => (await import('./pages/operator-security.tsx')).OperatorSecurityPage
-const operatorSystem = async () => (await import('./pages/operator-system.tsx')).OperatorSystemPage
 const terms = async () => (await import('./pages/terms.tsx')).TermsPage
-const keys = async () => (await import('./pages/keys.tsx')).KeysPage
 
 export function App() {
   const isSignedIn = useSignedIn()
@@ -95,40 +79,11 @@ function SignedIn() {
           {/* The page stays when the factor is there: it shows the recovery codes, once. */}
           {lacksFactor && <FactorNotice />}
           <Switch>
-            <Route path="/">
-              <TunnelsPage />
-            </Route>
-            <Route path="/new">
-              <LazyPage load={newTunnel} />
-            </Route>
-            <Route path="/tunnels/:id">{({ id }) => <TunnelPage id={id} key={id} />}</Route>
-            <Route path="/keys">
-              <LazyPage load={keys} />
-            </Route>
-            <Route path="/names">
-              <LazyPage load={names} />
-            </Route>
-            <Route path="/domains">
-              <LazyPage load={domains} />
-            </Route>
-            <Route path="/members">
-              <LazyPage load={members} />
-            </Route>
-            <Route path="/mails">
-              <LazyPage load={mails} />
-            </Route>
-            <Route path="/operator/*?">
-              <OperatorPages />
-            </Route>
-            <Route path="/security">
-              <LazyPage load={security} />
-            </Route>
-            <Route path="/plans">
-              <LazyPage load={plans} />
-            </Route>
-            <Route path="/account">
-              <LazyPage load={account} />
-            </Route>
+            {places.map((place) => (
+              <Route key={place.path} path={place.path}>
+                {({ id = '' }: { id?: string }) => <At place={place} id={id} key={id} />}
+              </Route>
+            ))}
             <Route>
               <NotFoundPage />
             </Route>
@@ -165,38 +120,27 @@ function useGate(): string | undefined {
   return last.current
 }
 
-/** To everybody else they do not exist, and nor does their code. */
-function OperatorPages() {
+/** Pages of operators do not exist for others, and nor does their code; another page says what it needs. */
+function At({ place, id }: { place: Place; id: string }) {
   const me = useMe()
-  if (me.isPending) return <Skeleton what="the page" />
-  if (!me.data?.operator) return <NotFoundPage />
+  const isGuarded = place.group === 'operator' || place.needs !== undefined
+  if (isGuarded && me.isPending) return <Skeleton what="the page" />
+  if (place.group === 'operator' && !me.data?.operator) return <NotFoundPage />
+  if (isGuarded && me.data && !maySee(place, me.data)) return <NotForYou title={place.title} />
+  return 'Page' in place ? <place.Page id={id} /> : <LazyPage load={place.load} />
+}
+
+function NotForYou({ title }: { title: string }) {
+  const role = useMe().data?.role
   return (
-    <Switch>
-      <Route path="/operator">
-        <LazyPage load={operator} />
-      </Route>
-      <Route path="/operator/relays">
-        <LazyPage load={operatorRelays} />
-      </Route>
-      <Route path="/operator/revenue">
-        <LazyPage load={operatorRevenue} />
-      </Route>
-      <Route path="/operator/security">
-        <LazyPage load={operatorSecurity} />
-      </Route>
-      <Route path="/operator/system">
-        <LazyPage load={operatorSystem} />
-      </Route>
-      <Route path="/operator/people/:id">
-        <LazyPage load={operatorPerson} />
-      </Route>
-      <Route path="/operator/accounts/:id">
-        <LazyPage load={operatorAccount} />
-      </Route>
-      <Route>
-        <NotFoundPage />
-      </Route>
-    </Switch>
+    <Page title={title}>
+      <p class="text-muted">
+        {role === undefined
+          ? 'You may not see this page.'
+          : `The role ${roleTexts[role].label} does not include this page.`}{' '}
+        An owner or admin of the account can change your role.
+      </p>
+    </Page>
   )
 }
 

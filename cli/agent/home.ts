@@ -25,6 +25,7 @@ export type ClaimRequest = {
     readonly port?: number
     readonly agents?: AgentMode
     readonly policy?: PolicyParts
+    readonly tags?: string[]
   }[]
   readonly takeover: boolean
   /** Since the first of these claims: relays that have reported since then decide whether another agent serves. */
@@ -175,12 +176,16 @@ export class Home {
     const result = await api.claim(request, signal)
     this.#unanswered = undefined
     const granted = asked.filter((_, index) => result.results[index] && 'lease' in result.results[index])
-    for (const tunnel of granted) tunnel.policySet = wants[asked.indexOf(tunnel)]?.policy ?? tunnel.policySet
+    for (const tunnel of granted) {
+      const said = wants[asked.indexOf(tunnel)]
+      tunnel.policySet = said?.policy ?? tunnel.policySet
+      tunnel.tagsSet = said?.tags ?? tunnel.tagsSet
+    }
     // A claim of some tunnels must not delay the renewal of the others.
     const hasOthers = this.#options.tunnels.some((one) => one.lease && !one.stopped && !asked.includes(one))
     const renewAt = this.#accept(result, asked, 'claim')
     // ptun.yaml may have changed while the server was asked.
-    for (const tunnel of granted) if (unsetPolicy(tunnel)) tunnel.claimAt = 0
+    for (const tunnel of granted) if (unsetPolicy(tunnel) || unsetTags(tunnel)) tunnel.claimAt = 0
     this.#renewAt = hasOthers ? Math.min(this.#renewAt, renewAt) : renewAt
   }
 
@@ -246,18 +251,24 @@ export class Home {
 function wantOf(tunnel: Tunnel): ClaimRequest['tunnels'][number] {
   const { name, wanted } = tunnel
   const policy = unsetPolicy(tunnel)
+  const tags = unsetTags(tunnel)
   return {
     ...(name !== undefined && { name }),
     kind: wanted.kind,
     ...(wanted.port !== undefined && { port: wanted.port }),
     ...(wanted.isPool && { agents: 'many' as const }),
     ...(policy && { policy }),
+    ...(tags && { tags }),
   }
 }
 
 /** The policy that the server does not know yet. What somebody changed there since stays. */
 function unsetPolicy({ wanted: { policy }, policySet }: Tunnel): PolicyParts | undefined {
   return isDeepStrictEqual(policy, policySet) ? undefined : policy
+}
+
+function unsetTags({ wanted: { tags }, tagsSet }: Tunnel): string[] | undefined {
+  return isDeepStrictEqual(tags, tagsSet) ? undefined : tags
 }
 
 /** How long the server wants no further call. */

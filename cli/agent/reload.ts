@@ -25,9 +25,10 @@ export function planReload(present: readonly Tunnel[], wanted: readonly WantedTu
   }
 }
 
-/** The server has to be asked: for another public port or policy, or because it is shared from now on. */
+/** The server has to be asked: for another public port, policy or tags, or because it is shared from now on. */
 export function needsClaim({ wanted, lease }: Tunnel, before: WantedTunnel): boolean {
   const isMoved = wanted.port !== undefined && wanted.port !== (lease?.endpoint.port ?? before.port)
   const hasPolicy = wanted.policy !== undefined && !isDeepStrictEqual(wanted.policy, before.policy)
-  return isMoved || hasPolicy || (wanted.isPool === true && before.isPool !== true)
+  const hasTags = wanted.tags !== undefined && !isDeepStrictEqual(wanted.tags, before.tags)
+  return isMoved || hasPolicy || hasTags || (wanted.isPool === true && before.isPool !== true)
 }

@@ -35,6 +35,8 @@ export type WantedTunnel = {
   readonly endToEnd?: InsideTls
   /** Shared with agents of other machines. Undefined: as the tunnel is set at the server. */
   readonly isPool?: boolean
+  /** Words that sort it in the console; sorted, each once. */
+  readonly tags?: string[]
   /** Parts of the policy to set at the server; the others stay. */
   readonly policy?: PolicyParts
   /** Undefined: the upstream is dialled only for visitors. */
@@ -80,6 +82,8 @@ export type Tunnel = {
   askedAtMs: number | undefined
   /** The policy that was named when the server last gave a lease: it need not be named again. */
   policySet: PolicyParts | undefined
+  /** The same for its tags. */
+  tagsSet: string[] | undefined
   /** When to claim again (monotonic ms), and how many times in a row that failed. */
   claimAt: number
   claimAttempt: number
@@ -118,6 +122,7 @@ export function newTunnel(bind: number, wanted: WantedTunnel): Tunnel {
     wasGranted: false,
     askedAtMs: undefined,
     policySet: undefined,
+    tagsSet: undefined,
     claimAt: 0,
     claimAttempt: 0,
     refused: undefined,

@@ -1,5 +1,5 @@
 /** `ptun tcp`, `ptun http` and `ptun tls`: one tunnel to one upstream. */
-import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
+import { tagsSchema, tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
 import { isWildcard } from '@porttunneler/shared/base/wildcards'
@@ -27,6 +27,7 @@ export type TunnelOptions = Omit<HttpOptions, keyof Edits> &
     readonly port?: string
     readonly proxyProtocol?: string
     readonly pool?: boolean
+    readonly tag?: readonly string[]
     readonly domain?: string
     readonly e2e?: boolean
     readonly cell?: string
@@ -65,6 +66,7 @@ export async function serveTunnel(
     ...nameOf(place, { name, isRange: isRange(port) }),
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),
+    ...(options.tag && { tags: parseTags(options.tag) }),
     ...(policy && { policy }),
     ...(options.domain !== undefined && { domain: options.domain }),
   }))
@@ -144,6 +146,19 @@ function named<T>(parse: () => T): T {
     const name = spellings[option] ?? `--${option}`
     throw fail(error.key, `${name}: ${error.detail}`, { cause: error })
   }
+}
+
+/** @throws cli.usage */
+function parseTags(tags: readonly string[]): string[] {
+  const { data, error } = tagsSchema.safeParse(tags)
+  if (data) return data
+  const wrong = tags[Number(error.issues[0]?.path[0])]
+  throw fail(
+    'cli.usage',
+    wrong === undefined
+      ? '--tag: a tunnel has at most 8 tags.'
+      : `--tag: "${wrong}" is no tag: it has 1 to 32 lower-case letters and digits, with dots, colons and hyphens inside.`,
+  )
 }
 
 function parseProxyVersion(text: string): ProxyVersion {

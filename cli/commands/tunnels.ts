@@ -13,13 +13,13 @@ import { nearest } from '../nearest.ts'
 import { formatDuration, formatTable, type Paint } from '../output/format.ts'
 import { askYes } from './ask-yes.ts'
 
-type Wish = { readonly search?: string; readonly state?: readonly TunnelState[] }
+type Wish = { readonly search?: string; readonly tag?: string; readonly state?: readonly TunnelState[] }
 
 /** Trouble first. @throws login.*, server.*, and the API's errors */
-export async function list(context: Context, { search, state }: Wish): Promise<number> {
+export async function list(context: Context, { search, tag, state }: Wish): Promise<number> {
   const { client } = await connectApi(context)
-  const isPart = search !== undefined || state !== undefined
-  const tunnels = await allTunnels(client, { search, state, sort: 'trouble' })
+  const isPart = search !== undefined || tag !== undefined || state !== undefined
+  const tunnels = await allTunnels(client, { search, tag, state, sort: 'trouble' })
   for (const tunnel of tunnels) tell(context, { event: 'tunnel', ...tunnel })
   if (tunnels.length === 0)
     say(context, isPart ? 'No tunnel is like that.' : 'No tunnels yet. Make one: ptun http 3000')
@@ -83,13 +83,16 @@ export async function findTunnel(client: Client, text: string): Promise<Tunnel> 
 }
 
 export function tunnelTable(tunnels: readonly Tunnel[], paint: Paint): readonly string[] {
-  const head = ['NAME', 'KIND', 'STATE', 'AGENTS', 'ENDPOINT'].map((title) => paint('dim', title))
-  const rows = tunnels.map(({ name, kind, state, agents, holders, endpoint }) => [
+  const isTagged = tunnels.some(({ tags = [] }) => tags.length > 0)
+  const titles = ['NAME', 'KIND', 'STATE', 'AGENTS', 'ENDPOINT', ...(isTagged ? ['TAGS'] : [])]
+  const head = titles.map((title) => paint('dim', title))
+  const rows = tunnels.map(({ name, kind, state, agents, holders, endpoint, tags = [] }) => [
     name,
     kind,
     paint(colourOf(state), stateWord(state)),
     agents === 'many' ? poolText(holders) : '',
     endpoint?.url ?? '',
+    ...(isTagged ? [tags.join(' ')] : []),
   ])
   return formatTable([head, ...rows])
 }

@@ -1,6 +1,7 @@
 /** A real Chromium that opens the console. Errors inside a page are collected and fail the test. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import axe from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { isWhole } from '../breadth.ts'
 import { programPath } from '../requirements.ts'
@@ -54,6 +55,15 @@ export async function openTab(browser: Browser, look: Looks = 'light'): Promise<
     },
     close: () => context.close(),
   }
+}
+
+/** What axe-core finds wrong for people with other senses or hands, each with the first element that has it. */
+export async function barriersIn(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe.source)
+  return page.evaluate<string[]>(
+    `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ': ' + nodes[0].html.slice(0, 200)))`,
+  )
 }
 
 /** CSS pixels by which a page is wider than its window; above 0 it scrolls sideways. */

@@ -122,9 +122,10 @@ class Walk {
     await form.getByLabel('Name').fill('Lab')
     await form.getByRole('button', { name: 'Rename' }).click()
     await this.#ada.page.getByText('owner of Lab').waitFor()
+    await this.#ada.see('05-account')
+    await this.#ada.go('/sessions')
     const sessions = this.#ada.page.getByRole('list', { name: 'Sessions' })
     await sessions.getByText('with Example Ltd').waitFor()
-    await this.#ada.see('05-account')
     await this.#ada.go('/members')
     await this.#ada.page.getByText('Who works in Lab.').waitFor()
     await this.#ada.page.getByText('The only owner cannot leave.').waitFor()
@@ -234,18 +235,19 @@ class Walk {
     await this.#bob.heading('Tunnels')
   }
 
-  /** A proof of three days ago is not fresh: the account page asks for the passkey, and only then gives the file. */
+  /** A proof of three days ago is not fresh: the page asks for the passkey, and only then gives the file. */
   async #takeData(): Promise<void> {
     const { page } = this.#ada
-    await this.#ada.go('/account')
-    await page.getByRole('list', { name: 'Sessions' }).waitFor()
-    await this.#ada.see('22-account')
+    await this.#ada.go('/data')
+    await page.getByRole('button', { name: 'Export what is stored about you' }).waitFor()
+    await this.#ada.see('22-data')
     await this.#ada.click('Export what is stored about you')
     await page.getByRole('dialog').getByRole('heading', { name: 'Confirm that it is you' }).waitFor()
     await page.getByRole('dialog').getByRole('button', { name: 'Use a passkey' }).waitFor()
     await this.#ada.see('23-confirm')
     const [file] = await Promise.all([page.waitForEvent('download'), this.#ada.confirm('Use a passkey')])
     assert.equal(file.suggestedFilename(), 'porttunneler-person.json')
+    await this.#ada.go('/account')
     await page.getByLabel('New address').fill('ada.new@example.com')
     await page.getByRole('form', { name: 'Change the address' }).getByRole('button').click()
     await page.getByText('It changes to').waitFor()
@@ -275,6 +277,7 @@ class Walk {
   }
 
   async #delete(): Promise<void> {
+    await this.#bob.go('/data')
     await this.#bob.click('Delete my sign-in')
     await this.#bob.see('27-delete')
     await this.#bob.confirm('Delete my sign-in')

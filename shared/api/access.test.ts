@@ -106,6 +106,7 @@ const rows: readonly Row[] = [
   // There is no authority here; callers with the right are told so.
   ['POST /v1/certificates', 'oadTASB', { host: 'app.example.com', csr: 'none' }, 409],
   ['GET /v1/certificates/{certificate}', 'oadTASB', undefined, 404],
+  ['GET /v1/agents', `${everybody}RTASB`],
   ['POST /v1/watch', 'oadRTASB', {}],
   ['POST /v1/leases', 'oadTASB', { agent, tunnels: [db] }],
   ['GET /v1/cells', 'oadTASB'],

@@ -14,6 +14,7 @@ import { reservationCalls } from './client-reservations.ts'
 import { serviceSignInCalls } from './client-services.ts'
 import { teamCalls } from './client-team.ts'
 import * as accounts from './schemas/accounts.ts'
+import * as agents from './schemas/agents.ts'
 import * as audit from './schemas/audit.ts'
 import * as certificates from './schemas/certificates.ts'
 import { pageSchema } from './schemas/common.ts'
@@ -27,7 +28,7 @@ import * as tunnels from './schemas/tunnels.ts'
 export type { ClientOptions } from './client-call.ts'
 
 type AuditFilter = z.infer<typeof audit.auditFilterSchema>
-type TunnelWish = Partial<Pick<tunnels.TunnelQuery, 'search' | 'state' | 'kind' | 'sort'>>
+type TunnelWish = Partial<Pick<tunnels.TunnelQuery, 'search' | 'state' | 'kind' | 'tag' | 'sort'>>
 /** What the caller writes: fields with a default are optional. */
 type In<T extends z.ZodType> = z.input<T>
 
@@ -95,6 +96,11 @@ function auditCalls(options: ClientOptions) {
         },
         o,
       ),
+    /** The account has one; a job writes it within minutes. */
+    startAuditExport: (json: In<typeof audit.exportRequestSchema> = {}, o?: CallOptions) =>
+      call(options, { method: 'POST', path: '/v1/audit/export', answer: audit.exportSchema, json }, o),
+    auditExport: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: '/v1/audit/export', answer: audit.exportSchema }, o),
   }
 }
 
@@ -231,8 +237,8 @@ function deviceCalls(options: ClientOptions) {
 function tunnelCalls(options: ClientOptions) {
   const pathOf = (tunnel: string) => `/v1/tunnels/${encodeURIComponent(tunnel)}`
   return {
-    tunnels: ({ limit, cursor, search, state, kind, sort, ...o }: PageOptions & TunnelWish = {}) => {
-      const query = { limit, cursor, search, state: state?.join(','), kind, sort }
+    tunnels: ({ limit, cursor, search, state, kind, tag, sort, ...o }: PageOptions & TunnelWish = {}) => {
+      const query = { limit, cursor, search, state: state?.join(','), kind, tag, sort }
       return call(options, { method: 'GET', path: '/v1/tunnels', answer: tunnels.tunnelPageSchema, query }, o)
     },
     tunnel: (tunnel: string, o?: CallOptions) =>
@@ -258,6 +264,8 @@ function tunnelCalls(options: ClientOptions) {
       ),
     deleteTunnel: (tunnel: string, o?: CallOptions) =>
       call(options, { method: 'DELETE', path: pathOf(tunnel), answer: nothing }, o),
+    agents: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: '/v1/agents', answer: agents.agentsSchema }, o),
     watch: (json: In<typeof tunnels.watchRequestSchema> = {}, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/watch', answer: tunnels.watchSchema, json }, o),
   }

@@ -23,10 +23,12 @@ beforeEach(async () => {
 })
 afterEach(() => t.close())
 
-type Wanted = { name?: string; kind?: 'http' | 'tcp'; policy?: LoosePolicy }
+type Wanted = { name?: string; kind?: 'http' | 'tcp'; policy?: LoosePolicy; tags?: string[] }
 
-async function claim(caller: Caller, { name, kind = 'http', policy }: Wanted) {
-  const tunnels = [{ kind, ...(name !== undefined && { name }), ...(policy && { policy }) }]
+async function claim(caller: Caller, { name, kind = 'http', policy, tags }: Wanted) {
+  const tunnels = [
+    { kind, ...(name !== undefined && { name }), ...(policy && { policy }), ...(tags && { tags }) },
+  ]
   const { results } = await claimLeases(t.control, caller, { agent, tunnels, takeover: false })
   const [result] = results
   if (!result) throw new Error('no result')
@@ -80,6 +82,35 @@ describe('edits of requests and answers', () => {
     const { tunnel: id } = await claimLease({ name: 'db', kind: 'tcp' })
     const change = updateTunnel(t.of(ada), ada, { id, change: { edits } })
     await expect(change).rejects.toMatchObject({ key: 'policy.needs_http' })
+  })
+})
+
+describe('a claim that names tags', () => {
+  const tagsOf = async ({ tunnel }: Lease) => (await readTunnel(t.of(ada), ada, tunnel)).data.tags
+
+  test.each(['web', undefined])(
+    'a new tunnel (%s) has them, and keeps them when none are named',
+    async (name) => {
+      const lease = await claimLease({ ...(name && { name }), tags: ['prod', 'team:web'] })
+      expect(await tagsOf(lease)).toEqual(['prod', 'team:web'])
+      expect(await tagsOf(await claimLease({ name: lease.name }))).toEqual(['prod', 'team:web'])
+    },
+  )
+
+  test('an existing tunnel gets them in place of its own, and loses them by an empty list', async () => {
+    await claimLease({ name: 'web', tags: ['old'] })
+    expect(await tagsOf(await claimLease({ name: 'web', tags: ['new'] }))).toEqual(['new'])
+    const lease = await claimLease({ name: 'web', tags: [] })
+    expect((await readTunnel(t.of(ada), ada, lease.tunnel)).data).not.toHaveProperty('tags')
+  })
+
+  test('the same ones change nothing and need no right; others are refused to a key that may only serve', async () => {
+    const first = await claimLease({ name: 'web', tags: ['prod'] })
+    const { revision } = (await readTunnel(t.of(ada), ada, first.tunnel)).data
+    await claimLease({ name: 'web', tags: ['prod'] }, server)
+    expect((await readTunnel(t.of(ada), ada, first.tunnel)).data.revision).toBe(revision)
+    const result = await claim(server, { name: 'web', tags: ['mine'] })
+    expect('problem' in result && keyOfCode(result.problem.code)).toBe('auth.scope')
   })
 })
 

@@ -1,4 +1,4 @@
-/** The parts of a tunnel's policy that an agent names when it claims: they are set before its ticket is made. */
+/** What an agent says of its tunnel when it claims: parts of the policy, set before the ticket is made, and tags. */
 import type { Policy } from '../protocol/endpoint.ts'
 import { type Caller, requirePermission } from './caller.ts'
 import { type Control, controlOf } from './control.ts'
@@ -6,10 +6,16 @@ import type { TunnelDoc } from './documents.ts'
 import type { Drafting } from './generated.ts'
 import type { Snapshot } from './platform.ts'
 import { checkedPolicy, type LoosePolicy } from './policies.ts'
-import { updateTunnel } from './tunnels.ts'
+import { tagged, updateTunnel } from './tunnels.ts'
 
 /** What a claim changed in a policy, by the names of its parts. */
 export type PolicyChange = readonly (keyof Policy)[]
+
+type ClaimedParts = {
+  readonly found: Drafting
+  readonly parts?: LoosePolicy | undefined
+  readonly tags?: readonly string[] | undefined
+}
 
 /**
  * Parts that are not named stay. Naming what already holds changes nothing, and needs no right.
@@ -18,33 +24,34 @@ export type PolicyChange = readonly (keyof Policy)[]
 export async function claimPolicy(
   control: Control,
   caller: Caller,
-  { found, parts = {} }: { readonly found: Drafting; readonly parts?: LoosePolicy | undefined },
+  { found, parts = {}, tags }: ClaimedParts,
 ): Promise<{ readonly found: Drafting; readonly changed: PolicyChange }> {
   const { tunnel, redraft } = found
   const { kind, policy } = tunnel.data
   const named = checkedPolicy(kind, parts)
   const names = Object.keys(named) as (keyof Policy)[]
   const changed = names.filter((name) => JSON.stringify(named[name]) !== JSON.stringify(policy[name]))
-  if (changed.length === 0) return { found, changed }
+  const isRetagged = tags !== undefined && tags.join() !== (tunnel.data.tags ?? []).join()
+  if (changed.length === 0 && !isRetagged) return { found, changed }
   requirePermission(caller, 'tunnels.write')
   if (tunnel.version === '') {
-    const again = redraft && (() => withPolicy(redraft(), named))
-    return {
-      found: {
-        tunnel: { ...tunnel, data: { ...tunnel.data, policy: named } },
-        ...(again && { redraft: again }),
-      },
-      changed,
-    }
+    const said = { policy: named, ...tagged(tags) }
+    const again = redraft && (() => withParts(redraft(), said))
+    const fresh = { ...tunnel, data: { ...tunnel.data, ...said } }
+    return { found: { tunnel: fresh, ...(again && { redraft: again }) }, changed }
   }
   const own = controlOf(control, caller.account)
-  const next = await updateTunnel(own, caller, { id: tunnel.ref.id, change: {}, policyParts: named })
+  const next = await updateTunnel(own, caller, {
+    id: tunnel.ref.id,
+    change: isRetagged ? { tags: [...tags] } : {},
+    ...(changed.length > 0 && { policyParts: named }),
+  })
   return { found: { tunnel: next }, changed }
 }
 
-function withPolicy(
+function withParts(
   tunnel: Snapshot<TunnelDoc> | undefined,
-  policy: Partial<Policy>,
+  parts: Partial<TunnelDoc>,
 ): Snapshot<TunnelDoc> | undefined {
-  return tunnel && { ...tunnel, data: { ...tunnel.data, policy } }
+  return tunnel && { ...tunnel, data: { ...tunnel.data, ...parts } }
 }

@@ -24,6 +24,9 @@ import { presenceOf } from './presence.ts'
 import { pace, readQuota, writeQuota } from './quota.ts'
 import { storeLimits } from './store-rules.ts'
 
+/** So much is kept of what a program calls itself; ptun needs half of it. */
+const programMax = 160
+
 export type AttemptResult =
   | { readonly kind: 'leased'; readonly endpoint: EndpointDoc; readonly tunnel: TunnelDoc }
   | { readonly kind: 'refused'; readonly error: PortTunnelerError }
@@ -201,6 +204,7 @@ function judge(control: Control, context: ClaimContext, read: Read): Verdict {
     // A bound key cannot end leases of other tunnels.
     insists: attempt.insists && caller.tunnels === undefined,
     key,
+    seen: { from: caller.from, program: (caller.userAgent ?? '').slice(0, programMax) },
   }
   return decideClaim(attempt.candidate, current, { claimant, cell: view, nowMs })
 }

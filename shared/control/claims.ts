@@ -49,7 +49,8 @@ export async function claimLeases(
       const search = { wanted, agent: request.agent, seed: `${source}:${index}`, used }
       const resolved = await resolveTunnel(control, caller, search)
       known[index] = resolved.tunnel
-      const { found, changed } = await claimPolicy(control, caller, { found: resolved, parts: wanted.policy })
+      const { policy: parts, tags } = wanted
+      const { found, changed } = await claimPolicy(control, caller, { found: resolved, parts, tags })
       policyChanges[index] = changed
       const { tunnel, redraft } = found
       if (used.has(tunnel.data.name)) throw fail('api.combination', 'The same tunnel is asked for twice.')

@@ -133,6 +133,8 @@ export type TunnelDoc = {
   readonly policyVersion: number
   /** What agents change in requests and answers. */
   readonly edits?: HttpEdits
+  /** Words that sort it; absent: none. */
+  readonly tags?: readonly string[]
   /** Rises with every edit by the user; also the ETag. */
   readonly revision: number
   /** The endpoint it holds or held last, asked for again at the next claim. '' = none yet. */

@@ -7,6 +7,8 @@ export type HolderDoc = {
   readonly away: { readonly [instance: string]: number }
   /** The key, or the person, that claimed it; undefined in older documents until the next renewal. */
   readonly key?: string
+  /** From where it claimed, and what its program calls itself; older documents have none until their next claim. */
+  readonly seen?: { readonly from: string; readonly program: string }
   /** Its upstream is out of reach, as the agent has reported (upstream-reports.ts); absent: it works. */
   readonly upstream?: { readonly code: string; readonly since: number }
 }

@@ -43,6 +43,8 @@ export type Claimant = {
   readonly insists?: boolean
   /** The key or person whose rights it has: when these end, so does its part of the lease. */
   readonly key?: string
+  /** What people are told about it; no rule depends on it. */
+  readonly seen?: HolderDoc['seen']
 }
 
 export type Verdict =
@@ -141,12 +143,13 @@ function join(
 function hold(
   current: EndpointDoc,
   others: { readonly [agent: string]: HolderDoc },
-  { agent, key }: Pick<Claimant, 'agent' | 'key'>,
+  { agent, key, seen }: Pick<Claimant, 'agent' | 'key' | 'seen'>,
   nowMs: number,
 ): EndpointDoc {
   const expiresAt = nowMs + limits.leaseMs
   const since = current.holders?.[agent]?.since ?? nowMs
-  const holder: HolderDoc = { since, expiresAt, away: {}, ...(key !== undefined && { key }) }
+  const about = { ...(key !== undefined && { key }), ...(seen && { seen }) }
+  const holder: HolderDoc = { since, expiresAt, away: {}, ...about }
   return { ...current, expiresAt, holders: { ...others, [agent]: holder } }
 }
 

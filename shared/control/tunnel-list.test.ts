@@ -123,6 +123,45 @@ async function oneOfEach() {
   await t.control.store.update(tunnels.ref(ref.id), { refused, refusedAt: t.clock.now() })
 }
 
+describe('the list of tunnels: tags, and when each was last served', () => {
+  const tag = async (name: string, tags: string[]) => {
+    t.clock.advance(1)
+    await createTunnel(t.of(ada), ada, { name, kind: 'tcp', policy: {}, tags })
+  }
+
+  test.each(['trouble', 'name', 'newest'] as const)(
+    'a tag is found whole, and part of one by a search: %s',
+    async (sort) => {
+      await tag('web', ['prod', 'team:web'])
+      await tag('db', ['prod'])
+      await tag('test', ['product'])
+      await define('bare')
+      await serve('web')
+      expect((await walk({ tag: 'prod', sort }, 1)).flat().toSorted()).toEqual(['db', 'web'])
+      expect((await find({ tag: 'pro', sort })).items).toEqual([])
+      const { items } = await find({ search: 'PROD', sort })
+      expect(items.map(({ name }) => name).toSorted()).toEqual(['db', 'test', 'web'])
+    },
+  )
+
+  test('when it was last served is told once nobody serves it, and not before', async () => {
+    const { tunnel } = await serve('web')
+    await define('fresh')
+    const seen = async () => (await find()).items.map(({ name, lastServedAt }) => [name, lastServedAt])
+    expect(await seen()).toEqual([
+      ['web', undefined],
+      ['fresh', undefined],
+    ])
+    await releaseLeases(t.control, ada, { agent, tunnels: [tunnel] })
+    const endedAt = t.clock.now()
+    t.clock.advance(60_000)
+    expect(await seen()).toEqual([
+      ['web', endedAt],
+      ['fresh', undefined],
+    ])
+  })
+})
+
 describe('the list of tunnels, trouble first', () => {
   test('has what needs a look before what works, and what nobody serves at the end', async () => {
     await oneOfEach()

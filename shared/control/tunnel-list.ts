@@ -17,7 +17,7 @@ import { stateOfLease } from './tunnel-state.ts'
 import { describeTunnels } from './tunnels.ts'
 
 type Position = NonNullable<Page<TunnelDoc>['next']>
-export type TunnelFilter = Pick<TunnelQuery, 'search' | 'state' | 'kind' | 'sort'>
+export type TunnelFilter = Pick<TunnelQuery, 'search' | 'state' | 'kind' | 'tag' | 'sort'>
 type PageWish = { readonly limit: number; readonly after?: Position }
 type Found = { readonly items: readonly Tunnel[]; readonly next?: Position }
 
@@ -170,9 +170,12 @@ class TunnelSearch {
 
   /** Those that the caller may see and the filter lets through. */
   async #describe(found: readonly Snapshot<TunnelDoc>[]): Promise<readonly Tunnel[]> {
-    const { kind } = this.#filter
+    const { kind, tag } = this.#filter
     const own = found.filter(
-      ({ data }) => mayTouch(this.#caller, data.name) && (kind === undefined || kind === data.kind),
+      ({ data }) =>
+        mayTouch(this.#caller, data.name) &&
+        (kind === undefined || kind === data.kind) &&
+        (tag === undefined || data.tags?.includes(tag)),
     )
     const cells =
       this.#words === ''
@@ -194,14 +197,18 @@ class TunnelSearch {
 
   /** Nothing is left out of tunnels whose states are known. */
   #readsOnlyWanted(): boolean {
-    return this.#filter.kind === undefined && this.#words === '' && this.#caller.tunnels === undefined
+    const { kind, tag } = this.#filter
+    const isNarrowed = kind !== undefined || tag !== undefined || this.#words !== ''
+    return !isNarrowed && this.#caller.tunnels === undefined
   }
 
-  /** Whether its name, id, or address has the words; the address is the one it has or had last, or another host. */
-  #isNamed(id: string, { name, names = [], endpoint, kind }: TunnelDoc, cell: Cell | undefined): boolean {
+  /** Whether its name, a tag, id or address has the words: the address that it has or had last, or another host. */
+  #isNamed(id: string, tunnel: TunnelDoc, cell: Cell | undefined): boolean {
     if (this.#words === '') return true
+    const { name, names = [], tags = [], endpoint, kind } = tunnel
     const address = endpoint === '' || !cell ? '' : describeEndpoint(endpoint, kind, cell).url
-    return [name, id, address, ...names.map(({ host }) => host)].some((text) => text.includes(this.#words))
+    const texts = [name, ...tags, id, address, ...names.map(({ host }) => host)]
+    return texts.some((text) => text.includes(this.#words))
   }
 }
 

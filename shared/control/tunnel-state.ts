@@ -61,10 +61,23 @@ function judgeUnleased({ id, tunnel, endpoint, nowMs }: TunnelFacts): Verdict {
       state: 'never_used',
       why: { cause: 'No agent has served it yet.', cure: startIt(tunnel), since: tunnel.createdAt },
     }
-  const isOwn = endpoint?.tunnel === id
-  const endedAt = isOwn ? endpoint.releasedAt || endpoint.expiresAt : 0
-  const since = endedAt > 0 && { since: Math.min(endedAt, nowMs) }
+  const endedAt = endOf({ id, endpoint, nowMs })
+  const since = endedAt !== undefined && { since: endedAt }
   return { state: 'offline', why: { cause: 'No agent serves it now.', cure: startIt(tunnel), ...since } }
+}
+
+/** When its last lease ended; undefined when it never had one, or its address is another's by now. */
+function endOf({ id, endpoint, nowMs }: Pick<TunnelFacts, 'id' | 'endpoint' | 'nowMs'>): number | undefined {
+  const endedAt = endpoint?.tunnel === id ? endpoint.releasedAt || endpoint.expiresAt : 0
+  return endedAt > 0 ? Math.min(endedAt, nowMs) : undefined
+}
+
+/** When an agent was last there; undefined while one is, and when nobody knows. */
+export function lastServed(facts: TunnelFacts, state: TunnelState): number | undefined {
+  const { endpoint, id, ready, nowMs } = facts
+  const isLeased = endpoint?.tunnel === id && endpoint.state === 'leased' && endpoint.expiresAt > nowMs
+  if (!isLeased) return endOf(facts)
+  return state === 'offline' ? lostAt(endpoint, ready) : undefined
 }
 
 function judgeLeased(
@@ -100,20 +113,26 @@ function healthy(since: number): Verdict {
 }
 
 /** All its agents are gone, and their lease still runs. */
-function lost({ holders = {} }: EndpointDoc, ready: readonly ReadyRelay[]): Verdict {
-  const here = new Set(ready.map(({ instance }) => instance))
-  const told = Object.values(holders).flatMap(({ away }) =>
-    Object.entries(away).flatMap(([instance, atMs]) => (here.has(instance) ? [atMs] : [])),
-  )
+function lost(lease: EndpointDoc, ready: readonly ReadyRelay[]): Verdict {
+  const since = lostAt(lease, ready)
   return {
     state: 'offline',
     why: {
       cause: 'Its agent has not been heard for a minute. Its address is kept for it.',
       cure: 'Look at the machine that ran ptun: whether it is on, has a network, and ptun still runs.',
       code: codes['tunnel.away'].code,
-      ...(told.length > 0 && { since: Math.max(...told) }),
+      ...(since !== undefined && { since }),
     },
   }
+}
+
+/** When the last of its agents left the last of the relays that report. */
+function lostAt({ holders = {} }: EndpointDoc, ready: readonly ReadyRelay[]): number | undefined {
+  const here = new Set(ready.map(({ instance }) => instance))
+  const told = Object.values(holders).flatMap(({ away }) =>
+    Object.entries(away).flatMap(([instance, atMs]) => (here.has(instance) ? [atMs] : [])),
+  )
+  return told.length > 0 ? Math.max(...told) : undefined
 }
 
 /** Visitors are served, and something is missing all the same. */
@@ -175,7 +194,8 @@ function worstOf(lease: EndpointDoc, nowMs: number): { readonly code: string; re
   return all.toSorted((a, b) => a.since - b.since)[0] ?? { code: codes['upstream.failed'].code, since: nowMs }
 }
 
-function describeHolder(agent: string, holder: HolderDoc, ready: readonly ReadyRelay[]): Holder {
+/** What one of its agents does. */
+export function describeHolder(agent: string, holder: HolderDoc, ready: readonly ReadyRelay[]): Holder {
   const { since, upstream } = holder
   if (isHolderAway(holder, ready)) return { agent, since, state: 'away' }
   return upstream

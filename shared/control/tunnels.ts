@@ -30,7 +30,7 @@ import { queries } from './query-table.ts'
 import { doubtQuota, lookToTake, type QuotaChange, readQuota, writeQuota } from './quota.ts'
 import { tombstoneOf } from './tombstones.ts'
 import { removeAllNames } from './tunnel-names.ts'
-import { judgeTunnel } from './tunnel-state.ts'
+import { judgeTunnel, lastServed } from './tunnel-state.ts'
 
 /** As zod returns it: absent fields may be present as undefined, which no store takes. */
 export type NewTunnel = {
@@ -40,6 +40,7 @@ export type NewTunnel = {
   readonly agents?: AgentMode
   readonly policy: LoosePolicy
   readonly edits?: WrittenEdits | undefined
+  readonly tags?: readonly string[] | undefined
   readonly generated?: boolean
   readonly request?: string
 }
@@ -99,13 +100,23 @@ export function writeTunnel(
 
 function newTunnel(
   account: string,
-  { name, kind, agents = 'one', policy, edits, generated = false, request }: NewTunnel,
+  { name, kind, agents = 'one', policy, edits, tags, generated = false, request }: NewTunnel,
   nowMs: number,
 ): TunnelDoc {
   const fresh = { policyVersion: 1, revision: 1, endpoint: '', cell: '', agent: '' }
   const times = { createdAt: nowMs, updatedAt: nowMs }
-  const made = { generated, ...(request !== undefined && { request }), ...checkedEdits(kind, edits) }
+  const made = {
+    generated,
+    ...(request !== undefined && { request }),
+    ...checkedEdits(kind, edits),
+    ...tagged(tags),
+  }
   return { account, name, kind, agents, ...made, policy: checkedPolicy(kind, policy), ...fresh, ...times }
+}
+
+/** A tunnel without tags has no such field. */
+export function tagged(tags: readonly string[] = []): Pick<TunnelDoc, 'tags'> {
+  return tags.length > 0 ? { tags } : {}
 }
 
 /** @throws api.not_found for an unknown tunnel and for somebody else's alike */
@@ -176,11 +187,12 @@ export async function updateTunnel(
     // It follows the clock too: a store that was restored makes none that relays have seen.
     const policyVersion = wanted ? Math.max(data.policyVersion + 1, nowMs) : data.policyVersion
     const policy = wanted ? checkedPolicy(data.kind, wanted) : data.policy
-    const { edits: editsBefore, ...kept } = data
+    const { edits: editsBefore, tags: tagsBefore, ...kept } = data
     const edits = change.edits ? checkedEdits(data.kind, change.edits) : editsBefore && { edits: editsBefore }
     const next: TunnelDoc = {
       ...kept,
       ...edits,
+      ...tagged(change.tags ?? tagsBefore),
       name,
       agents,
       generated: data.generated && !isRenamed,
@@ -312,15 +324,18 @@ function describeTunnel(
   const ready = cell ? readyRelays(control, cell) : []
   const facts = { id: ref.id, tunnel: data, endpoint, ready, nowMs: control.clock.now() }
   const { state, why, holders } = judgeTunnel(facts)
-  const { name, kind, agents, policy, edits, revision, createdAt, updatedAt } = data
+  const lastServedAt = lastServed(facts, state)
+  const { name, kind, agents, policy, edits, tags, revision, createdAt, updatedAt } = data
   return {
     id: ref.id,
     name,
     kind,
     policy,
     ...(edits && { edits }),
+    ...(tags && { tags: [...tags] }),
     state,
     why,
+    ...(lastServedAt !== undefined && { lastServedAt }),
     ...(isOwn && cell && { endpoint: describeEndpoint(data.endpoint, kind, cell) }),
     agents: agents ?? 'one',
     holders: [...holders],

@@ -22,9 +22,19 @@ export type Watch = AnswerOf<'watch'>
 export type TunnelPage = AnswerOf<'tunnels'> & { readonly tag: string }
 export type TunnelWish = Pick<
   NonNullable<Parameters<Client['tunnels']>[0]>,
-  'search' | 'state' | 'kind' | 'sort'
+  'search' | 'state' | 'kind' | 'tag' | 'sort'
 >
 export type TunnelUpdate = Extract<Parameters<Client['updateTunnel']>[1], object>
+export type UsageWish = {
+  readonly from: number
+  readonly to: number
+  readonly step?: 'minute' | 'hour' | 'day'
+}
+/** At most one of action, actor and target. */
+export type AuditWish = Pick<
+  NonNullable<Parameters<Client['audit']>[0]>,
+  'from' | 'to' | 'action' | 'actor' | 'target' | 'limit' | 'cursor'
+>
 export type Calls = ReturnType<typeof makeCalls>
 
 export function makeCalls(request: Requests) {
@@ -32,6 +42,7 @@ export function makeCalls(request: Requests) {
     ...signInCalls(request),
     ...serviceCalls(request),
     ...accountCalls(request),
+    ...auditCalls(request),
     ...ownDataCalls(request),
     ...teamCalls(request),
     ...tunnelCalls(request),
@@ -102,11 +113,8 @@ function accountCalls(request: Requests) {
     account: (signal?: AbortSignal) => request<AnswerOf<'account'>>('GET', '/v1/account', { signal }),
     renameAccount: (body: BodyOf<'renameAccount'>) =>
       request<AnswerOf<'renameAccount'>>('PATCH', '/v1/account', { body }),
-    /** The newest entries of one action. */
-    audit: (action: string, signal?: AbortSignal) =>
-      request<AnswerOf<'audit'>>('GET', `/v1/audit?${new URLSearchParams({ limit: '20', action })}`, {
-        signal,
-      }),
+    usage: (query: UsageWish, signal?: AbortSignal) =>
+      request<AnswerOf<'usage'>>('GET', `/v1/usage?${new URLSearchParams(textsOf(query))}`, { signal }),
     keys: (cursor?: string, signal?: AbortSignal) =>
       request<AnswerOf<'keys'>>('GET', pageOf('/v1/keys', cursor), { signal }),
     createKey: (body: BodyOf<'createKey'>) => request<KeyCreated>('POST', '/v1/keys', { body }),
@@ -114,6 +122,19 @@ function accountCalls(request: Requests) {
     device: (userCode: string, signal?: AbortSignal) =>
       request<DevicePending>('GET', `/v1/device/${encodeURIComponent(userCode)}`, { signal }),
     decideDevice: (body: BodyOf<'decideDevice'>) => request<void>('POST', '/v1/device/decision', { body }),
+  }
+}
+
+function auditCalls(request: Requests) {
+  const exportPath = '/v1/audit/export'
+  return {
+    audit: (wish: AuditWish, signal?: AbortSignal) =>
+      request<AnswerOf<'audit'>>('GET', `/v1/audit?${new URLSearchParams(textsOf(wish))}`, { signal }),
+    auditProof: (id: string) =>
+      request<AnswerOf<'auditProof'>>('GET', `/v1/audit/${encodeURIComponent(id)}/proof`),
+    startAuditExport: () => request<AnswerOf<'auditExport'>>('POST', exportPath, { body: {} }),
+    auditExport: (signal?: AbortSignal) => request<AnswerOf<'auditExport'>>('GET', exportPath, { signal }),
+    auditExportPart: (part: number) => request<Blob>('GET', `${exportPath}/${part}`, { isFile: true }),
   }
 }
 
@@ -156,6 +177,8 @@ function teamCalls(request: Requests) {
     changeMember: (id: string, body: { role: Role }) => request<void>('PATCH', memberAt(id), { body }),
     removeMember: (id: string) => request<void>('DELETE', memberAt(id)),
     handOver: (id: string) => request<void>('POST', `${memberAt(id)}/ownership`),
+    createServiceMember: (body: BodyOf<'createServiceMember'>) =>
+      request<AnswerOf<'createServiceMember'>>('POST', '/v1/members', { body }),
     invitations: (signal?: AbortSignal) =>
       request<AnswerOf<'invitations'>>('GET', '/v1/invitations', { signal }),
     invite: (body: BodyOf<'invite'>) => request<AnswerOf<'invite'>>('POST', '/v1/invitations', { body }),
@@ -178,7 +201,7 @@ function tunnelCalls(request: Requests) {
       request<AnswerOf<'tunnels'>>('GET', pageOf('/v1/tunnels', cursor), { signal }),
     /** `known`: the page as it was read last, which is returned itself when nothing has changed since. */
     tunnelPage: async (
-      { search, state, kind, sort, cursor }: TunnelWish & { readonly cursor?: string | undefined },
+      { search, state, kind, tag, sort, cursor }: TunnelWish & { readonly cursor?: string | undefined },
       known?: TunnelPage,
       signal?: AbortSignal,
     ): Promise<TunnelPage> => {
@@ -188,12 +211,13 @@ function tunnelCalls(request: Requests) {
         ...(search !== undefined && { search }),
         ...(state && { state: state.join(',') }),
         ...(kind && { kind }),
+        ...(tag && { tag }),
         ...(sort && { sort }),
       })
       const path = `/v1/tunnels?${query}`
       const options = { tag: known?.tag ?? '', signal }
-      const { tag, value } = await request<Tagged<AnswerOf<'tunnels'>>>('GET', path, options)
-      return value ? { ...value, tag } : (known ?? { items: [], tag: '' })
+      const answer = await request<Tagged<AnswerOf<'tunnels'>>>('GET', path, options)
+      return answer.value ? { ...answer.value, tag: answer.tag } : (known ?? { items: [], tag: '' })
     },
     createTunnel: (body: BodyOf<'createTunnel'>) =>
       request<AnswerOf<'createTunnel'>>('POST', '/v1/tunnels', { body }),
@@ -202,6 +226,7 @@ function tunnelCalls(request: Requests) {
     updateTunnel: (id: string, body: TunnelUpdate, revision: number) =>
       request<AnswerOf<'updateTunnel'>>('PATCH', pathOf(id), { body, ifMatch: `"${revision}"` }),
     deleteTunnel: (id: string) => request<void>('DELETE', pathOf(id)),
+    agents: (signal?: AbortSignal) => request<AnswerOf<'agents'>>('GET', '/v1/agents', { signal }),
     watch: (signal?: AbortSignal) => request<Watch>('POST', '/v1/watch', { body: {}, signal }),
   }
 }
@@ -234,6 +259,9 @@ function keptCalls(request: Requests) {
         body: { tunnel },
         ifMatch: ifMatch(revision),
       }),
+    /** To another account of the same person. */
+    moveName: (host: string, account: string) =>
+      request<void>('POST', `${pathOf('names', host)}/move`, { body: { account } }),
     releaseName: (host: string) => request<void>('DELETE', pathOf('names', host)),
     ports: (cursor?: string, signal?: AbortSignal) =>
       request<AnswerOf<'ports'>>('GET', pageOf('/v1/ports', cursor), { signal }),
@@ -245,8 +273,17 @@ function keptCalls(request: Requests) {
         body: { tunnel },
         ifMatch: ifMatch(revision),
       }),
+    movePort: (id: string, account: string) =>
+      request<void>('POST', `${pathOf('ports', id)}/move`, { body: { account } }),
     releasePort: (id: string) => request<void>('DELETE', pathOf('ports', id)),
   }
+}
+
+/** What is not given is left out. */
+function textsOf(query: Readonly<Record<string, string | number | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, `${value}`]])),
+  )
 }
 
 function pageOf(path: string, cursor: string | undefined): string {

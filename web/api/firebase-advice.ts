@@ -12,7 +12,7 @@ const wrong: Advice = {
   code: 'PT-1002',
   status: 401,
   title: 'Address or password wrong',
-  detail: 'There is no user with this address and password.',
+  detail: 'The password is not right, or nobody has this address.',
   cure: 'Check both, or ask for a new password with "forgot the password".',
 }
 const stale: Advice = {

@@ -59,6 +59,17 @@ export function useGiveKept(kind: KeptKind, kept: Kept) {
   })
 }
 
+/** To another account of the person. */
+export function useMoveKept(kind: KeptKind, onMoved: () => void) {
+  const { calls } = useServices()
+  const move = kind === 'names' ? calls.moveName : calls.movePort
+  return useKeptChange(
+    kind,
+    ({ kept, account }: { kept: Kept; account: string }) => move(idOf(kept), account),
+    onMoved,
+  )
+}
+
 export function useReleaseKept(kind: KeptKind, onReleased: () => void) {
   const { calls } = useServices()
   const release = kind === 'names' ? calls.releaseName : calls.releasePort

@@ -363,7 +363,24 @@ describe('calls', () => {
       [() => calls.me(), () => client.me()],
       [() => calls.account(), () => client.account()],
       [() => calls.renameAccount({ name: 'Lab' }), () => client.renameAccount({ name: 'Lab' })],
-      [() => calls.audit('view.began'), () => client.audit({ limit: 20, action: 'view.began' })],
+      [() => calls.agents(), () => client.agents()],
+      [() => calls.auditProof('aud/1'), () => client.auditProof('aud/1')],
+      [() => calls.startAuditExport(), () => client.startAuditExport()],
+      [() => calls.auditExport(), () => client.auditExport()],
+      [
+        () => calls.usage({ from: 1, to: 2, step: 'day' }),
+        () => client.usage({ from: 1, to: 2, step: 'day' }),
+      ],
+      [
+        () => calls.createServiceMember({ name: 'ci', role: 'viewer' }),
+        () => client.createServiceMember({ name: 'ci', role: 'viewer' }),
+      ],
+      [() => calls.moveName('a.b', 'acc'), () => client.moveName('a.b', { account: 'acc' })],
+      [() => calls.movePort('tcp:x', 'acc'), () => client.movePort('tcp:x', { account: 'acc' })],
+      [
+        () => calls.audit({ limit: 20, action: 'view.began' }),
+        () => client.audit({ limit: 20, action: 'view.began' }),
+      ],
       [() => calls.keys('c+/'), () => client.keys({ limit: 100, cursor: 'c+/' })],
       [
         () => calls.createKey({ name: 'n', scopes: ['read'] }),
@@ -472,7 +489,8 @@ describe('calls', () => {
     const asked = ({ sent }: typeof ours) =>
       sent.map(({ method, url, headers, body }) => ({ method, url, ifMatch: headers.get('if-match'), body }))
     expect(asked(ours)).toEqual(asked(theirs))
-    expect(ours.sent).toHaveLength(Object.keys(calls).length)
+    // The part of an export is a file of lines, which the shared client does not read.
+    expect(ours.sent).toHaveLength(Object.keys(calls).length - 1)
   })
 
   test('an open call carries no bearer', async () => {

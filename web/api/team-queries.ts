@@ -1,5 +1,6 @@
 /** Who belongs to the account, who is invited, and which accounts a person has. */
 import type { Role } from '@porttunneler/shared/api/schemas/access'
+import type { Member } from '@porttunneler/shared/api/schemas/accounts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useServices } from './services.tsx'
 
@@ -50,6 +51,11 @@ type Done = { readonly onDone: () => void }
 export function useInvite({ onDone }: Done) {
   const { calls } = useServices()
   return useTeamChange((wish: { email: string; role: Role }) => calls.invite(wish), onDone)
+}
+
+export function useCreateService({ onDone }: { readonly onDone: (made: Member) => void }) {
+  const { calls } = useServices()
+  return useTeamChange(calls.createServiceMember, onDone)
 }
 
 export function useRevokeInvitation({ onDone }: Done) {

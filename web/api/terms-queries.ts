@@ -21,7 +21,7 @@ export function useOwnTerms() {
 
 /** Where own data, and one's own sign-in, are looked after. */
 export function goesOnWithoutTerms(path: string): boolean {
-  return /^\/(?:account|security|reset-password|confirm-address|stop-address|sign-in\/.*)$/.test(path)
+  return /^\/(?:account|data|security|reset-password|confirm-address|stop-address|sign-in\/.*)$/.test(path)
 }
 
 /** Whether something waits for the person that they have not put off. */

@@ -12,7 +12,7 @@ import { useServices } from './services.tsx'
 const everyMs = 10_000
 /** As many as the server gives in one answer. */
 const tunnelsAPage = 100
-/** Deletions at a time. */
+/** Calls of one change of several, at a time. */
 const atOnce = 4
 
 export type TunnelList = {
@@ -90,22 +90,45 @@ function distinct(items: readonly Tunnel[]): readonly Tunnel[] {
   return [...new Map(items.map((tunnel) => [tunnel.id, tunnel])).values()]
 }
 
-export type Deleted = { readonly done: number; readonly failures: readonly ApiFailure[] }
+type Changed = { readonly done: number; readonly failures: readonly ApiFailure[] }
 
-/** Deletes several. It goes on after a failure, and says how many there were. */
+/** Goes on after a failure, and says how many there were. */
+async function changeEach<Item>(
+  items: readonly Item[],
+  change: (item: Item) => Promise<unknown>,
+): Promise<Changed> {
+  const failures: ApiFailure[] = []
+  for (let from = 0; from < items.length; from += atOnce)
+    for (const outcome of await Promise.allSettled(items.slice(from, from + atOnce).map(change)))
+      if (outcome.status === 'rejected') failures.push(toFailure(outcome.reason))
+  return { done: items.length - failures.length, failures }
+}
+
 export function useDeleteTunnels() {
   const { calls } = useServices()
   const client = useQueryClient()
   return useMutation({
-    mutationFn: async (ids: readonly string[]): Promise<Deleted> => {
-      const failures: ApiFailure[] = []
-      for (let from = 0; from < ids.length; from += atOnce) {
-        const batch = ids.slice(from, from + atOnce).map((id) => calls.deleteTunnel(id))
-        for (const outcome of await Promise.allSettled(batch))
-          if (outcome.status === 'rejected') failures.push(toFailure(outcome.reason))
-      }
-      return { done: ids.length - failures.length, failures }
-    },
+    mutationFn: (ids: readonly string[]) => changeEach(ids, calls.deleteTunnel),
+    onSettled: () => client.invalidateQueries({ queryKey: ['tunnels'] }),
+  })
+}
+
+type TagChange = {
+  readonly tunnels: readonly Tunnel[]
+  readonly add: readonly string[]
+  readonly remove: ReadonlySet<string>
+}
+
+/** Each tunnel keeps its other tags. */
+export function useTagTunnels() {
+  const { calls } = useServices()
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ tunnels, add, remove }: TagChange) =>
+      changeEach(tunnels, ({ id, tags = [], revision }) => {
+        const kept = tags.filter((tag) => !remove.has(tag))
+        return calls.updateTunnel(id, { tags: [...new Set([...kept, ...add])].sort() }, revision)
+      }),
     onSettled: () => client.invalidateQueries({ queryKey: ['tunnels'] }),
   })
 }

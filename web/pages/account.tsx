@@ -1,4 +1,4 @@
-/** The account: who is signed in, what the plan allows and what is used of it, the password, the sessions. */
+/** The account and the person: names, what the plan allows, the password, the address, mails, words to the operator. */
 import type { Me } from '@porttunneler/shared/api/schemas/accounts'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
@@ -12,18 +12,14 @@ import { Checkbox, TextField } from '../parts/field.tsx'
 import { formatCount } from '../parts/format.ts'
 import { keysLeftText } from '../parts/keys-left-text.ts'
 import { fileHint } from '../parts/link-request.tsx'
-import { Card, Page, Skeleton } from '../parts/page.tsx'
+import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { AccountNameCard } from './account-name-card.tsx'
 import { AddressCard } from './address-card.tsx'
 import { FeedbackCard } from './feedback-card.tsx'
 import { LinksCard } from './links-card.tsx'
 import { MailWishesCard } from './mail-wishes-card.tsx'
-import { OwnDataCard } from './own-data-card.tsx'
-import { SessionsCard } from './sessions-card.tsx'
 import { TermsCard } from './terms.tsx'
-import { TransferCard } from './transfer-card.tsx'
-import { ViewsCard } from './views-card.tsx'
 
 export function AccountPage() {
   const me = useMe()
@@ -38,19 +34,17 @@ export function AccountPage() {
           <ProblemNotice failure={failure} onRetry={() => void me.refetch()} isRetrying={me.isFetching} />
         )}
         {me.isPending && <Skeleton what="the account" />}
-        {me.data?.termsDue !== undefined && <TermsCard />}
-        {me.data && <AccountCard me={me.data} />}
-        {me.data?.permissions.includes('account.update') && <AccountNameCard name={me.data.accountName} />}
-        {me.data && <PlanCard me={me.data} />}
-        <TransferCard />
-        {isPerson && config.data?.identity === 'local' && <LocalSignIn email={me.data?.email} />}
-        {isPerson && me.data && <AddressCard me={me.data} />}
-        {isPerson && <SessionsCard />}
-        {isPerson && <MailWishesCard />}
-        {me.data?.permissions.includes('audit.read') && <ViewsCard />}
-        <FeedbackCard />
-        {isPerson && me.data?.termsDue === undefined && <TermsCard />}
-        {me.data && <OwnDataCard me={me.data} />}
+        <Panel>
+          {me.data?.termsDue !== undefined && <TermsCard />}
+          {me.data && <AccountCard me={me.data} />}
+          {me.data?.permissions.includes('account.update') && <AccountNameCard name={me.data.accountName} />}
+          {me.data && <PlanCard me={me.data} />}
+          {isPerson && config.data?.identity === 'local' && <LocalSignIn email={me.data?.email} />}
+          {isPerson && me.data && <AddressCard me={me.data} />}
+          {isPerson && <MailWishesCard />}
+          <FeedbackCard />
+          {isPerson && me.data?.termsDue === undefined && <TermsCard />}
+        </Panel>
       </div>
     </Page>
   )

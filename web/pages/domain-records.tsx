@@ -71,7 +71,7 @@ function RecordRow({
     ['Value', value],
   ] as const
   return (
-    <dl class="grid grid-cols-[auto_1fr_auto] items-center gap-x-4 gap-y-1 rounded-lg border border-line bg-raised p-3">
+    <dl class="grid grid-cols-[auto_1fr_auto] items-center gap-x-4 gap-y-1 rounded-md border border-line bg-raised p-3">
       <dt class="text-muted">Type</dt>
       <dd class="col-span-2 font-semibold">{type}</dd>
       {cells.map(([label, text]) => (

@@ -78,7 +78,7 @@ function DomainCard({ domain }: { domain: Domain }) {
   const [isRemoving, setRemoving] = useState(false)
   const { label, icon, look } = looks[domain.state]
   return (
-    <section aria-label={domain.host} class="rounded-2xl border border-line bg-surface p-5 sm:p-6">
+    <section aria-label={domain.host} class="rounded-xl border border-line bg-surface p-5 sm:p-6">
       <div class="flex flex-wrap items-center justify-between gap-3">
         <h2 class="min-w-0 text-base font-semibold break-all">{domain.host}</h2>
         <span
@@ -178,7 +178,7 @@ function LeadsTo({ domain }: { domain: Domain }) {
     <label class="text-sm font-semibold">
       Leads to
       <select
-        class="mt-1.5 block h-11 min-w-48 rounded-lg border border-edge bg-surface px-3 text-text"
+        class="mt-1.5 block h-11 min-w-48 rounded-md border border-edge bg-surface px-3 text-text"
         value={domain.tunnel?.id ?? ''}
         disabled={give.isPending}
         onChange={(event) => {

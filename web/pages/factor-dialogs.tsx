@@ -126,7 +126,7 @@ function Scan({ secret, uri, onClose, onDone }: Props<Codes> & { secret: string;
     >
       <p class="text-muted">Scan this with the app, then type the code that it shows.</p>
       <img
-        class="mx-auto size-48 rounded-lg"
+        class="mx-auto size-48 rounded-md"
         alt="QR code for the authenticator app"
         src={`data:image/svg+xml,${encodeURIComponent(renderSVG(uri, { border: 4 }))}`}
       />
@@ -164,14 +164,14 @@ function CodeField({ value, onInput }: { value: string; onInput: (value: string)
 export function CodesDialog({ codes, onClose }: Codes & { onClose: () => void }) {
   const text = codes.join('\n')
   return (
-    <Dialog title="Your recovery codes" onClose={onClose}>
+    <Dialog title="Your recovery codes" onClose={onClose} isKept>
       <p class="mt-2 text-muted">
         They are shown this once. Each lets you in once if you lose your other factors, so keep them where you
         find them without your devices.
       </p>
       <ul
         aria-label="Recovery codes"
-        class="my-4 space-y-1 rounded-lg border border-line bg-raised p-4 font-mono text-sm"
+        class="my-4 space-y-1 rounded-md border border-line bg-raised p-4 font-mono text-sm"
       >
         {codes.map((code) => (
           <li key={code}>{code}</li>

@@ -1,5 +1,6 @@
 /** The two dialogs of a new key: what it may do, and its secret, which is shown this once. */
 import type { Scope } from '@porttunneler/shared/api/schemas/access'
+import type { Member } from '@porttunneler/shared/api/schemas/accounts'
 import { useState } from 'preact/hooks'
 import type { KeyCreated } from '../api/calls.ts'
 import { failureIn, useCreateKey } from '../api/queries.ts'
@@ -14,9 +15,12 @@ import { scopes, scopeTexts } from '../parts/scope-text.ts'
 const lives = [7, 30, 90, 365] as const
 
 export function CreateKeyDialog({
+  owner,
   onClose,
   onCreated,
 }: {
+  /** A service member that shall have it, in place of the person. */
+  owner?: Member | undefined
   onClose: () => void
   onCreated: (key: KeyCreated) => void
 }) {
@@ -27,14 +31,20 @@ export function CreateKeyDialog({
   const [isMissing, setMissing] = useState(false)
   const failure = failureIn(create)
   return (
-    <Dialog title="Create a key" onClose={onClose}>
+    <Dialog title={owner ? `Create a key for ${owner.name}` : 'Create a key'} onClose={onClose}>
       <form
         class="mt-5 space-y-5"
         onSubmit={(event) => {
           event.preventDefault()
           setMissing(chosen.length === 0)
           const end = days > 0 && { expiresInDays: days }
-          if (chosen.length > 0) create.mutate({ name: name.trim(), scopes: [...chosen], ...end })
+          if (chosen.length > 0)
+            create.mutate({
+              name: name.trim(),
+              scopes: [...chosen],
+              ...end,
+              ...(owner && { member: owner.id }),
+            })
         }}
       >
         <TextField
@@ -49,23 +59,7 @@ export function CreateKeyDialog({
           value={name}
           onInput={(event) => setName(event.currentTarget.value)}
         />
-        <fieldset class="space-y-3">
-          <legend class="mb-2 text-sm font-semibold">It may</legend>
-          {scopes.map((scope) => (
-            <Checkbox
-              key={scope}
-              label={scopeTexts[scope].label}
-              hint={scopeTexts[scope].meaning}
-              isChecked={chosen.includes(scope)}
-              onChange={(isChecked) => setChosen(withScope(chosen, scope, isChecked))}
-            />
-          ))}
-          {isMissing && (
-            <p role="alert" class="text-sm font-medium text-danger">
-              Choose at least one.
-            </p>
-          )}
-        </fieldset>
+        <ScopeChoice chosen={chosen} isMissing={isMissing} onChange={setChosen} />
         <LifeChoice days={days} onChange={setDays} />
         {failure && <ProblemNotice failure={failure} />}
         <div class="flex flex-wrap justify-end gap-3">
@@ -76,6 +70,36 @@ export function CreateKeyDialog({
         </div>
       </form>
     </Dialog>
+  )
+}
+
+function ScopeChoice({
+  chosen,
+  isMissing,
+  onChange,
+}: {
+  chosen: readonly Scope[]
+  isMissing: boolean
+  onChange: (chosen: readonly Scope[]) => void
+}) {
+  return (
+    <fieldset class="space-y-3">
+      <legend class="mb-2 text-sm font-semibold">It may</legend>
+      {scopes.map((scope) => (
+        <Checkbox
+          key={scope}
+          label={scopeTexts[scope].label}
+          hint={scopeTexts[scope].meaning}
+          isChecked={chosen.includes(scope)}
+          onChange={(isChecked) => onChange(withScope(chosen, scope, isChecked))}
+        />
+      ))}
+      {isMissing && (
+        <p role="alert" class="text-sm font-medium text-danger">
+          Choose at least one.
+        </p>
+      )}
+    </fieldset>
   )
 }
 
@@ -105,11 +129,11 @@ function withScope(chosen: readonly Scope[], changed: Scope, isChosen: boolean):
 
 export function SecretDialog({ created, onClose }: { created: KeyCreated; onClose: () => void }) {
   return (
-    <Dialog title={`New key: ${created.name}`} onClose={onClose}>
+    <Dialog title={`New key: ${created.name}`} onClose={onClose} isKept>
       <p class="mt-2 text-muted">
         Copy it now: it is shown this once. The server keeps only a fingerprint of it.
       </p>
-      <div class="mt-4 flex items-start gap-3 rounded-lg border border-line bg-raised p-3">
+      <div class="mt-4 flex items-start gap-3 rounded-md border border-line bg-raised p-3">
         <code class="min-w-0 flex-1 self-center font-mono text-sm break-all">{created.secret}</code>
         <CopyButton text={created.secret} what="key" isWide />
       </div>

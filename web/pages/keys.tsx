@@ -3,16 +3,15 @@ import type { Key } from '@porttunneler/shared/api/schemas/accounts'
 import { useState } from 'preact/hooks'
 import type { KeyCreated } from '../api/calls.ts'
 import { failureIn, useKeys, useRevokeKey } from '../api/queries.ts'
-import { useServices } from '../api/services.tsx'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
+import { type Column, DataTable } from '../parts/data-table.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatAgo, formatDay } from '../parts/format.ts'
-import { useWide } from '../parts/media.ts'
+import { formatDay } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { scopeTexts } from '../parts/scope-text.ts'
-import { TableHead } from '../parts/table-head.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { CreateKeyDialog, SecretDialog } from './key-dialogs.tsx'
 
 export function KeysPage() {
@@ -70,83 +69,25 @@ function NoKeys() {
 }
 
 function KeyList({ keys }: { keys: readonly Key[] }) {
-  const isWide = useWide()
   const [asked, setAsked] = useState<Key>()
+  const columns: readonly Column<Key>[] = [
+    { head: 'Name', cell: ({ name }) => name },
+    { head: 'Key', cell: ({ hint }) => <span class="font-mono text-muted">…{hint}</span> },
+    { head: 'May', cell: scopesText },
+    {
+      head: 'Ends',
+      cell: ({ expiresAt }) => (expiresAt === undefined ? 'when it is revoked' : endText(expiresAt)),
+    },
+    { head: 'Created', cell: ({ createdAt }) => <TimeText at={createdAt} /> },
+    { head: 'Last used', cell: lastUseText },
+    { head: 'Actions', isActions: true, cell: (key) => <RevokeButton apiKey={key} onRevoke={setAsked} /> },
+  ]
   return (
     <>
-      {isWide ? <KeyTable keys={keys} onRevoke={setAsked} /> : <KeyCards keys={keys} onRevoke={setAsked} />}
+      <DataTable label="API keys" columns={columns} rows={keys} keyOf={({ id }) => id} />
       {asked && <RevokeDialog key={asked.id} asked={asked} onClose={() => setAsked(undefined)} />}
     </>
   )
-}
-
-type ListProps = { keys: readonly Key[]; onRevoke: (key: Key) => void }
-
-function KeyTable({ keys, onRevoke }: ListProps) {
-  return (
-    <div class="overflow-x-auto rounded-2xl border border-line bg-surface">
-      <table class="w-full text-left text-sm">
-        <caption class="sr-only">API keys</caption>
-        <thead class="border-b border-line text-muted">
-          <tr>
-            <TableHead>Name</TableHead>
-            <TableHead>Key</TableHead>
-            <TableHead>May</TableHead>
-            <TableHead>Created</TableHead>
-            <TableHead>Last used</TableHead>
-            <TableHead>
-              <span class="sr-only">Actions</span>
-            </TableHead>
-          </tr>
-        </thead>
-        <tbody class="divide-y divide-line">
-          {keys.map((key) => (
-            <tr key={key.id}>
-              <th scope="row" class="px-4 py-3 pl-6 font-semibold break-words">
-                {key.name}
-              </th>
-              <td class="px-4 py-3 font-mono text-muted">…{key.hint}</td>
-              <td class="px-4 py-3">{scopesText(key)}</td>
-              <td class="px-4 py-3 whitespace-nowrap">
-                <Created apiKey={key} />
-              </td>
-              <td class="px-4 py-3 whitespace-nowrap">{lastUseText(key)}</td>
-              <td class="px-4 py-2 pr-6 text-right">
-                <RevokeButton apiKey={key} onRevoke={onRevoke} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
-}
-
-function KeyCards({ keys, onRevoke }: ListProps) {
-  return (
-    <ul aria-label="API keys" class="space-y-3">
-      {keys.map((key) => (
-        <li key={key.id} class="rounded-2xl border border-line bg-surface p-4 text-sm">
-          <div class="flex items-start justify-between gap-3">
-            <p class="min-w-0 break-words">
-              <span class="block font-semibold">{key.name}</span>
-              <span class="font-mono text-muted">…{key.hint}</span>
-            </p>
-            <RevokeButton apiKey={key} onRevoke={onRevoke} />
-          </div>
-          <p class="mt-2">{scopesText(key)}</p>
-          <p class="mt-1 text-muted">
-            Created <Created apiKey={key} />, last used: {lastUseText(key)}
-          </p>
-        </li>
-      ))}
-    </ul>
-  )
-}
-
-function Created({ apiKey }: { apiKey: Key }) {
-  const { clock } = useServices()
-  return <>{formatAgo(apiKey.createdAt, clock.now())}</>
 }
 
 function RevokeButton({ apiKey, onRevoke }: { apiKey: Key; onRevoke: (key: Key) => void }) {
@@ -157,11 +98,14 @@ function RevokeButton({ apiKey, onRevoke }: { apiKey: Key; onRevoke: (key: Key) 
   )
 }
 
-/** What it may do, and until when if it ends by itself. */
-function scopesText({ scopes, expiresAt }: Key): string {
+/** What it may do, and for which tunnels alone. */
+function scopesText({ scopes, tunnels }: Key): string {
   const labels = scopes.map((scope) => scopeTexts[scope].label).join(', ')
-  if (expiresAt === undefined) return labels
-  return `${labels}, until ${formatDay(new Date(expiresAt).toISOString().slice(0, 10))}`
+  return tunnels && tunnels.length > 0 ? `${labels}, only ${tunnels.join(', ')}` : labels
+}
+
+function endText(expiresAt: number): string {
+  return formatDay(new Date(expiresAt).toISOString().slice(0, 10))
 }
 
 function lastUseText(key: Key): string {

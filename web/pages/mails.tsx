@@ -31,7 +31,7 @@ export function MailsPage() {
       {query.isPending && <Skeleton what="the mails" />}
       {items?.length === 0 && <p class="text-muted">No mails yet.</p>}
       {items && items.length > 0 && (
-        <ul aria-label="Mails" class="divide-y divide-line rounded-2xl border border-line bg-surface">
+        <ul aria-label="Mails" class="divide-y divide-line rounded-xl border border-line bg-surface">
           {items.map(({ id, to, subject, at }) => (
             <li key={id} class="flex flex-wrap items-center justify-between gap-3 p-4 sm:px-6">
               <p class="min-w-0">
@@ -71,7 +71,7 @@ function MailDialog({ id, onClose }: { id: string; onClose: () => void }) {
         {query.data && (
           <>
             <p class="text-sm break-words text-muted">To {query.data.to}</p>
-            <pre class="overflow-x-auto rounded-lg bg-raised p-3 text-sm break-words whitespace-pre-wrap">
+            <pre class="overflow-x-auto rounded-md bg-raised p-3 text-sm break-words whitespace-pre-wrap">
               {query.data.text}
             </pre>
             {query.data.html !== undefined && (
@@ -82,7 +82,7 @@ function MailDialog({ id, onClose }: { id: string; onClose: () => void }) {
                   sandbox=""
                   referrerpolicy="no-referrer"
                   srcdoc={query.data.html}
-                  class="mt-2 h-80 w-full rounded-lg border border-line bg-white"
+                  class="mt-2 h-80 w-full rounded-md border border-line bg-white"
                 />
               </details>
             )}

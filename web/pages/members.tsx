@@ -2,6 +2,7 @@
 import type { Me, Member } from '@porttunneler/shared/api/schemas/accounts'
 import type { Invitation } from '@porttunneler/shared/api/schemas/team'
 import { useState } from 'preact/hooks'
+import type { KeyCreated } from '../api/calls.ts'
 import { useApproveRecovery } from '../api/factor-queries.ts'
 import { failureIn, useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
@@ -9,13 +10,17 @@ import { useChangeRole, useInvitations, useMembers, useRevokeInvitation } from '
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { formatAgo } from '../parts/format.ts'
-import { Card, Page, Skeleton } from '../parts/page.tsx'
+import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { rolesToGive, roleTexts } from '../parts/role-text.ts'
 import { FactorPolicyCard } from './factor-policy-card.tsx'
+import { CreateKeyDialog, SecretDialog } from './key-dialogs.tsx'
 import { HandOverDialog, InviteDialog, RemoveDialog } from './member-dialogs.tsx'
+import { ServiceDialog } from './service-dialog.tsx'
 
-type Asked = { readonly what: 'remove' | 'hand-over'; readonly member: Member }
+type Asked =
+  | { readonly what: 'service' }
+  | { readonly what: 'remove' | 'hand-over' | 'key'; readonly member: Member }
 
 export function MembersPage() {
   const me = useMe()
@@ -23,6 +28,7 @@ export function MembersPage() {
   const mayManage = me.data?.permissions.includes('members.manage') ?? false
   const [isInviting, setInviting] = useState(false)
   const [asked, setAsked] = useState<Asked>()
+  const [created, setCreated] = useState<KeyCreated>()
   const failure = failureIn(members) ?? failureIn(me)
   return (
     <Page
@@ -30,9 +36,12 @@ export function MembersPage() {
       lead={me.data && `Who works in ${me.data.accountName}.`}
       actions={
         mayManage && (
-          <Button look="accent" onClick={() => setInviting(true)}>
-            Invite
-          </Button>
+          <div class="flex flex-wrap gap-3">
+            <Button onClick={() => setAsked({ what: 'service' })}>Add a service</Button>
+            <Button look="accent" onClick={() => setInviting(true)}>
+              Invite
+            </Button>
+          </div>
         )
       }
     >
@@ -40,13 +49,32 @@ export function MembersPage() {
         {failure && <ProblemNotice failure={failure} onRetry={() => void members.refetch()} />}
         {members.isPending && <Skeleton what="the members" />}
         {me.data && members.data && <MemberList me={me.data} members={members.data.items} onAsk={setAsked} />}
-        {mayManage && <Invitations />}
-        <FactorPolicyCard />
+        <Panel>
+          {mayManage && <Invitations />}
+          <FactorPolicyCard />
+        </Panel>
       </div>
       {isInviting && me.data && <InviteDialog own={me.data.role} onClose={() => setInviting(false)} />}
       {asked?.what === 'remove' && me.data && (
         <RemoveDialog me={me.data} member={asked.member} onClose={() => setAsked(undefined)} />
       )}
+      {asked?.what === 'service' && (
+        <ServiceDialog
+          onClose={() => setAsked(undefined)}
+          onMade={(member) => setAsked({ what: 'key', member })}
+        />
+      )}
+      {asked?.what === 'key' && (
+        <CreateKeyDialog
+          owner={asked.member}
+          onClose={() => setAsked(undefined)}
+          onCreated={(key) => {
+            setAsked(undefined)
+            setCreated(key)
+          }}
+        />
+      )}
+      {created && <SecretDialog created={created} onClose={() => setCreated(undefined)} />}
       {asked?.what === 'hand-over' && (
         <HandOverDialog member={asked.member} onClose={() => setAsked(undefined)} />
       )}
@@ -64,7 +92,7 @@ function MemberList({
   onAsk: (asked: Asked) => void
 }) {
   return (
-    <ul aria-label="Members" class="divide-y divide-line rounded-2xl border border-line bg-surface">
+    <ul aria-label="Members" class="divide-y divide-line rounded-xl border border-line bg-surface">
       {members.map((member) => (
         <li key={member.id} class="flex flex-wrap items-center justify-between gap-3 p-4 sm:px-6">
           <MemberText me={me} member={member} />
@@ -128,11 +156,20 @@ function MemberActions({
           Hand over
         </Button>
       )}
+      {mayManage && !isPerson && (
+        <Button
+          look="quiet"
+          onClick={() => onAsk({ what: 'key', member })}
+          aria-label={`Create key for ${nameOf(member)}`}
+        >
+          Create key
+        </Button>
+      )}
       {mayManage && !isSelf && member.recovering && <LetBackIn member={member} />}
       {isSelf && isLastOwner && (
         <p class="max-w-56 text-sm text-muted">
           The only owner cannot leave. Hand the account over first, or delete it on the page{' '}
-          <TextLink href="/account">Account</TextLink>.
+          <TextLink href="/data">Data</TextLink>.
         </p>
       )}
       {(mayManage || isSelf) && !(isSelf && isLastOwner) && (
@@ -173,7 +210,7 @@ function RoleChoice({ me, member }: { me: Me; member: Member }) {
     <div class="space-y-2">
       <select
         aria-label={`Role of ${nameOf(member)}`}
-        class="block h-10 rounded-lg border border-edge bg-surface px-3 text-sm text-text"
+        class="block h-10 rounded-md border border-edge bg-surface px-3 text-sm text-text"
         value={member.role}
         disabled={change.isPending}
         onChange={(event) => {

@@ -1,8 +1,9 @@
 /** Host names and ports that the account keeps, whether or not a tunnel uses them. */
 import { useState } from 'preact/hooks'
 import { type Kept, type KeptKind, useGiveKept, useKept, useReleaseKept } from '../api/kept-queries.ts'
-import { failureIn, useTunnels } from '../api/queries.ts'
+import { failureIn, useMe, useTunnels } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
+import { useAccounts } from '../api/team-queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
@@ -10,6 +11,7 @@ import { ConfirmDialog } from '../parts/dialog.tsx'
 import { formatAgo, formatTime } from '../parts/format.ts'
 import { Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { MoveDialog } from './move-dialog.tsx'
 import { ReserveDialog } from './reserve-dialog.tsx'
 
 const texts = {
@@ -53,7 +55,7 @@ function KeptSection({ kind }: { kind: KeptKind }) {
   const { title, none, reserve } = texts[kind]
   const items = query.data?.items
   return (
-    <section aria-label={title} class="rounded-2xl border border-line bg-surface p-5 sm:p-6">
+    <section aria-label={title} class="rounded-xl border border-line bg-surface p-5 sm:p-6">
       <div class="mb-4 flex flex-wrap items-center justify-between gap-3">
         <h2 class="text-base font-semibold">{title}</h2>
         <Button onClick={() => setReserving(true)}>{reserve}</Button>
@@ -89,7 +91,10 @@ function addressOf(kept: Kept): string {
 function KeptItem({ kind, kept }: { kind: KeptKind; kept: Kept }) {
   const { clock } = useServices()
   const [isReleasing, setReleasing] = useState(false)
+  const [isMoving, setMoving] = useState(false)
   const address = addressOf(kept)
+  const here = useMe().data?.account
+  const others = (useAccounts().data?.items ?? []).filter(({ id }) => id !== here)
   return (
     <li class="rounded-xl border border-line p-4 text-sm">
       <div class="flex items-start justify-between gap-3">
@@ -103,10 +108,18 @@ function KeptItem({ kind, kept }: { kind: KeptKind; kept: Kept }) {
       </div>
       <div class="mt-3 flex flex-wrap items-end justify-between gap-3">
         <GoesTo kind={kind} kept={kept} />
-        <Button look="danger" onClick={() => setReleasing(true)} aria-label={`Release ${address}`}>
-          Release
-        </Button>
+        <div class="flex flex-wrap gap-3">
+          {others.length > 0 && (
+            <Button look="quiet" onClick={() => setMoving(true)} aria-label={`Move ${address}`}>
+              Move
+            </Button>
+          )}
+          <Button look="danger" onClick={() => setReleasing(true)} aria-label={`Release ${address}`}>
+            Release
+          </Button>
+        </div>
       </div>
+      {isMoving && <MoveDialog {...{ kind, kept, address, others }} onClose={() => setMoving(false)} />}
       {isReleasing && <ReleaseDialog kind={kind} kept={kept} onClose={() => setReleasing(false)} />}
     </li>
   )
@@ -135,7 +148,7 @@ function GoesTo({ kind, kept }: { kind: KeptKind; kept: Kept }) {
       <label class="block font-semibold">
         Goes to
         <select
-          class="mt-1.5 block h-11 w-full min-w-48 rounded-lg border border-edge bg-surface px-3 text-text"
+          class="mt-1.5 block h-11 w-full min-w-48 rounded-md border border-edge bg-surface px-3 text-text"
           value={kept.isOnlyFor ? kept.tunnel?.id : ''}
           disabled={give.isPending}
           onChange={(event) => {

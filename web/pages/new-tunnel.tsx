@@ -13,6 +13,7 @@ import { Icon, type IconName } from '../parts/icon.tsx'
 import { Page } from '../parts/page.tsx'
 import { policyToTexts, refusedIn, toAddresses } from '../parts/policy-text.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { refusedTags, TagsField, toTags } from './tunnel-tags.tsx'
 
 const back = { href: '/', label: 'Tunnels' }
 /** Somebody sits before the page and waits for the agent. */
@@ -29,6 +30,7 @@ type Wish = {
   readonly port: string
   readonly domain: string
   readonly allow: string
+  readonly tags: string
 }
 type Made = { readonly tunnel: Tunnel; readonly wish: Wish }
 
@@ -45,10 +47,16 @@ function useCreate(onCreated: (tunnel: Tunnel) => void) {
   const { calls } = useServices()
   const client = useQueryClient()
   return useMutation({
-    mutationFn: ({ kind, name, allow }: Wish) => {
+    mutationFn: ({ kind, name, allow, tags }: Wish) => {
       const allowed = toAddresses(allow)
       const policy = allowed.length > 0 && { policy: { allow: allowed } }
-      return calls.createTunnel({ name: name.trim(), kind, ...policy })
+      const words = toTags(tags)
+      return calls.createTunnel({
+        name: name.trim(),
+        kind,
+        ...policy,
+        ...(words.length > 0 && { tags: words }),
+      })
     },
     onSuccess: (tunnel) => {
       onCreated(tunnel)
@@ -57,8 +65,10 @@ function useCreate(onCreated: (tunnel: Tunnel) => void) {
   })
 }
 
+const nothingYet: Wish = { kind: 'http', name: '', port: '', domain: '', allow: '', tags: '' }
+
 function WishForm({ onMade }: { onMade: (made: Made) => void }) {
-  const [wish, setWish] = useState<Wish>({ kind: 'http', name: '', port: '', domain: '', allow: '' })
+  const [wish, setWish] = useState<Wish>(nothingYet)
   const change = (changes: Partial<Wish>) => setWish((last) => ({ ...last, ...changes }))
   const create = useCreate((tunnel) => onMade({ tunnel, wish }))
   const failure = failureIn(create)
@@ -66,7 +76,7 @@ function WishForm({ onMade }: { onMade: (made: Made) => void }) {
   const refused = refusedIn('allow', texts, failure?.problem.issues ?? [])
   return (
     <form
-      class="space-y-6 rounded-[10px] border border-line bg-surface p-5 sm:p-6"
+      class="space-y-6 rounded-xl border border-line bg-surface p-5 sm:p-6"
       onSubmit={(event) => {
         event.preventDefault()
         create.mutate(wish)
@@ -96,6 +106,7 @@ function WishForm({ onMade }: { onMade: (made: Made) => void }) {
         onInput={(event) => change({ port: event.currentTarget.value })}
       />
       {wish.kind !== 'tcp' && <DomainChoice domain={wish.domain} onChange={(domain) => change({ domain })} />}
+      <TagsField tags={wish.tags} failure={failure} onChange={(tags) => change({ tags })} />
       <details>
         <summary class="text-sm font-semibold text-accent">Who may connect</summary>
         <div class="mt-3">
@@ -109,7 +120,9 @@ function WishForm({ onMade }: { onMade: (made: Made) => void }) {
           />
         </div>
       </details>
-      {failure && !refused && <ProblemNotice failure={failure} />}
+      {failure && !refused && !refusedTags(wish.tags, failure.problem.issues) && (
+        <ProblemNotice failure={failure} />
+      )}
       <div class="flex flex-wrap justify-end gap-3">
         <ButtonLink href="/">Cancel</ButtonLink>
         <Button type="submit" look="accent" isBusy={create.isPending}>
@@ -124,7 +137,7 @@ function KindChoice({ kind, onChange }: { kind: Tunnel['kind']; onChange: (kind:
   return (
     <fieldset>
       <legend class="text-sm font-semibold">Kind</legend>
-      <div class="mt-1.5 divide-y divide-line rounded-lg border border-line">
+      <div class="mt-1.5 divide-y divide-line rounded-md border border-line">
         {(['http', 'tcp', 'tls'] as const).map((each) => (
           <label key={each} class="flex cursor-pointer items-start gap-3 px-3.5 py-2.5">
             <input
@@ -153,7 +166,7 @@ function DomainChoice({ domain, onChange }: { domain: string; onChange: (domain:
     <label class="block text-sm font-semibold">
       Own domain
       <select
-        class="mt-1.5 block h-11 w-full rounded-lg border border-edge bg-surface px-3 font-normal text-text"
+        class="mt-1.5 block h-11 w-full rounded-md border border-edge bg-surface px-3 font-normal text-text"
         value={domain}
         onChange={(event) => onChange(event.currentTarget.value)}
       >
@@ -169,7 +182,7 @@ function DomainChoice({ domain, onChange }: { domain: string; onChange: (domain:
 }
 
 /** @returns what serves the tunnel, for the shells of all systems alike */
-export function commandOf({ kind, name, port, domain }: Omit<Wish, 'allow'>): string {
+export function commandOf({ kind, name, port, domain }: Omit<Wish, 'allow' | 'tags'>): string {
   const own = domain === '' ? '' : ` --domain ${domain}`
   return `npx porttunneler ${kind} ${port === '' ? kinds[kind].port : port} --name ${name.trim()}${own}`
 }
@@ -185,7 +198,7 @@ function Start({ made }: { made: Made }) {
   const opened = live.figures(tunnel.id)?.opened ?? 0
   const failure = failureIn(query)
   return (
-    <div class="divide-y divide-line rounded-[10px] border border-line bg-surface">
+    <div class="divide-y divide-line rounded-xl border border-line bg-surface">
       <Step title="Connect the machine to this account, once">
         <CommandLine command={`npx porttunneler login --server ${location.origin}`} />
         <p class="mt-2 text-sm text-muted">

@@ -9,7 +9,7 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
 import { formatBytes, formatCount, formatTime } from '../parts/format.ts'
-import { Card, Page, Skeleton } from '../parts/page.tsx'
+import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { roleTexts } from '../parts/role-text.ts'
 import { StateBadge } from '../parts/state-badge.tsx'
@@ -48,12 +48,12 @@ export function OperatorAccountPage() {
       {failure && <ProblemNotice failure={failure} onRetry={() => void query.refetch()} />}
       {query.isPending && <Skeleton what="the account" />}
       {account && (
-        <div class="space-y-5">
+        <Panel>
           <About account={account} />
           <People account={account} onView={setWish} />
           <Tunnels account={account} />
           <NotesCard about={id} />
-        </div>
+        </Panel>
       )}
       {isAsking && account?.status === 'active' && (
         <SuspendDialog account={account} onClose={() => setAsking(false)} />

@@ -10,7 +10,7 @@ import { Button, TextLink } from '../parts/button.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
 import { formatAgo } from '../parts/format.ts'
-import { Card, Page, Skeleton } from '../parts/page.tsx'
+import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { roleTexts } from '../parts/role-text.ts'
 import { AccountBadge, PersonBadge } from './operator-badges.tsx'
@@ -42,12 +42,12 @@ export function OperatorPersonPage() {
       {failure && <ProblemNotice failure={failure} onRetry={() => void query.refetch()} />}
       {query.isPending && <Skeleton what="the person" />}
       {person && (
-        <div class="space-y-5">
+        <Panel>
           <About person={person} />
           <Accounts person={person} onView={setWish} />
           <SignIns person={person} />
           <NotesCard about={id} />
-        </div>
+        </Panel>
       )}
       {isAsking && person?.status === 'active' && (
         <DisableDialog person={person} onClose={() => setAsking(false)} />

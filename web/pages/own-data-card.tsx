@@ -9,6 +9,7 @@ import { Button } from '../parts/button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
 import { Card } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { saveFile } from '../parts/save-file.ts'
 
 export function OwnDataCard({ me }: { me: Me }) {
   return (
@@ -106,18 +107,8 @@ function useExport(read: () => Promise<Blob>, name: string) {
     mutationFn: read,
     gcTime: 0,
     onSuccess: (file) => {
-      save(file, name)
+      saveFile(file, name)
       announce(`${name} was saved.`)
     },
   })
-}
-
-/** A link to the API would carry no bearer. */
-function save(file: Blob, name: string): void {
-  const url = URL.createObjectURL(file)
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  URL.revokeObjectURL(url)
 }

@@ -108,7 +108,7 @@ function PlanItem({ plan, perGB = {}, isOwn, billing }: Item) {
   return (
     <li
       aria-label={plan.title}
-      class={`rounded-2xl border bg-surface p-5 sm:p-6 ${isOwn ? 'border-accent' : 'border-line'}`}
+      class={`rounded-xl border bg-surface p-5 sm:p-6 ${isOwn ? 'border-accent' : 'border-line'}`}
     >
       <div class="flex flex-wrap items-baseline justify-between gap-x-3">
         <h2 class="text-base font-semibold">{plan.title}</h2>

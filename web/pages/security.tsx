@@ -14,7 +14,7 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
 import { formatAgo, formatTime } from '../parts/format.ts'
-import { Card, Page, Skeleton } from '../parts/page.tsx'
+import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { AddPasskeyDialog, AppDialog, CodesDialog, RenameDialog } from './factor-dialogs.tsx'
 
@@ -45,9 +45,11 @@ export function SecurityPage() {
         {factors.data && (
           <>
             <RecoveryNotice factors={factors.data} />
-            <PasskeysCard passkeys={factors.data.passkeys} onAsk={setAsked} />
-            <AppCard app={factors.data.app} onAsk={setAsked} />
-            <CodesCard factors={factors.data} onAsk={setAsked} />
+            <Panel>
+              <PasskeysCard passkeys={factors.data.passkeys} onAsk={setAsked} />
+              <AppCard app={factors.data.app} onAsk={setAsked} />
+              <CodesCard factors={factors.data} onAsk={setAsked} />
+            </Panel>
           </>
         )}
       </div>

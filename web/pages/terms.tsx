@@ -41,7 +41,7 @@ export function TermsPage() {
         </div>
         {isDue && (
           <p class="text-sm text-muted">
-            You can still <TextLink href="/account">export or delete your data</TextLink>.
+            You can still <TextLink href="/data">export or delete your data</TextLink>.
           </p>
         )}
       </div>

@@ -98,7 +98,7 @@ export function TransferNotice() {
         Transfer of this month: {title.toLowerCase()} ({transfer.percent} %)
       </p>
       <p class="mt-1 pl-[26px]">
-        {next} {resetText(transfer.to)} <TextLink href="/account">See the account</TextLink>
+        {next} {resetText(transfer.to)} <TextLink href="/usage">See the usage</TextLink>
       </p>
     </div>
   )

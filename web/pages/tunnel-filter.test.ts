@@ -2,12 +2,19 @@
 import { expect, test } from 'vitest'
 import { type Filter, readFilter, wishOf, writeFilter } from './tunnel-filter.tsx'
 
-const usual: Filter = { search: '', state: '', kind: '', sort: 'trouble', isUnfolded: false }
+const usual: Filter = { search: '', state: '', kind: '', tag: '', sort: 'trouble', isUnfolded: false }
 
 test('a filter in the address: what was written is read again, and what is as usual is not written', () => {
   expect(writeFilter(usual)).toBe('')
   expect(readFilter('')).toEqual(usual)
-  const filter: Filter = { search: 'a b&c', state: 'trouble', kind: 'tls', sort: 'name', isUnfolded: true }
+  const filter: Filter = {
+    search: 'a b&c',
+    state: 'trouble',
+    kind: 'tls',
+    tag: 'team:web',
+    sort: 'name',
+    isUnfolded: true,
+  }
   expect(readFilter(writeFilter(filter))).toEqual(filter)
 })
 

@@ -3,6 +3,7 @@ import { stateWord, type TunnelState } from '@porttunneler/shared/api/schemas/tu
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { useLocation, useSearch } from 'wouter-preact'
 import type { TunnelWish } from '../api/calls.ts'
+import { Icon } from '../parts/icon.tsx'
 
 /** A search begins when somebody has stopped typing for this long. */
 const typingMs = 250
@@ -22,6 +23,7 @@ export type Filter = {
   readonly search: string
   readonly state: keyof typeof states | ''
   readonly kind: keyof typeof kinds | ''
+  readonly tag: string
   readonly sort: keyof typeof orders
   /** Also the never-used ones, which are folded otherwise. */
   readonly isUnfolded: boolean
@@ -37,34 +39,37 @@ export function readFilter(search: string): Filter {
     search: (query.get('search') ?? '').slice(0, 100),
     state: oneOf('state', states) ?? '',
     kind: oneOf('kind', kinds) ?? '',
+    tag: (query.get('tag') ?? '').slice(0, 32),
     sort: oneOf('sort', orders) ?? 'trouble',
     isUnfolded: query.get('all') === 'yes',
   }
 }
 
 /** What is as usual stays out of the address. */
-export function writeFilter({ search, state, kind, sort, isUnfolded }: Filter): string {
+export function writeFilter({ search, state, kind, tag, sort, isUnfolded }: Filter): string {
   const query = new URLSearchParams({
     ...(search.trim() !== '' && { search: search.trim() }),
     ...(state !== '' && { state }),
     ...(kind !== '' && { kind }),
+    ...(tag !== '' && { tag }),
     ...(sort !== 'trouble' && { sort }),
     ...(isUnfolded && { all: 'yes' }),
   }).toString()
   return query === '' ? '' : `?${query}`
 }
 
-export function wishOf({ search, state, kind, sort }: Filter): TunnelWish {
+export function wishOf({ search, state, kind, tag, sort }: Filter): TunnelWish {
   return {
     sort,
     ...(search.trim() !== '' && { search: search.trim() }),
     ...(state !== '' && { state: states[state].states }),
     ...(kind !== '' && { kind }),
+    ...(tag !== '' && { tag }),
   }
 }
 
-export function isNarrowed({ search, state, kind }: Filter): boolean {
-  return search.trim() !== '' || state !== '' || kind !== ''
+export function isNarrowed({ search, state, kind, tag }: Filter): boolean {
+  return search.trim() !== '' || state !== '' || kind !== '' || tag !== ''
 }
 
 /** The filter of the address, and the way to change it, which leaves no trail in the browser's history. */
@@ -104,6 +109,17 @@ export function FilterBar({
         options={[['', 'Kind'], ...Object.entries(kinds)]}
         onChange={(kind) => onChange({ kind: kind as Filter['kind'] })}
       />
+      {filter.tag !== '' && (
+        <button
+          type="button"
+          aria-label={`Tag ${filter.tag}: show all tags`}
+          class={`${control} inline-flex items-center gap-1.5 border-accent text-accent hover:bg-raised`}
+          onClick={() => onChange({ tag: '' })}
+        >
+          {filter.tag}
+          <Icon name="close" size={14} />
+        </button>
+      )}
       <Choice
         label="Order"
         isWhole
@@ -137,7 +153,7 @@ function SearchField({ value, onChange }: { value: string; onChange: (text: stri
     <input
       type="search"
       aria-label="Search tunnels"
-      placeholder="Name, address or id"
+      placeholder="Name, tag, address or id"
       maxLength={100}
       spellcheck={false}
       autocomplete="off"

@@ -1,5 +1,5 @@
 /** The rows of the tunnel list: only those on the screen are in the page, each 40 px high, on a phone two lines. */
-import { isTrouble } from '@porttunneler/shared/api/schemas/tunnel-words'
+import { isServed, isTrouble } from '@porttunneler/shared/api/schemas/tunnel-words'
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Link } from 'wouter-preact'
@@ -11,12 +11,13 @@ import { useWide } from '../parts/media.ts'
 import { Sparkline } from '../parts/sparkline.tsx'
 import { StateBadge } from '../parts/state-badge.tsx'
 import { useVisibleRows } from '../parts/visible-rows.ts'
+import { Tags } from './tunnel-tags.tsx'
 
 const rowPx = { wide: 40, narrow: 64 }
 /** The next page is asked for this many rows before the end. */
 const ahead = 20
 const columns =
-  'grid-cols-[1.5rem_minmax(7rem,1.2fr)_9.75rem_7rem_minmax(8rem,2fr)_4.5rem_2.5rem] min-[90rem]:grid-cols-[1.5rem_minmax(8rem,1.2fr)_9.75rem_8rem_minmax(11rem,2fr)_4.5rem_12rem_3rem] items-center gap-x-3'
+  'grid-cols-[1.5rem_minmax(7rem,1.2fr)_9.75rem_7rem_minmax(8rem,2fr)_4.5rem_2.5rem] min-[90rem]:grid-cols-[1.5rem_minmax(8rem,1.2fr)_9.75rem_8rem_8rem_minmax(11rem,2fr)_4.5rem_11rem_3rem] items-center gap-x-3'
 /** Shown where there is room beside the rail. */
 const roomy = 'hidden min-[90rem]:block'
 
@@ -31,12 +32,23 @@ type RowsProps = {
   total: number
   readAt: number | undefined
   selection: Selection
+  /** Somebody wants to see only tunnels with this tag. */
+  onTag: (tag: string) => void
   hasMore: boolean
   onMore: () => void
   onRange: (range: readonly [number, number]) => void
 }
 
-export function TunnelRows({ tunnels, total, readAt, selection, hasMore, onMore, onRange }: RowsProps) {
+export function TunnelRows({
+  tunnels,
+  total,
+  readAt,
+  selection,
+  onTag,
+  hasMore,
+  onMore,
+  onRange,
+}: RowsProps) {
   const live = useLive(tunnels)
   const isWide = useWide()
   const height = isWide ? rowPx.wide : rowPx.narrow
@@ -55,7 +67,7 @@ export function TunnelRows({ tunnels, total, readAt, selection, hasMore, onMore,
       <table
         aria-label="Tunnels"
         aria-rowcount={total + 1}
-        class="block rounded-[10px] border border-line bg-surface text-left text-sm"
+        class="block rounded-xl border border-line bg-surface text-left text-sm"
       >
         <Head isWide={isWide} tunnels={tunnels} selection={selection} />
         <tbody
@@ -68,7 +80,7 @@ export function TunnelRows({ tunnels, total, readAt, selection, hasMore, onMore,
           {rows.map((at) => {
             const tunnel = tunnels[at]
             if (!tunnel) return null
-            const row = { tunnel, live, readAt, selection }
+            const row = { tunnel, live, readAt, selection, onTag }
             return (
               <tr
                 key={tunnel.id}
@@ -119,7 +131,14 @@ function Head({ isWide, tunnels, selection: { ids, onChange } }: HeadProps) {
         )}
         <th scope="col">Name</th>
         <th scope="col">State</th>
-        {isWide && <th scope="col">Since</th>}
+        {isWide && (
+          <>
+            <th scope="col">Since</th>
+            <th scope="col" class={roomy}>
+              Last seen
+            </th>
+          </>
+        )}
         <th scope="col">Endpoint</th>
         {isWide && (
           <>
@@ -137,9 +156,15 @@ function Head({ isWide, tunnels, selection: { ids, onChange } }: HeadProps) {
   )
 }
 
-type RowProps = { tunnel: Tunnel; live: Live; readAt: number | undefined; selection: Selection }
+type RowProps = {
+  tunnel: Tunnel
+  live: Live
+  readAt: number | undefined
+  selection: Selection
+  onTag: (tag: string) => void
+}
 
-function WideCells({ tunnel, live, readAt, selection: { ids, onChange } }: RowProps) {
+function WideCells({ tunnel, live, readAt, selection: { ids, onChange }, onTag }: RowProps) {
   const figures = live.figures(tunnel.id)
   const toggle = (isTicked: boolean) => {
     const next = new Set(ids)
@@ -155,12 +180,16 @@ function WideCells({ tunnel, live, readAt, selection: { ids, onChange } }: RowPr
       <th scope="row" class="flex min-w-0 items-baseline gap-2 font-normal">
         <Name tunnel={tunnel} />
         <span class="text-muted">{tunnel.kind}</span>
+        <Tags tags={tunnel.tags} onTag={onTag} />
       </th>
       <td>
         <StateBadge state={tunnel.state} title={tunnel.why.cause} asOf={readAt} />
       </td>
       <td class="truncate text-muted">
         <Since tunnel={tunnel} />
+      </td>
+      <td class={`truncate text-muted ${roomy}`}>
+        <LastSeen tunnel={tunnel} />
       </td>
       <td class="min-w-0">
         <Address tunnel={tunnel} />
@@ -213,6 +242,12 @@ function Since({ tunnel: { why } }: { tunnel: Tunnel }) {
   return <time title={formatTime(why.since)}>{formatAgo(why.since, clock.now())}</time>
 }
 
+function LastSeen({ tunnel: { state, lastServedAt } }: { tunnel: Tunnel }) {
+  const { clock } = useServices()
+  if (lastServedAt === undefined) return <>{isServed(state) ? 'Now' : unknown}</>
+  return <time title={formatTime(lastServedAt)}>{formatAgo(lastServedAt, clock.now())}</time>
+}
+
 function Address({ tunnel: { name, endpoint } }: { tunnel: Tunnel }) {
   if (!endpoint) return <span class="text-muted">{unknown}</span>
   const look = 'min-w-0 truncate font-mono text-[0.8125rem]'
@@ -230,7 +265,7 @@ function Address({ tunnel: { name, endpoint } }: { tunnel: Tunnel }) {
       ) : (
         <span class={look}>{endpoint.url}</span>
       )}
-      <CopyButton text={endpoint.url} what={`endpoint of ${name}`} />
+      <CopyButton text={endpoint.url} what={`endpoint of ${name}`} isBare />
     </span>
   )
 }

@@ -14,6 +14,7 @@ import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { TransferNotice } from './transfer-card.tsx'
 import { type Filter, FilterBar, isNarrowed, useFilter, wishOf } from './tunnel-filter.tsx'
 import { TunnelRows } from './tunnel-rows.tsx'
+import { TagsDialog } from './tunnel-tags.tsx'
 
 /** Fewer never-used ones are not worth a fold. */
 const foldedMin = 4
@@ -54,7 +55,7 @@ export function TunnelsPage() {
   )
 }
 
-const everything = { search: '', state: '', kind: '' } as const
+const everything = { search: '', state: '', kind: '', tag: '' } as const
 
 /** "2 need a look, 48 of 1,000 healthy", and as of when if the server cannot be asked. */
 function summary(counts: TunnelCounts, readAt: number | undefined): string {
@@ -127,6 +128,7 @@ function Listed({
         tunnels={rows}
         total={list.hasMore && !isNarrowed(filter) ? (counts?.total ?? rows.length) : rows.length}
         readAt={list.asOf}
+        onTag={(tag) => onChange({ tag })}
         selection={{ ids: selected, onChange: setSelected }}
         hasMore={list.hasMore && !isFolded && !list.isLoadingMore}
         onMore={onMore}
@@ -162,6 +164,7 @@ function useFocusWhenGone(isThere: boolean): void {
 /** What can be done with the tunnels that are ticked. */
 function Chosen({ tunnels, onDone }: { tunnels: readonly Tunnel[]; onDone: () => void }) {
   const [isAsking, setAsking] = useState(false)
+  const [isTagging, setTagging] = useState(false)
   const announce = useAnnounce()
   const remove = useDeleteTunnels()
   const count = tunnels.length === 1 ? '1 tunnel' : `${formatCount(tunnels.length)} tunnels`
@@ -186,9 +189,11 @@ function Chosen({ tunnels, onDone }: { tunnels: readonly Tunnel[]; onDone: () =>
       <Button look="quiet" onClick={onDone}>
         Select none
       </Button>
+      <Button onClick={() => setTagging(true)}>Tags</Button>
       <Button look="danger" onClick={() => setAsking(true)}>
         Delete
       </Button>
+      {isTagging && <TagsDialog tunnels={tunnels} onClose={() => setTagging(false)} />}
       {isAsking && (
         <ConfirmDialog
           title={`Delete ${count}?`}

@@ -10,8 +10,8 @@ export function ViewsCard() {
     queryKey: ['views'],
     queryFn: async ({ signal }) => {
       const [began, ended] = await Promise.all([
-        calls.audit('view.began', signal),
-        calls.audit('view.ended', signal),
+        calls.audit({ action: 'view.began', limit: 20 }, signal),
+        calls.audit({ action: 'view.ended', limit: 20 }, signal),
       ])
       return pairs(began.items, ended.items)
     },
@@ -65,6 +65,7 @@ const pages: Readonly<Record<string, string>> = {
   listInvitations: 'invitations',
   listTunnels: 'tunnels',
   readTunnel: 'a tunnel',
+  listAgents: 'agents',
   listNames: 'names',
   readName: 'a name',
   listPorts: 'ports',

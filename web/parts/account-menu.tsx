@@ -5,18 +5,18 @@ import { useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useSignOut } from '../api/sign-out.ts'
 import { useAccounts } from '../api/team-queries.ts'
+import { placesOf } from '../routes.ts'
 import { Icon } from './icon.tsx'
 
 const item =
-  'flex min-h-10 w-full items-center rounded-lg px-3 text-left text-sm font-medium text-text no-underline hover:bg-raised'
-
-/** The rail has it where there is one. */
-const elsewhere = `${item} lg:hidden`
+  'flex min-h-10 w-full items-center rounded-md px-3 text-left text-sm font-medium text-text no-underline hover:bg-raised'
 
 export function AccountMenu() {
   const me = useMe()
   const signOut = useSignOut()
   const menu = useRef<HTMLDivElement>(null)
+  // The rail has them where there is one.
+  const elsewhere = me.data ? [...placesOf('settings', me.data), ...placesOf('operator', me.data)] : []
   const close = () => menu.current?.hidePopover()
   return (
     <div>
@@ -24,7 +24,7 @@ export function AccountMenu() {
         type="button"
         popovertarget="account-menu"
         aria-label="Account menu"
-        class="flex min-h-10 w-full items-center gap-2 rounded-lg px-2.5 text-sm text-muted hover:bg-raised hover:text-text"
+        class="flex min-h-10 w-full items-center gap-2 rounded-md px-2.5 text-sm text-muted hover:bg-raised hover:text-text"
       >
         <Icon name="person" />
         <span class="hidden flex-1 text-left font-semibold lg:inline">Account</span>
@@ -34,7 +34,7 @@ export function AccountMenu() {
         ref={menu}
         id="account-menu"
         popover="auto"
-        class="top-[3.25rem] right-4 left-auto m-0 lg:top-auto lg:right-auto lg:bottom-14 lg:left-3 w-64 rounded-xl border border-line bg-surface p-2 text-text shadow-xl"
+        class="top-[3.25rem] right-4 left-auto m-0 lg:top-auto lg:right-auto lg:bottom-14 lg:left-3 max-h-[calc(100dvh-5rem)] w-64 overflow-y-auto rounded-xl border border-line bg-surface p-2 text-text shadow-xl"
       >
         <div class="px-3 py-2">
           <p class="truncate text-sm font-semibold">{me.data?.email ?? me.data?.accountName ?? '…'}</p>
@@ -42,20 +42,11 @@ export function AccountMenu() {
         </div>
         {me.data && <Accounts here={me.data.account} />}
         <hr class="my-1 border-line" />
-        <Link href="/members" class={elsewhere} onClick={close}>
-          Members
-        </Link>
-        {me.data?.operator && (
-          <Link href="/operator" class={elsewhere} onClick={close}>
-            Operator
+        {elsewhere.map(({ path, title }) => (
+          <Link key={path} href={path} class={`${item} lg:hidden`} onClick={close}>
+            {title}
           </Link>
-        )}
-        <Link href="/security" class={elsewhere} onClick={close}>
-          Security
-        </Link>
-        <Link href="/account" class={elsewhere} onClick={close}>
-          Account settings
-        </Link>
+        ))}
         <button
           type="button"
           class={item}

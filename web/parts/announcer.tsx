@@ -34,7 +34,7 @@ export function Announcer({ children }: { children: ComponentChildren }) {
         {news && (
           <p
             key={news.number}
-            class="flex items-center gap-2 rounded-lg bg-text px-4 py-2.5 text-sm font-medium text-ground shadow-lg"
+            class="flex items-center gap-2 rounded-md bg-text px-4 py-2.5 text-sm font-medium text-ground shadow-lg"
           >
             <Icon name="check" />
             {news.message}

@@ -5,7 +5,7 @@ import { Link } from 'wouter-preact'
 type Look = 'accent' | 'plain' | 'quiet' | 'danger'
 
 const shared =
-  'inline-flex min-h-10 items-center justify-center gap-2 rounded-lg px-4 text-sm font-semibold transition-colors disabled:opacity-60 whitespace-nowrap'
+  'inline-flex min-h-9 pointer-coarse:min-h-11 items-center justify-center gap-2 rounded-md px-3.5 text-sm font-semibold transition-colors disabled:opacity-60 whitespace-nowrap'
 const looks: Record<Look, string> = {
   accent: 'bg-accent text-on-accent hover:bg-accent-strong',
   plain: 'border border-line bg-surface text-text hover:bg-raised',

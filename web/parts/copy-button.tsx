@@ -5,7 +5,15 @@ import { Icon } from './icon.tsx'
 const shownMs = 2_000
 type Outcome = 'copied' | 'failed'
 
-export function CopyButton({ text, what, isWide = false }: { text: string; what: string; isWide?: boolean }) {
+type CopyProps = {
+  text: string
+  what: string
+  isWide?: boolean
+  /** In the row of a table: no border. */
+  isBare?: boolean
+}
+
+export function CopyButton({ text, what, isWide = false, isBare = false }: CopyProps) {
   const [outcome, setOutcome] = useState<Outcome>()
   useEffect(() => {
     if (!outcome) return
@@ -20,7 +28,7 @@ export function CopyButton({ text, what, isWide = false }: { text: string; what:
         onClick={() => void copy()}
         aria-label={`Copy ${what}`}
         title={`Copy ${what}`}
-        class={`inline-flex min-h-9 min-w-9 items-center justify-center gap-2 rounded-lg border border-line bg-surface text-sm font-semibold transition-colors hover:bg-raised ${outcome === 'copied' ? 'text-ok' : 'text-muted hover:text-text'} ${isWide ? 'px-3' : ''}`}
+        class={`inline-flex items-center justify-center gap-2 rounded-md ${isBare ? 'min-h-8 min-w-8' : 'min-h-9 min-w-9 border border-line bg-surface'} text-sm font-semibold transition-colors hover:bg-raised ${outcome === 'copied' ? 'text-ok' : 'text-muted hover:text-text'} ${isWide ? 'px-3' : ''}`}
       >
         <Icon name={outcome === 'copied' ? 'check' : 'copy'} size={16} />
         {isWide && (outcome === 'copied' ? 'Copied' : 'Copy')}
@@ -64,7 +72,7 @@ function copyBySelection(text: string): boolean {
 /** A line to run in a terminal, with its copy button. */
 export function CommandLine({ command }: { command: string }) {
   return (
-    <div class="flex items-center gap-2 rounded-lg border border-line bg-raised py-1.5 pr-1.5 pl-3.5">
+    <div class="flex items-center gap-2 rounded-md border border-line bg-raised py-1.5 pr-1.5 pl-3.5">
       <code class="min-w-0 flex-1 overflow-x-auto font-mono text-sm whitespace-nowrap">
         <span aria-hidden="true" class="text-muted select-none">
           ${' '}

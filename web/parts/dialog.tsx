@@ -11,10 +11,13 @@ import { ProblemNotice } from './problem-notice.tsx'
 export function Dialog({
   title,
   onClose,
+  isKept = false,
   children,
 }: {
   title: string
   onClose: () => void
+  /** It shows what is shown once: only its button closes it, and not Escape. */
+  isKept?: boolean
   children: ComponentChildren
 }) {
   const ref = useRef<HTMLDialogElement>(null)
@@ -33,11 +36,16 @@ export function Dialog({
     <dialog
       ref={ref}
       aria-labelledby={id}
+      closedby={isKept ? 'none' : 'closerequest'}
       onCancel={(event) => {
         event.preventDefault()
-        onClose()
+        if (!isKept) onClose()
       }}
-      class="m-auto w-[min(32rem,calc(100vw-2rem))] rounded-2xl border border-line bg-surface p-6 text-text shadow-2xl"
+      // Browsers without `closedby` let a second Escape close it whatever is asked.
+      onKeyDown={(event) => {
+        if (isKept && event.key === 'Escape') event.preventDefault()
+      }}
+      class="m-auto w-[min(32rem,calc(100vw-2rem))] rounded-xl border border-line bg-surface p-6 text-text shadow-2xl"
     >
       <h2 id={id} class="text-lg font-semibold break-words">
         {title}

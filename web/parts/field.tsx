@@ -8,7 +8,7 @@ import type {
 import { useEffect, useId, useRef } from 'preact/hooks'
 
 const control =
-  'mt-1.5 w-full rounded-lg border border-edge bg-surface px-3 text-text placeholder:text-muted aria-invalid:border-danger'
+  'mt-1.5 w-full rounded-md border border-edge bg-surface px-3 text-text placeholder:text-muted aria-invalid:border-danger'
 
 type Around = {
   readonly label: string
@@ -27,7 +27,7 @@ export function TextField({ label, hint, error, ...rest }: TextFieldProps) {
         {...rest}
         ref={ref}
         id={id}
-        class={`${control} h-11`}
+        class={`${control} h-9 pointer-coarse:h-11`}
         aria-invalid={error ? true : undefined}
         aria-describedby={describedBy(id, hint, error)}
       />
@@ -44,7 +44,7 @@ export function SelectField({ label, hint, error, children, ...rest }: SelectFie
       <select
         {...rest}
         id={id}
-        class={`${control} h-11`}
+        class={`${control} h-9 pointer-coarse:h-11`}
         aria-invalid={error ? true : undefined}
         aria-describedby={describedBy(id, hint, error)}
       >

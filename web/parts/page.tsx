@@ -21,7 +21,7 @@ export function Page({
   children: ComponentChildren
 }) {
   return (
-    <div class={isBroad ? undefined : 'max-w-6xl'}>
+    <div class={isBroad ? undefined : 'max-w-7xl'}>
       {back && (
         <p class="mb-3 flex items-center gap-1 text-sm text-muted">
           <Icon name="back" size={16} />
@@ -46,19 +46,28 @@ export function Heading({ title }: { title: string }) {
     document.title = `${title} · PortTunneler`
   }, [title])
   return (
-    <h1 tabIndex={-1} class="text-2xl font-semibold tracking-tight break-words">
+    <h1 tabIndex={-1} class="text-xl font-semibold tracking-tight break-words">
       {title}
     </h1>
   )
 }
 
-/** A box with an optional heading: the one container of the console. */
+/** A box with an optional heading. Several on one page stand in a `Panel`. */
 export function Card({ title, children }: { title?: string; children: ComponentChildren }) {
   return (
-    <section class="rounded-2xl border border-line bg-surface p-5 sm:p-6" aria-label={title}>
-      {title && <h2 class="mb-4 text-base font-semibold">{title}</h2>}
-      {children}
+    <section class="rounded-xl border border-line bg-surface p-4 sm:p-6" aria-label={title}>
+      {title && <h2 class="mb-3 text-base font-semibold">{title}</h2>}
+      <div class="min-w-0">{children}</div>
     </section>
+  )
+}
+
+/** One box for the cards of a page, with hairlines between them; where there is room, headings stand at the left. */
+export function Panel({ children }: { children: ComponentChildren }) {
+  return (
+    <div class="divide-y divide-line rounded-xl border border-line bg-surface empty:hidden [&>section]:rounded-none [&>section]:border-x-0 [&>section]:border-b-0 [&>section]:bg-transparent [&>section:first-child]:border-t-0 xl:[&>section]:grid xl:[&>section]:grid-cols-[13rem_minmax(0,1fr)] xl:[&>section]:gap-x-8">
+      {children}
+    </div>
   )
 }
 
@@ -82,7 +91,7 @@ export function Skeleton({ rows = 3, what }: { rows?: number; what: string }) {
         <span class="sr-only">Loading {what}</span>
       )}
       {Array.from({ length: rows }, (_, row) => (
-        <div key={row} aria-hidden="true" class="h-16 animate-pulse rounded-xl bg-raised" />
+        <div key={row} aria-hidden="true" class="h-12 animate-pulse rounded-xl bg-raised" />
       ))}
     </div>
   )

@@ -29,14 +29,14 @@ export function PaletteButton() {
       <button
         type="button"
         aria-keyshortcuts="Control+K Meta+K"
-        class="flex min-h-10 items-center gap-2 rounded-lg px-2.5 text-sm font-semibold text-muted hover:bg-raised hover:text-text"
+        class="flex min-h-10 items-center gap-2 rounded-md px-2.5 text-sm font-semibold text-muted hover:bg-raised hover:text-text"
         onClick={() => setOpen(true)}
       >
         <Icon name="search" />
         <span class="sr-only lg:not-sr-only">Go to…</span>
         <span
           aria-hidden="true"
-          class="ml-auto hidden rounded border border-line px-1.5 font-sans text-xs font-medium lg:inline"
+          class="ml-auto hidden rounded-md border border-line px-1.5 font-sans text-xs font-medium lg:inline"
         >
           {/Mac|iPhone|iPad/.test(navigator.userAgent) ? '⌘K' : 'Ctrl K'}
         </span>

@@ -4,8 +4,9 @@ import { useQuery } from '@tanstack/react-query'
 import type { RefObject } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'wouter-preact'
+import { useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
-import { places } from './main-nav.tsx'
+import { maySee, places } from '../routes.ts'
 import { StateBadge } from './state-badge.tsx'
 
 const tunnelsMax = 8
@@ -43,7 +44,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
         event.preventDefault()
         onClose()
       }}
-      class="mx-auto mt-[12vh] mb-auto w-[min(36rem,calc(100vw-2rem))] rounded-[10px] border border-line bg-surface p-0 text-text shadow-2xl"
+      class="mx-auto mt-[12vh] mb-auto w-[min(36rem,calc(100vw-2rem))] rounded-xl border border-line bg-surface p-0 text-text shadow-2xl"
     >
       <input
         autofocus
@@ -131,7 +132,11 @@ function useEntries(text: string): readonly Entry[] {
       calls.tunnelPage({ sort: 'trouble', ...(words !== '' && { search: words }) }, undefined, signal),
   })
   const wanted = text.trim().toLowerCase()
-  const pages = places.filter(({ label }) => label.toLowerCase().includes(wanted))
+  const me = useMe().data
+  const pages = places
+    .filter((place) => !place.path.includes(':') && place.path !== '/mails' && me && maySee(place, me))
+    .map(({ path, title }) => ({ href: path, label: title }))
+    .filter(({ label }) => label.toLowerCase().includes(wanted))
   const tunnels = (query.data?.items ?? []).slice(0, tunnelsMax)
   return [
     ...tunnels.map((tunnel) => ({ href: `/tunnels/${tunnel.id}`, label: tunnel.name, tunnel })),

@@ -2,6 +2,7 @@
 import type { ApiFailure } from '../api/failure.ts'
 import { Button } from './button.tsx'
 import { Icon } from './icon.tsx'
+import { issueText, waitText } from './problem-text.ts'
 
 /** A field of the form is wrong. The detail names it; the cure is for programs, and speaks of the API's description. */
 const shapeCode = 'PT-0001'
@@ -28,18 +29,16 @@ export function ProblemNotice({
         </span>
       </p>
       <div class="mt-1.5 space-y-1 pl-[26px]">
-        {detail && detail !== title && <p>{detail}</p>}
-        {issues && issues.length > 1 && (
-          <ul class="list-disc pl-5">
+        {detail && detail !== title && !issues && <p>{detail}</p>}
+        {issues && (
+          <ul class={issues.length > 1 ? 'list-disc pl-5' : ''}>
             {issues.map((issue) => (
-              <li key={`${issue.path} ${issue.message}`}>
-                <code class="font-mono">{issue.path}</code>: {issue.message}
-              </li>
+              <li key={`${issue.path} ${issue.message}`}>{issueText(issue)}</li>
             ))}
           </ul>
         )}
         {cure && code !== shapeCode && <p class="text-muted">{cure}</p>}
-        {retryAfter !== undefined && <p class="text-muted">Possible again in {retryAfter} s.</p>}
+        {retryAfter !== undefined && <p class="text-muted">Possible again {waitText(retryAfter)}.</p>}
         {failure.status >= 500 && instance && (
           <p class="text-muted">
             Request <code class="font-mono">{instance}</code>

@@ -64,7 +64,7 @@ export function NarrowShell({ children }: { children: ComponentChildren }) {
         <div class="mb-6 flex justify-center">
           <Brand />
         </div>
-        <div class="rounded-2xl border border-line bg-surface p-6 sm:p-8">{children}</div>
+        <div class="rounded-xl border border-line bg-surface p-6 sm:p-8">{children}</div>
       </main>
       <Footer />
     </div>
@@ -75,7 +75,7 @@ function SkipLink() {
   return (
     <a
       href="#main"
-      class="sr-only rounded-lg bg-accent px-4 py-2 font-semibold text-on-accent focus:not-sr-only focus:absolute focus:top-2 focus:left-2 focus:z-30 focus:px-4 focus:py-2"
+      class="sr-only rounded-md bg-accent px-4 py-2 font-semibold text-on-accent focus:not-sr-only focus:absolute focus:top-2 focus:left-2 focus:z-30 focus:px-4 focus:py-2"
     >
       Skip to the content
     </a>

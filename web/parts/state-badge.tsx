@@ -44,7 +44,11 @@ const ofHolders: Record<Holder['state'], { icon: IconName; look: string; word: s
 }
 
 /** What an agent that holds a tunnel does. */
-export function HolderBadge({ holder: { state, code } }: { holder: Holder }) {
+export function HolderBadge({
+  holder: { state, code },
+}: {
+  holder: Pick<Holder, 'state'> & { readonly code?: Holder['code'] }
+}) {
   const { icon, look, word } = ofHolders[state]
   return (
     <Badge icon={icon} look={look}>

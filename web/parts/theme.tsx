@@ -17,7 +17,7 @@ export function ThemeChoice() {
     setTheme(next)
   }
   return (
-    <fieldset class="flex rounded-lg border border-line bg-surface p-0.5">
+    <fieldset class="flex rounded-md border border-line bg-surface p-0.5">
       <legend class="sr-only">Colours</legend>
       {choices.map(({ name, label, icon }) => (
         <label

@@ -51,7 +51,7 @@ export function ViewBanner() {
           <span class="whitespace-nowrap tabular-nums">{timeText(leftMs)} left</span>
           <button
             type="button"
-            class="min-h-10 rounded-lg bg-surface px-4 text-sm font-semibold whitespace-nowrap text-danger outline-offset-2 hover:bg-danger-soft focus-visible:outline-surface"
+            class="min-h-10 rounded-md bg-surface px-4 text-sm font-semibold whitespace-nowrap text-danger outline-offset-2 hover:bg-danger-soft focus-visible:outline-surface"
             aria-busy={end.isPending || undefined}
             onClick={() => !end.isPending && end.mutate()}
           >

@@ -93,6 +93,7 @@ export function mockTunnels(nowMs: number): Tunnel[] {
       name: 'demo',
       kind: 'http',
       policy: {},
+      tags: ['prod', 'team:web', 'europe'],
       state: 'degraded',
       why: {
         cause: '1 of its 2 agents have not been heard for a minute; the others serve its visitors.',

@@ -32,6 +32,7 @@ import {
 } from '@porttunneler/shared/api/schemas/tunnels'
 import { account, manyTunnels, me, mockId, mockKeys, mockTunnels, nothingSold, plans } from './mock-data.ts'
 import { sendHistory, sendRelayHistory } from './mock-history.ts'
+import { more } from './mock-more.ts'
 
 const policy = "default-src 'self'; connect-src *; img-src 'self' data:; style-src 'self'"
 const types: Record<string, string> = {
@@ -39,6 +40,7 @@ const types: Record<string, string> = {
   '.js': 'text/javascript',
   '.css': 'text/css',
   '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
 }
 const dist = join(import.meta.dirname, '../dist')
 
@@ -305,6 +307,8 @@ const server = createServer(async (request, answer) => {
     const match = method === request.method && pattern.exec(path)
     if (match) return handler(answer, await readBody(request), decodeURIComponent(match[1] ?? ''), request)
   }
+  const known = request.method === 'GET' ? more[path] : undefined
+  if (known) return send(answer, known[0], known[1](new URL(request.url ?? '/', 'http://mock')) as object)
   await serveFile(path, answer)
 })
 server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {

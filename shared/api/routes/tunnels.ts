@@ -1,6 +1,7 @@
 /** Tunnels, and watch tickets for their live figures. */
 import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
+import { listAgents } from '../../control/agents.ts'
 import type { Caller } from '../../control/caller.ts'
 import { findTunnels } from '../../control/tunnel-list.ts'
 import {
@@ -15,6 +16,7 @@ import type { Cursors } from '../cursors.ts'
 import { etagOf, revisionOf } from '../etags.ts'
 import { once } from '../idempotency.ts'
 import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
+import { agentsSchema } from '../schemas/agents.ts'
 import { idSchema } from '../schemas/common.ts'
 import {
   type Tunnel,
@@ -89,6 +91,17 @@ const routes = {
     request: { params },
     responses: emptyAnswer('Deleted'),
   }),
+  agents: route({
+    tags,
+    access: { permission: 'tunnels.read' },
+    method: 'get',
+    path: '/v1/agents',
+    viewable: true,
+    operationId: 'listAgents',
+    summary: 'The agents that serve tunnels of the account',
+    description: 'Those with trouble first. One that has left is listed until its leases end.',
+    responses: { 200: jsonAnswer(agentsSchema, 'The agents') },
+  }),
   watch: route({
     tags,
     access: { permission: 'live.read' },
@@ -162,6 +175,9 @@ export function tunnelRoutes(cursors: Cursors): RouteGroup {
       await deleteTunnel(control, caller, { id, ...(ifRevision === undefined ? {} : { ifRevision }) })
       return c.body(null, 204)
     })
+    .add(routes.agents, async (c, { caller, control }) =>
+      c.json({ items: [...(await listAgents(control, caller))] }, 200),
+    )
     .add(routes.watch, async (c, { caller, control }) =>
       c.json(await issueWatch(control, caller, c.req.valid('json').tunnels), 200),
     )

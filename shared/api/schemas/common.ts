@@ -23,6 +23,23 @@ export const wantedNameSchema = tunnelNameSchema.superRefine((name, context) => 
   if (slip) context.addIssue({ code: 'custom', message: slip.detail, params: { key: slip.key } })
 })
 
+/** A word that sorts tunnels, such as `prod` or `team:web`. */
+const tagSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9.:_-]{0,30}[a-z0-9])?$/,
+    'lower-case letters and digits, with dots, colons, hyphens and underscores inside, 1 to 32',
+  )
+
+/** A row of the list has room for no more. */
+const tagsMax = 8
+
+/** What sorts one tunnel. Their order does not matter: they are kept in that of the alphabet. */
+export const tagsSchema = z
+  .array(tagSchema)
+  .max(tagsMax)
+  .transform((tags) => [...new Set(tags)].sort())
+
 export const problemSchema = z.object({
   type: z.string().describe('Address of the page about this code'),
   title: z.string(),

@@ -7,6 +7,7 @@ import {
   pageQuerySchema,
   pageSchema,
   problemSchema,
+  tagsSchema,
   timeSchema,
   tunnelNameSchema,
   wantedNameSchema,
@@ -60,12 +61,19 @@ export const tunnelSchema = z.object({
   kind: kindSchema,
   policy: policySchema.partial(),
   edits: httpEditsSchema.optional(),
+  tags: z
+    .array(z.string())
+    .optional()
+    .describe('Words that sort it, as its owner likes; omitted when it has none'),
   state: z
     .enum(tunnelStates)
     .describe(
       'upstream_failing: no agent that serves it reaches its upstream; refused: an agent asks for it and gets no lease; degraded: some agents or relays have trouble; connecting: leased, and no relay has its agent yet; offline: nobody serves it',
     ),
   why: tunnelWhySchema,
+  lastServedAt: timeSchema
+    .optional()
+    .describe('When it was last served; omitted while it is served, and when nobody knows'),
   endpoint: endpointSchema.optional(),
   agents: agentsSchema,
   holders: z.array(holderSchema).describe('Who holds the lease now, longest first'),
@@ -85,9 +93,10 @@ const statesSchema = z
   .transform((text) => text.split(',') as readonly TunnelState[])
 
 export const tunnelQuerySchema = pageQuerySchema.extend({
-  search: z.string().max(100).optional().describe('Part of a name, an id or an address, in any case'),
+  search: z.string().max(100).optional().describe('Part of a name, a tag, an id or an address, in any case'),
   state: statesSchema.optional().describe('Only tunnels in one of these states, separated by commas'),
   kind: kindSchema.optional(),
+  tag: z.string().max(32).optional().describe('Only tunnels with this tag'),
   sort: z
     .enum(['newest', 'name', 'trouble'])
     .default('newest')
@@ -126,12 +135,14 @@ export const tunnelCreateSchema = z.strictObject({
   agents: agentsSchema.default('one'),
   policy: policySchema.partial().default({}),
   edits: editsSchema,
+  tags: tagsSchema.optional(),
 })
 export const tunnelUpdateSchema = z.strictObject({
   name: wantedNameSchema.optional(),
   agents: agentsSchema.optional(),
   policy: policySchema.partial().optional(),
   edits: editsSchema,
+  tags: tagsSchema.optional().describe('Replaces its tags'),
 })
 
 /** Ids that agents make once for themselves and keep: one for each machine and user. */
@@ -168,6 +179,7 @@ export const claimSchema = z.strictObject({
           .partial()
           .optional()
           .describe('Sets these parts of the policy before the lease is given; the others stay'),
+        tags: tagsSchema.optional().describe('Replaces the tags of the tunnel'),
       }),
     )
     .min(1)

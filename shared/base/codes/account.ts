@@ -19,7 +19,7 @@ export const accountCodes = {
     retry: 'never',
     owner: 'user',
     title: 'Address or password wrong',
-    cause: 'There is no user with this address and password.',
+    cause: 'The password is not right, or nobody has this address.',
     cure: 'Check both, or ask for a new password with "forgot password".',
   },
   'auth.locked': {
@@ -30,7 +30,7 @@ export const accountCodes = {
     owner: 'user',
     title: 'Too many failed sign-ins',
     cause: 'Too many sign-ins from your network failed, so it has to wait before it may try again.',
-    cure: 'Wait as long as the answer says (Retry-After), then try again. Signed-in devices and other networks are not affected.',
+    cure: 'Wait the time that is given, then try again. Signed-in devices and other networks are not affected.',
   },
   'auth.taken': {
     code: 'PT-1004',
@@ -304,7 +304,7 @@ export const accountCodes = {
     owner: 'user',
     title: 'Too many wrong codes',
     cause: 'Too many codes that belong to no waiting device were tried within the hour.',
-    cure: 'Wait as long as the answer says (Retry-After), then try the code from the terminal again.',
+    cure: 'Wait the time that is given, then try the code from the terminal again.',
   },
   'audit.unsealed': {
     code: 'PT-1111',

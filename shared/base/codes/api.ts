@@ -29,7 +29,7 @@ export const apiCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Changed meanwhile',
-    cause: 'It was changed after you read it, so If-Match no longer matches.',
+    cause: 'Somebody else changed it after you read it.',
     cure: 'Read it again and repeat the change.',
   },
   'api.idempotency': {
@@ -60,7 +60,7 @@ export const apiCodes = {
     owner: 'user',
     title: 'Too many requests',
     cause: 'More requests came than this call allows in its time window.',
-    cure: 'Wait as long as the answer says (Retry-After), then try again.',
+    cure: 'Wait the time that is given, then try again.',
   },
   'api.internal': {
     code: 'PT-0007',
@@ -231,7 +231,7 @@ export const apiCodes = {
     owner: 'user',
     title: 'Too many mails today',
     cause: 'As many mails as one address, or one account, may get in a day were sent.',
-    cure: 'Wait as long as the answer says (Retry-After). Mails of other kinds still arrive.',
+    cure: 'Wait the time that is given. Mails of other kinds still arrive.',
   },
   'mail.off_link': {
     code: 'PT-0026',

@@ -41,7 +41,7 @@ export const factorCodes = {
     owner: 'user',
     title: 'Too many wrong codes',
     cause: 'Too many wrong codes were tried for you within an hour or a day.',
-    cure: 'Use a passkey or a recovery code now, or wait as long as the answer says (Retry-After). If it was not you who tried, change your password.',
+    cure: 'Use a passkey or a recovery code now, or wait the time that is given. If it was not you who tried, change your password.',
   },
   'factor.challenge': {
     code: 'PT-1205',
@@ -144,6 +144,6 @@ export const factorCodes = {
     owner: 'user',
     title: 'The wait is not over',
     cause: 'You asked to get in without your second factor, and the wait of 72 hours is not over.',
-    cure: 'Wait as long as the answer says (Retry-After). An owner or admin of your team can end the wait on the page Members.',
+    cure: 'Wait the time that is given. An owner or admin of your team can end the wait on the page Members.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -113,7 +113,7 @@ export const leaseCodes = {
     owner: 'user',
     title: 'Many agents start at once',
     cause: 'More agents of the account asked for tunnels at once than could be served in time.',
-    cure: 'Nothing to do: the agent asks again by itself after the time that the answer gives (Retry-After).',
+    cure: 'Nothing to do: the agent asks again by itself, after the time that the service names.',
   },
   'quota.tunnels': {
     code: 'PT-2201',
@@ -166,7 +166,7 @@ export const leaseCodes = {
     title: 'Too many new addresses',
     cause:
       'The account took new addresses faster than those it gave up become free again. A tunnel that returns to its own address never has to wait.',
-    cure: 'Wait as long as the answer says (Retry-After), or start tunnels that had an address before.',
+    cure: 'Wait the time that is given, or start tunnels that had an address before.',
   },
   'quota.reserved_hosts': {
     code: 'PT-2206',

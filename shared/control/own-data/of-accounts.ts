@@ -110,6 +110,7 @@ export const partsOfAccounts: readonly Part[] = [
       policy: 'show',
       policyVersion: 'show',
       edits: 'show',
+      tags: 'show',
       revision: 'show',
       endpoint: 'show',
       cell: 'show',
