@@ -113,6 +113,8 @@ function say(issue: Issue): string {
     return `upstreamProtocol is ${upstreamProtocols.join(', ')}`
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'port')
     return 'a port or a range of ports is expected'
+  if (issue.code === 'invalid_union' && (issue.path.at(-2) === 'allow' || issue.path.at(-2) === 'deny'))
+    return 'an address or a network such as 192.0.2.0/24 is expected'
   if (issue.code === 'invalid_union') return 'a port or host:port is expected'
   if (issue.code === 'invalid_value' && issue.path.at(-1) === 'version') return 'only version 1 exists'
   if (issue.code === 'invalid_type' && issue.path.length === 0)

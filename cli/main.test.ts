@@ -41,6 +41,13 @@ function file(name: string, text: string): string {
 const goodFile = file('good.yaml', 'version: 1\ntunnels:\n  web: {kind: http, upstream: 3000}\n')
 const badFile = file('bad.yaml', 'version: 1\ntunnels:\n  web: {kind: http, upstraem: 3000}\n')
 
+test.each([
+  ['completion csh', '"csh" is none of bash, zsh, fish, powershell.'],
+  ['list --state fine', '--state: "fine" is none of upstream_failing, refused,'],
+])('ptun %s: the choices are told', async (args, text) =>
+  expect((await run(args.split(' '))).stderr).toContain(text),
+)
+
 describe('command line', () => {
   test.each<[args: string, exit: number, code: string]>([
     ['tpc 22', 2, 'PT-6001'],

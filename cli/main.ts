@@ -115,8 +115,14 @@ function quiet(command: Program, io: Io, writeErr: (text: string) => void): void
   for (const child of command.commands) quiet(child, io, writeErr)
 }
 
+/** commander's own words, those about choices in ours. */
 function usageFailure(message: string): PortTunnelerError {
-  return fail('cli.usage', message.replace(/^error: /, '').trim())
+  const said = message.replace(/^error: /, '').trim()
+  const choice =
+    /^(?:option '(--[\w-]+).*' argument|command-argument value) '(.*?)' is invalid.* choices are (.*?)\.?$/
+  const [, option = '', value, choices] = choice.exec(said) ?? []
+  if (choices === undefined) return fail('cli.usage', said)
+  return fail('cli.usage', `${option === '' ? '' : `${option}: `}"${value}" is none of ${choices}.`)
 }
 
 async function tellFailure(

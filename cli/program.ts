@@ -7,6 +7,7 @@ import { type TunnelKind, tunnelKinds } from '@porttunneler/shared/protocol/endp
 import { type Command, Command as CommandClass, Option } from 'commander'
 import type { Context } from './context.ts'
 import { addKept } from './program-kept.ts'
+import { addTerminal } from './program-terminal.ts'
 import { policyOptions, requestOptions, tagOption } from './request-flags.ts'
 import { version } from './version.ts'
 
@@ -32,12 +33,13 @@ export function buildProgram(run: Run): Command {
     .option('--json', 'one JSON object a line instead of text')
     .option('--verbose', 'also tell single connections, and single ports of a range')
     .addHelpText('after', '\nFirst steps:\n  ptun login\n  ptun http 3000\n')
-  addSignIn(program, run)
-  addServing(program, run)
-  addConfig(program, run)
+  addSignIn(program.commandsGroup('Sign in:'), run)
+  addServing(program.commandsGroup('Serve tunnels:'), run)
+  addConfig(program.commandsGroup('ptun.yaml:'), run)
   addImport(program, run)
-  addAccount(program, run)
-  addFurther(program, run)
+  addAccount(program.commandsGroup('Your account:'), run)
+  addFurther(program.commandsGroup('This machine:'), run)
+  addTerminal(program, run)
   return program
 }
 
@@ -234,7 +236,7 @@ function addAccount(program: Command, run: Run): void {
   keys
     .command('revoke')
     .description('revoke an API key')
-    .argument('<id>', 'id of the key, as ptun keys list shows it')
+    .argument('<key>', 'its id or name, as ptun keys list shows them')
     .action((id: string, _options, command: Command) =>
       run(command.optsWithGlobals(), async (context) =>
         (await import('./commands/keys.ts')).revokeKey(context, id),
@@ -243,15 +245,6 @@ function addAccount(program: Command, run: Run): void {
 }
 
 function addFurther(program: Command, run: Run): void {
-  program
-    .command('open')
-    .description("open a tunnel's address in the browser, and print it")
-    .argument('<name>', 'name or id of the tunnel')
-    .action((name: string, _options, command: Command) =>
-      run(command.optsWithGlobals(), async (context) =>
-        (await import('./commands/open.ts')).openTunnel(context, name),
-      ),
-    )
   program
     .command('inspect')
     .description('open the inspector of the running agents: requests, answers, sending them again')

@@ -4,6 +4,7 @@ import { type Scope, scopes } from '@porttunneler/shared/api/schemas/access'
 import { type Key, keyNameSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { fail } from '@porttunneler/shared/base/errors'
 import { type Context, clientFor, connectApi, paintOf, say, serverOf, tell, warn } from '../context.ts'
+import { nearest } from '../nearest.ts'
 import { formatDate, formatTable, printable } from '../output/format.ts'
 import { obtainKey } from './device-flow.ts'
 
@@ -54,13 +55,34 @@ export async function createKey(
   return 0
 }
 
-/** @throws login.*, server.*, api.not_found, and the API's other errors */
-export async function revokeKey(context: Context, id: string): Promise<number> {
+/** @param text its id, or its name if no other has it @throws login.*, server.*, api.not_found, cli.usage */
+export async function revokeKey(context: Context, text: string): Promise<number> {
   const { client } = await connectApi(context)
+  const { id, name } = findKey(await allKeys(client), text)
   await client.revokeKey(id)
-  say(context, `Revoked ${id}.`)
+  say(context, `Revoked ${id}, ${printable(name)}.`)
   tell(context, { event: 'key.revoked', id })
   return 0
+}
+
+/** @throws api.not_found, cli.usage where several have the name */
+export function findKey(keys: readonly Key[], text: string): Key {
+  const found = keys.filter(({ id, name }) => id === text || name === text)
+  const [first, ...others] = found
+  if (others.length > 0)
+    throw fail(
+      'cli.usage',
+      `${found.length} keys are called "${text}". Name one by its id, as "ptun keys list" shows it.`,
+    )
+  if (first) return first
+  const guess = nearest(
+    text,
+    keys.map(({ name }) => name),
+  )
+  throw fail(
+    'api.not_found',
+    `There is no key "${text}"${guess ? `; did you mean "${printable(guess)}"?` : '.'}`,
+  )
 }
 
 function parseScopes(values: readonly string[]): Scope[] {

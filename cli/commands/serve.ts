@@ -10,6 +10,7 @@ import { dialRelay } from '@porttunneler/shared/mux/dial'
 import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
 import { Liveness } from '@porttunneler/shared/mux/liveness'
 import { Turn } from '@porttunneler/shared/mux/turn'
+import type { EventSocket } from '../agent/event-socket.ts'
 import { type AgentEvent, type AgentSnapshot, problemOf } from '../agent/events.ts'
 import { openState, SavedLeases } from '../agent/saved.ts'
 import { readStatuses, type StatusSocket, serveStatus } from '../agent/status-socket.ts'
@@ -23,7 +24,6 @@ import { runtimeFolder } from '../paths.ts'
 import { relayRoute } from '../proxy/relay-route.ts'
 import { type ChooseProxy, formatProxy } from '../proxy/settings.ts'
 import { version } from '../version.ts'
-import { openLeadingOutput } from './domain-keeper.ts'
 import {
   closeInspector,
   type InspectFlag,
@@ -35,6 +35,7 @@ import {
 } from './inspect.ts'
 import { leaseApi, placeBy } from './lease-api.ts'
 import { Reloader, type ReloaderOptions, type TunnelSource } from './reload.ts'
+import { openToldOutput } from './told-output.ts'
 
 export type ServeOptions = {
   readonly takeover: boolean
@@ -71,7 +72,6 @@ export async function serve(
   const runtime = folderOrNone(() => runtimeFolder(env))
   const running = await readRunning(runtime, connection, clock)
   if (!takeover) refuseDoubles(running, wanted)
-  const taken = new Set(running.flatMap(({ tunnels }) => tunnels.map(({ name }) => name)))
   const emit = (event: AgentEvent) => onEvent(event)
   const onStateLost = (error: PortTunnelerError) => emit({ event: 'state.lost', problem: problemOf(error) })
   const state = { folder, unkeptAgent: stateFailure && agent, server, account, clock }
@@ -80,7 +80,10 @@ export async function serve(
     onLost: onStateLost,
     onFound: () => emit({ event: 'state.found' }),
   })
-  const saved = await leases.find(wanted, { taken: takeover ? new Set() : taken, nowMs: clock.now() })
+  const saved = await leases.find(wanted, {
+    taken: takeover ? new Set() : namesIn(running),
+    nowMs: clock.now(),
+  })
   const mux = newMux(context)
   const endToEnd = new EndToEnd({ connection, folder, account, clock, random, emit })
   const chooseProxy = proxyChooserOf(context)
@@ -104,9 +107,9 @@ export async function serve(
     ...keepLeases({ leases, endToEnd, wanted, clock }),
   })
   const snapshot = () => withInspector(supervisor.snapshot(), inspection)
-  const output = openLeadingOutput({ context, connection, wanted }, snapshot)
-  const onEvent = listener(context, { output, inspection, qr })
-  const socket = await openStatus(context, runtime, snapshot)
+  const output = openToldOutput({ context, connection, wanted, qr }, snapshot)
+  const onEvent = tellingBoth(output, inspection)
+  const socket = await openStatus(context, runtime, { snapshot, log: output.log })
   const reloader =
     source && keepAsFile({ clock, source, supervisor, output }, { runtime, connection, takeover })
   const unlisten = obeySignals(supervisor, reloader)
@@ -118,28 +121,17 @@ export async function serve(
   const started = clock.after(startMs, compactHeap, { background: true })
   const exit = await supervisor.ended
   started.clear()
-  reloader?.close()
-  endToEnd.close()
-  output.close()
+  for (const one of [reloader, endToEnd, output]) one?.close()
   unlisten()
-  await Promise.all([socket?.close(), leases.settled(), closeInspector(inspection)])
+  await Promise.all([socket?.close(), output.log.close(), leases.settled(), closeInspector(inspection)])
   sayLast(context, supervisor.snapshot(), { exit, commandWith })
   return exit
 }
 
-/** Who hears of what the agent does. */
-function listener(
-  context: Context,
-  {
-    output,
-    inspection,
-    qr,
-  }: { readonly output: AgentOutput; readonly inspection: Inspection; readonly qr: boolean },
-): (event: AgentEvent) => void {
+function tellingBoth(output: AgentOutput, inspection: Inspection): (event: AgentEvent) => void {
   return (event) => {
     output.onEvent(event)
     tellInspector(inspection, event)
-    if (qr && event.event === 'tunnel.online') showQr(context, event.url, output)
   }
 }
 
@@ -193,6 +185,10 @@ async function readRunning(
   return agents.filter((other) => other.server === server)
 }
 
+function namesIn(agents: readonly AgentSnapshot[]): ReadonlySet<string> {
+  return new Set(agents.flatMap(({ tunnels }) => tunnels.map(({ name }) => name)))
+}
+
 /** Undefined if the user has no home. */
 function folderOrNone(find: () => string): string | undefined {
   try {
@@ -207,10 +203,13 @@ function folderOrNone(find: () => string): string | undefined {
 async function openStatus(
   context: Context,
   folder: string | undefined,
-  snapshot: () => AgentSnapshot,
+  { snapshot, log }: { readonly snapshot: () => AgentSnapshot; readonly log: EventSocket },
 ): Promise<StatusSocket | undefined> {
+  if (folder === undefined) return undefined
   try {
-    return folder === undefined ? undefined : await serveStatus(folder, { pid: process.pid, snapshot })
+    const socket = await serveStatus(folder, { pid: process.pid, snapshot })
+    await log.listen(folder, process.pid)
+    return socket
   } catch (error) {
     warn(context, `ptun status will not see this agent: ${error}`)
     return undefined
@@ -284,13 +283,6 @@ function accountOf({ credential }: Connection): string {
 
 function nameOf(name: string | undefined): { name?: string } {
   return name === undefined ? {} : { name }
-}
-
-/** Loading its code needs a descriptor; an address without its picture is still an address. */
-function showQr(context: Context, url: string, output: Pick<AgentOutput, 'qr'>): void {
-  import('uqr')
-    .then(({ renderUnicodeCompact }) => output.qr(url, renderUnicodeCompact(url).split('\n')))
-    .catch((error: unknown) => warn(context, `No QR code: ${error}`))
 }
 
 function sayLast(

@@ -9,6 +9,8 @@ import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
 import { type Context, proxyChooserOf } from '../context.ts'
 import { formatDuration, printable } from '../output/format.ts'
 import { formatProxy } from '../proxy/settings.ts'
+import { noticeOf } from '../update-notice.ts'
+import { version } from '../version.ts'
 import { type Finding, failed, fine } from './check.ts'
 
 /** A way around the world with lost packets takes less. */
@@ -80,9 +82,14 @@ export async function askServer(
 ): Promise<readonly Finding[]> {
   const { clock } = context
   const began = clock.monotonic()
-  const { now } = await client.health()
+  const { now, version: there } = await client.health()
   const took = Math.round(clock.monotonic() - began)
-  return [fine('server', `${server} answers in ${took} ms`), lookAtClock(now, clock.now())]
+  const newer = noticeOf(version, there, process.argv[1] ?? '')
+  return [
+    fine('server', `${server} answers in ${took} ms`),
+    ...(newer ? [{ name: 'version', state: 'warning', ...newer } as const] : []),
+    lookAtClock(now, clock.now()),
+  ]
 }
 
 function lookAtClock(serverMs: number, nowMs: number): Finding {

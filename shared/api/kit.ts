@@ -158,12 +158,19 @@ function invalid(error: z.core.$ZodError) {
   if (coded && error.issues.every((issue) => pathOf(issue) === pathOf(coded.issue)))
     return fail(coded.key, coded.issue.message)
   const plain = error.issues.filter((issue) => codedIssue(issue) === undefined)
-  const issues = plain.slice(0, 20).map((issue) => ({ path: pathOf(issue), message: issue.message }))
+  const issues = plain.slice(0, 20).map((issue) => ({ path: pathOf(issue), message: messageOf(issue) }))
   const [first] = issues
   const detail = first && (first.path === '' ? first.message : `${first.path}: ${first.message}`)
   // Checks that a schema cannot express ran after it.
   const isShape = plain.some(({ code }) => code !== 'custom')
   return fail(isShape ? 'api.invalid' : 'api.combination', detail, { fields: { issues } })
+}
+
+/** A pattern tells people nothing; schemas that can say more bring words of their own. */
+function messageOf({ message }: z.core.$ZodIssue): string {
+  return message.startsWith('Invalid string: must match pattern')
+    ? 'it is not written in the form that it has'
+    : message
 }
 
 /** One of our checks that knows better than the schema what is wrong. */
