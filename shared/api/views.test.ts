@@ -20,6 +20,7 @@ const open = [
   'GET /v1/account',
   'GET /v1/accounts',
   'GET /v1/address-change',
+  'GET /v1/agents',
   'GET /v1/audit',
   'GET /v1/domains',
   'GET /v1/domains/{domain}',
