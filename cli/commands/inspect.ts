@@ -6,6 +6,7 @@ import { readStatuses } from '../agent/status-socket.ts'
 import { canOpen, openBrowser, pageOf } from '../browser.ts'
 import { type Context, say, tell } from '../context.ts'
 import type { OpenedInspector } from '../inspector/open-inspector.ts'
+import type { Inspection as TerminalInspection } from '../output/live/acts.ts'
 import { runtimeFolder } from '../paths.ts'
 
 /** `--inspect <port>`, or false for `--no-inspect`. */
@@ -48,6 +49,17 @@ export function inspectorEvents({ opened, failure }: Inspection): readonly Agent
 export async function closeInspector({ opened }: Inspection): Promise<void> {
   opened?.inspector.close()
   await opened?.server.close()
+}
+
+/** What the live view shows of it and asks of it. */
+export function terminalOf({ opened }: Inspection): TerminalInspection | undefined {
+  if (!opened) return undefined
+  const { inspector, server } = opened
+  return {
+    url: server.url,
+    recent: (count) => inspector.recent(count),
+    resendLast: (tunnel) => inspector.resendLast(tunnel),
+  }
 }
 
 /** A snapshot that says where the inspector is. */

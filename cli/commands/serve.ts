@@ -107,7 +107,7 @@ export async function serve(
     ...keepLeases({ leases, endToEnd, wanted, clock }),
   })
   const snapshot = () => withInspector(supervisor.snapshot(), inspection)
-  const output = openToldOutput({ context, connection, wanted, qr }, snapshot)
+  const output = openToldOutput({ context, connection, wanted, qr, inspection }, snapshot)
   const onEvent = tellingBoth(output, inspection)
   const socket = await openStatus(context, runtime, { snapshot, log: output.log })
   const reloader =

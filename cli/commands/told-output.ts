@@ -6,6 +6,7 @@ import { type Connection, type Context, warn } from '../context.ts'
 import type { AgentOutput } from '../output/agent-output.ts'
 import { updateNotice } from '../update-notice.ts'
 import { type LeadingOutput, openLeadingOutput } from './domain-keeper.ts'
+import { type Inspection, terminalOf } from './inspect.ts'
 
 type Telling = {
   readonly context: Context
@@ -13,6 +14,7 @@ type Telling = {
   readonly wanted: readonly WantedTunnel[]
   /** Addresses are shown as pictures, too. */
   readonly qr: boolean
+  readonly inspection: Inspection
 }
 
 export type ToldOutput = LeadingOutput & {
@@ -22,11 +24,14 @@ export type ToldOutput = LeadingOutput & {
 
 /** @param snapshot is called once something is shown */
 export function openToldOutput(
-  { context, connection, wanted, qr }: Telling,
+  { context, connection, wanted, qr, inspection }: Telling,
   snapshot: () => AgentSnapshot,
 ): ToldOutput {
   const log = new EventSocket(context.clock)
-  const output = openLeadingOutput({ context, connection, wanted }, snapshot)
+  const output = openLeadingOutput(
+    { context, connection, wanted, inspection: () => terminalOf(inspection) },
+    snapshot,
+  )
   void tellUpdate(context, connection, output)
   return {
     ...output,

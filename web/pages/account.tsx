@@ -3,7 +3,7 @@ import type { Me } from '@porttunneler/shared/api/schemas/accounts'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import { useLinks } from '../api/link-queries.ts'
-import { failureIn, useConfig, useMe } from '../api/queries.ts'
+import { failureIn, useConfig, useMe, usePlans } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
@@ -104,6 +104,7 @@ function AccountCard({ me }: { me: Me }) {
 
 function PlanCard({ me }: { me: Me }) {
   const { limits } = me
+  const plans = usePlans().data?.items ?? []
   const rows = [
     ['Tunnels online at once', formatCount(limits.tunnelsOnline)],
     ['Reserved host names', formatCount(limits.reservedHosts)],
@@ -112,7 +113,7 @@ function PlanCard({ me }: { me: Me }) {
     ['New connections a minute', formatCount(limits.connectionsPerMinute)],
   ] as const
   return (
-    <Card title={`Plan: ${me.plan}`}>
+    <Card title={`Plan: ${plans.find(({ name }) => name === me.plan)?.title ?? me.plan}`}>
       <dl class="grid max-w-md grid-cols-[1fr_auto] gap-x-6 gap-y-2">
         {rows.map(([label, text]) => (
           <div key={label} class="col-span-2 grid grid-cols-subgrid">

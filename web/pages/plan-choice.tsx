@@ -5,6 +5,7 @@ import { useState } from 'preact/hooks'
 import { usePayPage, usePlanChange } from '../api/billing-queries.ts'
 import { failureIn } from '../api/queries.ts'
 import { Button } from '../parts/button.tsx'
+import { TextField } from '../parts/field.tsx'
 import { formatTime } from '../parts/format.ts'
 import { formatMoney } from '../parts/money-text.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
@@ -20,16 +21,27 @@ export function PlanChoice({ plan, billing }: { plan: Plan; billing: Billing }) 
   const [interval, setChosen] = useState<Interval>()
   const failure = failureIn(page) ?? failureIn(look) ?? failureIn(change)
   const isPaying = billing.state !== 'free'
-  const seats = Math.max(plan.seats?.included ?? 1, Math.min(billing.seats ?? 1, plan.seats?.max ?? 1))
+  const { included = 1, max = 1 } = plan.seats ?? {}
+  const within = (wanted: number) => Math.max(included, Math.min(Math.trunc(wanted) || included, max))
+  const [wanted, setWanted] = useState(String(within(billing.seats ?? 1)))
+  const seats = within(Number(wanted))
   const choose = (chosen: Interval) => {
     const choice = { plan: plan.name, interval: chosen, seats }
     setChosen(chosen)
+    change.reset()
     if (isPaying) look.mutate({ ...choice, dryRun: true })
     else page.mutate({ ...choice, currency: currencyOf(plan, chosen) })
   }
   const told = look.data && !change.isSuccess ? look.data : undefined
   const offered = intervals.filter((one) => plan.prices[one])
-  const choices = isPaying && offered.length === 0 ? (['month'] as const) : offered
+  const isOwn = (one: Interval) =>
+    isPaying &&
+    plan.name === billing.plan &&
+    one === billing.interval &&
+    (max <= included || seats === billing.seats)
+  const waits = billing.next !== undefined || billing.cancelAt !== undefined
+  const choices =
+    isPaying && offered.length === 0 ? (['month'] as const) : offered.filter((one) => waits || !isOwn(one))
   return (
     <div class="mt-4 space-y-3">
       {failure && <ProblemNotice failure={failure} />}
@@ -47,6 +59,22 @@ export function PlanChoice({ plan, billing }: { plan: Plan; billing: Billing }) 
           </Button>
         </p>
       )}
+      {max > included && (
+        <TextField
+          label="Seats"
+          type="number"
+          inputmode="numeric"
+          min={included}
+          max={max}
+          value={wanted}
+          hint={`${included} are in the price; ${max} at most.`}
+          onInput={(event) => {
+            // What was shown was for another number.
+            look.reset()
+            setWanted(event.currentTarget.value)
+          }}
+        />
+      )}
       <div class="flex flex-wrap gap-3">
         {choices.map((one) => (
           <Button
@@ -56,7 +84,7 @@ export function PlanChoice({ plan, billing }: { plan: Plan; billing: Billing }) 
           >
             {offered.length === 0
               ? 'End the subscription'
-              : `${isPaying ? 'Change to' : 'Choose'} ${plan.title}, by the ${one}`}
+              : `${isOwn(one) ? 'Keep' : isPaying ? 'Change to' : 'Choose'} ${plan.title}, by the ${one}`}
           </Button>
         ))}
       </div>
