@@ -242,7 +242,7 @@ describeWith(['chromium'], 'console', () => {
       for (let presses = 0; presses < 40 && !(await focused()).startsWith('demo'); presses++)
         await page.keyboard.press('Tab')
       await page.keyboard.press('Enter')
-      await page.getByRole('heading', { name: 'Endpoint' }).waitFor()
+      await page.getByRole('tab', { name: 'Overview' }).waitFor()
       await page.getByRole('button', { name: 'Account menu' }).focus()
       await page.keyboard.press('Enter')
       await page.getByRole('button', { name: 'Sign out' }).focus()
