@@ -32,13 +32,14 @@ export function PlanChoice({ plan, billing }: { plan: Plan; billing: Billing }) 
     if (isPaying) look.mutate({ ...choice, dryRun: true })
     else page.mutate({ ...choice, currency: currencyOf(plan, chosen) })
   }
+  const setSeats = (text: string) => {
+    // What was shown was for another number.
+    look.reset()
+    setWanted(text)
+  }
   const told = look.data && !change.isSuccess ? look.data : undefined
   const offered = intervals.filter((one) => plan.prices[one])
-  const isOwn = (one: Interval) =>
-    isPaying &&
-    plan.name === billing.plan &&
-    one === billing.interval &&
-    (max <= included || seats === billing.seats)
+  const isOwn = (one: Interval) => isPaying && isSame(billing, { plan, interval: one, seats })
   const waits = billing.next !== undefined || billing.cancelAt !== undefined
   const choices =
     isPaying && offered.length === 0 ? (['month'] as const) : offered.filter((one) => waits || !isOwn(one))
@@ -59,22 +60,7 @@ export function PlanChoice({ plan, billing }: { plan: Plan; billing: Billing }) 
           </Button>
         </p>
       )}
-      {max > included && (
-        <TextField
-          label="Seats"
-          type="number"
-          inputmode="numeric"
-          min={included}
-          max={max}
-          value={wanted}
-          hint={`${included} are in the price; ${max} at most.`}
-          onInput={(event) => {
-            // What was shown was for another number.
-            look.reset()
-            setWanted(event.currentTarget.value)
-          }}
-        />
-      )}
+      {max > included && <Seats value={wanted} {...{ included, max }} onInput={setSeats} />}
       <div class="flex flex-wrap gap-3">
         {choices.map((one) => (
           <Button
@@ -89,6 +75,37 @@ export function PlanChoice({ plan, billing }: { plan: Plan; billing: Billing }) 
         ))}
       </div>
     </div>
+  )
+}
+
+function isSame(
+  billing: Billing,
+  { plan: { name, seats: kept }, interval, seats }: { plan: Plan; interval: Interval; seats: number },
+): boolean {
+  const hasSeats = kept !== undefined && kept.max > kept.included
+  const isAsMany = !hasSeats || seats === billing.seats
+  return name === billing.plan && interval === billing.interval && isAsMany
+}
+
+type SeatsProps = {
+  readonly value: string
+  readonly included: number
+  readonly max: number
+  readonly onInput: (text: string) => void
+}
+
+function Seats({ value, included, max, onInput }: SeatsProps) {
+  return (
+    <TextField
+      label="Seats"
+      type="number"
+      inputmode="numeric"
+      min={included}
+      max={max}
+      value={value}
+      hint={`${included} are in the price; ${max} at most.`}
+      onInput={(event) => onInput(event.currentTarget.value)}
+    />
   )
 }
 
