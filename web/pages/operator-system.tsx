@@ -165,7 +165,7 @@ function jobColumns(
     isActions: true,
     cell: ({ id }) => (
       <span class="flex justify-end gap-1">
-        <Button look="quiet" onClick={() => onRetry(id)} aria-label={`Run ${id} again`}>
+        <Button look="quiet" onClick={() => onRetry(id)} aria-label={`Run again: ${id}`}>
           Run again
         </Button>
         <Button look="quiet" onClick={() => onDrop(id)} aria-label={`Forget ${id}`}>

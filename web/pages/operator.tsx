@@ -17,7 +17,7 @@ import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { AccountBadge, PersonBadge } from './operator-badges.tsx'
 
-/** Also in the rail, which phones do not have. */
+/** Those of operators are in the rail, which phones do not have. */
 const operatorLinks = [
   ['/operator/relays', 'Relays'],
   ['/operator/revenue', 'Revenue and usage'],
@@ -36,9 +36,9 @@ export function OperatorPage() {
       actions={
         <nav aria-label="Operator" class="flex flex-wrap gap-2">
           {operatorLinks.map(([href, label]) => (
-            <ButtonLink key={href} href={href}>
-              {label}
-            </ButtonLink>
+            <span key={href} class={href.startsWith('/operator') ? 'lg:hidden' : undefined}>
+              <ButtonLink href={href}>{label}</ButtonLink>
+            </span>
           ))}
         </nav>
       }
