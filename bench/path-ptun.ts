@@ -125,7 +125,7 @@ function startAgent(
   return runProgram(variant, ['bench/path-ptun-agent.cjs', 'start', '--config', config, '--json'], {
     PTUN_SERVER: api,
     PTUN_KEY: key,
-    // What it costs is measured by bench/inspector.ts.
+    // bench/inspector.ts measures its cost.
     PTUN_INSPECT: 'off',
     ...home,
   })

@@ -29,7 +29,7 @@ export async function buildPtun(dist: string): Promise<readonly Bundled[]> {
 /** @throws Error if the page has become too heavy */
 function buildPage(folder: string): readonly Bundled[] {
   const args = ['build', '--config', 'inspector/vite.config.ts', '--outDir', folder, '--emptyOutDir']
-  // What it says of its own speed is nobody's concern here.
+  // Its own speed is nobody's concern here.
   execFileSync('npx', ['--no-install', 'vite', ...args], { cwd: web, stdio: ['ignore', 'ignore', 'inherit'] })
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   const bytes = files

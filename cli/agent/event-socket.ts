@@ -14,7 +14,7 @@ import type { AgentEvent } from './events.ts'
 export const eventSuffix = '.events'
 /** As many lines as a high window has. Single connections are not kept: they would push out everything else. */
 const keptMax = 200
-/** Who reads no more than this behind is cut off, so that a stopped `ptun logs` costs the agent nothing. */
+/** A reader who is more than this behind is cut off, so that a stopped `ptun logs` costs the agent nothing. */
 const behindBytesMax = 1024 * 1024
 const readersMax = 8
 /** A reader that does not read is not waited for. */
@@ -63,7 +63,7 @@ export class EventSocket {
     }
   }
 
-  /** What happened last still gets to those who read. */
+  /** Readers still get the last events. */
   async close(): Promise<void> {
     const server = this.#server
     if (!server) return

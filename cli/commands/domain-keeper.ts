@@ -22,7 +22,7 @@ type Keeping = {
   readonly context: Context
   readonly connection: Pick<Connection, 'client'>
   readonly wanted: readonly WantedTunnel[]
-  /** What the inspector offers to the terminal, once it runs. */
+  /** The inspector's offer to the terminal, once it runs. */
   readonly inspection?: () => Inspection | undefined
 }
 

@@ -9,12 +9,10 @@ import { parse as parseYaml, stringify } from 'yaml'
 import { z } from 'zod'
 import { bytesMax, configName, parseConfig } from '../config.ts'
 import { type Context, paintOf, say, tell } from '../context.ts'
-import type { Draft, Into, Note } from '../import/draft.ts'
+import { type Draft, type Into, type Note, objectSchema } from '../import/draft.ts'
 import { readFrp } from '../import/frp.ts'
 import { readNgrok } from '../import/ngrok.ts'
 import { errnoOf } from '../paths.ts'
-
-const objectSchema = z.record(z.string(), z.unknown())
 
 /**
  * @throws cli.file, import.unknown, import.nothing, and import.exists rather than replace a file
@@ -76,7 +74,7 @@ function withDollars(value: unknown): unknown {
     : value
 }
 
-/** What ptun.yaml would refuse is left out with its reason: a setting, or where it cannot be without it the tunnel. */
+/** Leaves out with its reason each setting that ptun.yaml would refuse, or the tunnel that cannot be without it. */
 function checked({ tunnels, notes }: Draft): {
   readonly tunnels: readonly Into[]
   readonly notes: readonly Note[]

@@ -12,7 +12,7 @@ import { runtimeFolder } from '../paths.ts'
 /** `--inspect <port>`, or false for `--no-inspect`. */
 export type InspectFlag = string | boolean | undefined
 
-/** What one agent needs of its inspector; `off` of all if there is none. */
+/** One agent's inspector; `off` if there is none. */
 export type Inspection = {
   readonly opened: OpenedInspector | undefined
   /** Why there is none though it was wanted. */
@@ -40,7 +40,7 @@ export function tellInspector({ opened }: Inspection, event: AgentEvent): void {
   opened?.inspector.onEvent(event)
 }
 
-/** What the output says of it at the start. */
+/** The events about it with which the output begins. */
 export function inspectorEvents({ opened, failure }: Inspection): readonly AgentEvent[] {
   if (opened) return [{ event: 'inspector.ready', url: opened.server.url }]
   return failure ? [{ event: 'inspector.failed', problem: problemOf(failure) }] : []

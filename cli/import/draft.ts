@@ -3,7 +3,7 @@
  * was left out or changed. A setting is taken over, known to need nothing, or noted: none is dropped in silence.
  */
 import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
-import type { z } from 'zod'
+import { z } from 'zod'
 
 /** @property place where it stands in the file that was read, such as `tunnels.web.oauth` */
 export type Note = { readonly place: string; readonly text: string }
@@ -21,6 +21,10 @@ export type Draft = {
 /** Takes a setting over into a tunnel. @returns what the user has to know about it */
 export type Rule = (value: unknown, into: Into) => string | undefined
 export type Rules = { readonly [setting: string]: Rule }
+
+export const text = z.string()
+export const texts = z.array(text)
+export const objectSchema = z.record(text, z.unknown())
 
 /** It needs nothing here. */
 export const needless: Rule = () => undefined
@@ -58,8 +62,18 @@ export function takeOver(
   })
 }
 
+/** Gives each tunnel a name that it can have and no other one has. @returns them */
+export function named(tunnels: readonly Into[]): readonly Into[] {
+  const taken = new Set<string>()
+  for (const tunnel of tunnels) {
+    tunnel.name = nameFor(tunnel.name, taken)
+    taken.add(tunnel.name)
+  }
+  return tunnels
+}
+
 /** A name that a tunnel can have, near to `wanted` and none of `taken`. */
-export function nameFor(wanted: string, taken: ReadonlySet<string>): string {
+function nameFor(wanted: string, taken: ReadonlySet<string>): string {
   const plain = wanted
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')

@@ -9,17 +9,17 @@ import {
   type Into,
   into,
   type Note,
-  nameFor,
+  named,
   needless,
+  objectSchema,
   type Rules,
   rule,
   takeOver,
+  text,
+  texts,
 } from './draft.ts'
 
-const text = z.string()
-const texts = z.array(z.string())
 const portSchema = z.int().min(0).max(65_535)
-const objectSchema = z.record(z.string(), z.unknown())
 
 const gone = 'There is nothing like it in ptun'
 const signIn = 'It is for frp alone. Run ptun login --server with the address of your PortTunneler server'
@@ -126,16 +126,12 @@ export function readFrp(file: Readonly<Record<string, unknown>>): Draft {
   const none: Into = { name: '', tunnel: {} }
   const notes: Note[] = [...takeOver(withVariables(top), { rules: fileRules, target: none, before: '' })]
   const tunnels: Into[] = []
-  const taken = new Set<string>()
   for (const [index, proxy] of z.array(objectSchema).catch([]).parse(proxies).entries()) {
     const made = readProxy(withVariables(proxy), `proxies.${index}`, notes)
-    if (!made) continue
-    made.name = nameFor(made.name, taken)
-    taken.add(made.name)
-    tunnels.push(made)
+    if (made) tunnels.push(made)
   }
   const proxy = objectSchema.safeParse(top.transport).data?.proxyURL
-  return { tunnels, notes, ...(typeof proxy === 'string' && proxy !== '' && { proxy }) }
+  return { tunnels: named(tunnels), notes, ...(typeof proxy === 'string' && proxy !== '' && { proxy }) }
 }
 
 /** `{{ .Envs.NAME }}` is `${NAME}` here. */

@@ -9,16 +9,16 @@ import {
   type Into,
   into,
   type Note,
-  nameFor,
+  named,
   needless,
+  objectSchema,
   type Rules,
   rule,
   takeOver,
+  text,
+  texts,
 } from './draft.ts'
 
-const text = z.string()
-const texts = z.array(z.string())
-const objectSchema = z.record(z.string(), z.unknown())
 /** Hosts that ngrok lends: their first label is what a name is here. */
 const lent = /^([a-z0-9-]+)\.(?:[a-z]{2}\.)?ngrok(?:-free)?\.(?:app|dev|io|pizza|pro)$/i
 
@@ -157,13 +157,9 @@ export function readNgrok(file: Readonly<Record<string, unknown>>): Draft {
   const target: Into = { name: '', tunnel: {} }
   const notes: Note[] = [...takeOver(agentSettings, { rules: agentRules, target, before: '' })]
   const drafted: Into[] = []
-  const taken = new Set<string>()
   const add = (place: string, wanted: string, settings: Readonly<Record<string, unknown>>) => {
     const made = readTunnel(wanted, settings, { place, notes })
-    if (!made) return
-    made.name = nameFor(made.name, taken)
-    taken.add(made.name)
-    drafted.push(made)
+    if (made) drafted.push(made)
   }
   for (const [name, settings] of Object.entries(objectSchema.catch({}).parse(tunnels)))
     add(`tunnels.${name}`, name, objectSchema.catch({}).parse(settings))
@@ -186,7 +182,7 @@ export function readNgrok(file: Readonly<Record<string, unknown>>): Draft {
   }
   const proxies = [agentSettings.proxy_url, agentSettings.http_proxy, agentSettings.socks5_proxy]
   const proxy = proxies.find((value) => typeof value === 'string' && value !== '')
-  return { tunnels: drafted, notes, ...(typeof proxy === 'string' && { proxy }) }
+  return { tunnels: named(drafted), notes, ...(typeof proxy === 'string' && { proxy }) }
 }
 
 type Around = { readonly place: string; readonly notes: Note[] }
