@@ -11,6 +11,7 @@ import { queryTable } from '@porttunneler/shared/control/query-table'
 /** Firestore deletes their documents some time after `ttl`. A test finds them in the types of the documents. */
 export const expiring = [
   'addressChanges',
+  'alerts',
   'audit',
   'auditExportParts',
   'auditExports',
@@ -53,6 +54,9 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['accounts', 'factorPolicy'],
   ['accounts', 'leaving'],
   ['accounts', 'overrides'],
+  ['alertRules', 'rules'],
+  ['alertRules', 'windows'],
+  ['alerts', 'timeline'],
   ['auditExportParts', 'text'],
   ['auditTallies', 'sources'],
   ['bound', 'detached'],

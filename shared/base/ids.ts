@@ -22,6 +22,10 @@ export type IdPrefix =
   | 'fbk'
   | 'not'
   | 'viw'
+  | 'alr'
+  | 'mnt'
+  | 'whk'
+  | 'dlv'
 export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
 
 /** Random bytes, many at a time: to ask the system for each letter of an id takes fifty times as long. */

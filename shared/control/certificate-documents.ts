@@ -65,3 +65,12 @@ export function noCertificate(account: string, hosts: readonly string[]): Certif
     triedAt: 0,
   }
 }
+
+/** What stays of a document without its certificate: whose it is, and the request of an agent. */
+export function withoutChain(
+  { csr, replaces = '', requestedAt = 0, agentHost = '', above = '' }: CertificateDoc,
+  { account, hosts }: Pick<CertificateDoc, 'account' | 'hosts'>,
+): CertificateDoc {
+  const none = noCertificate(account, hosts)
+  return csr === undefined ? none : { ...none, csr, replaces, requestedAt, agentHost, above }
+}

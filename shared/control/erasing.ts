@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { eraseAfterMs } from './accounts.ts'
+import { rulesRef } from './alerts/alert-documents.ts'
 import { writeAudit } from './audit.ts'
 import type { Control } from './control.ts'
 import { type AccountDoc, accounts, deletedTunnels, type TunnelDoc, tunnelNames } from './documents.ts'
@@ -72,6 +73,8 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
   await eraseAll(control, job, { query: queries.allKeysOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.certificatesOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.feedbackOfAccount, ...plain })
+  await eraseAll(control, job, { query: queries.alertsOfAccount, ...plain })
+  await store.delete(rulesRef(job.account))
   await eraseAll(control, job, { query: queries.invitationsOfAccount, ...plain })
   // The last mail to its people needs their addresses.
   const mail = await store.get(jobRef('team.mail', `left:${job.account}:`))

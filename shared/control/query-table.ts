@@ -1,4 +1,5 @@
 /** Every query the control plane makes; indexes are generated from this table. */
+import { alerts } from './alerts/alert-documents.ts'
 import { audit, seals } from './audit-documents.ts'
 import { certificates } from './certificate-documents.ts'
 import * as documents from './documents.ts'
@@ -184,6 +185,17 @@ export const queries = {
     equals: ['above'],
     order: 'notAfter',
   }),
+  alertsOfAccount: declareQuery('alertsOfAccount', alerts, {
+    equals: ['account'],
+    order: 'last',
+    direction: 'descending',
+  }),
+  alertsByState: declareQuery('alertsByState', alerts, {
+    equals: ['account', 'state'],
+    order: 'last',
+    direction: 'descending',
+  }),
+  untoldAlerts: declareQuery('untoldAlerts', alerts, { equals: ['account', 'untold'], order: 'last' }),
   dueJobs: declareQuery('dueJobs', documents.jobs, { equals: ['state', 'shard'], order: 'dueAt' }),
   jobsByState: declareQuery('jobsByState', documents.jobs, { equals: ['state'], order: 'dueAt' }),
   auditBySeal: declareQuery('auditBySeal', audit, { equals: ['seal'], order: 'at' }),

@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
 import { codes, fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import { changeAndWatch } from './alerts/watching.ts'
 import { type Cell, directoryMark } from './cells.ts'
 import { commandsKeptMs, everyCell } from './commands.ts'
 import type { Control } from './control.ts'
-import { bound, type CommandDoc, endpoints, type RelayDoc, relays } from './documents.ts'
+import { bound, type CommandDoc, type EndpointDoc, endpoints, type RelayDoc, relays } from './documents.ts'
 import { withAway } from './lease-rules.ts'
 import { followByRecords } from './own-records.ts'
 import type { Page, QueryOptions, RelayClaims, Snapshot } from './platform.ts'
@@ -232,11 +233,12 @@ async function recordAway(
 ): Promise<void> {
   const { tunnel, endpoint, epoch, agent, away } = report
   const nowMs = control.clock.now()
-  await control.store.change(endpoints.ref(endpoint), (current) => {
+  const next = (current: EndpointDoc | undefined): EndpointDoc | undefined => {
     const isCurrent = current?.state === 'leased' && current.tunnel === tunnel && current.epoch === epoch
-    if (!current || !isCurrent || current.cell !== cell.id) return 'keep'
-    return withAway(current, { instance, away, nowMs, ...(agent !== undefined && { agent }) }) ?? 'keep'
-  })
+    if (!current || !isCurrent || current.cell !== cell.id) return undefined
+    return withAway(current, { instance, away, nowMs, ...(agent !== undefined && { agent }) })
+  }
+  await changeAndWatch(control, endpoint, { next, watches: away })
 }
 
 /** The cursor is the time up to which commands were read, in ms. */

@@ -3,6 +3,7 @@
  * nothing needs it sooner, since claims reclaim lazily. It leaves alone what a relay reports as bound: only the agent's
  * way to the control plane may be cut.
  */
+import { lookToWatch } from './alerts/raising.ts'
 import { type Cell, Views } from './cells.ts'
 import { makeCommand, publishCommands, writeCommand } from './commands.ts'
 import type { Control } from './control.ts'
@@ -107,9 +108,12 @@ async function expire(control: Control, found: Snapshot<EndpointDoc>, { view }: 
   const outgoing = await control.store.transact(async (tx) => {
     const latest = await tx.get(endpoints.ref(found.ref.id))
     if (latest?.data.state !== 'leased' || latest.data.expiresAt > nowMs) return []
-    const take = await lookToTake(tx, latest.data.account)
+    const { account, tunnel } = latest.data
+    const take = await lookToTake(tx, account)
+    const watch = await lookToWatch(tx, { account, tunnel }, nowMs)
     const written = writeRelease(tx, latest, { nowMs, forget: false })
     take({ online: -1 })
+    watch()
     return written
   })
   // Not for the bus: nothing is bound there, and relays that were away get it by `sync`.

@@ -4,9 +4,10 @@
  */
 import type { z } from 'zod'
 import type { upstreamReportSchema } from '../api/schemas/tunnels.ts'
+import { changeAndWatch } from './alerts/watching.ts'
 import { type Caller, mayTouch } from './caller.ts'
 import type { AccountControl } from './control.ts'
-import { type EndpointDoc, endpoints, tunnels } from './documents.ts'
+import { type EndpointDoc, tunnels } from './documents.ts'
 
 type UpstreamReport = z.infer<typeof upstreamReportSchema>
 
@@ -22,9 +23,12 @@ export async function recordUpstreams(
     upstreams.map(async ({ tunnel, epoch, code }, index) => {
       const data = found[index]?.data
       if (data?.account !== caller.account || !mayTouch(caller, data.name) || data.endpoint === '') return
-      await control.store.change(endpoints.ref(data.endpoint), (current) => {
-        const isHeld = current?.state === 'leased' && current.tunnel === tunnel && current.epoch === epoch
-        return (isHeld && withUpstream(current, { agent, code, nowMs })) || 'keep'
+      await changeAndWatch(control, data.endpoint, {
+        next: (current) => {
+          const isHeld = current?.state === 'leased' && current.tunnel === tunnel && current.epoch === epoch
+          return isHeld ? withUpstream(current, { agent, code, nowMs }) : undefined
+        },
+        watches: code !== undefined,
       })
     }),
   )

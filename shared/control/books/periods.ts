@@ -4,6 +4,7 @@
  * docs/decisions/0048
  */
 import { fail } from '../../base/errors.ts'
+import { lookToAlertOfTransfer } from '../alerts/payments.ts'
 import { writeAudit } from '../audit.ts'
 import { everyCell, makeCommand, type Outgoing, publishCommands, writeCommand } from '../commands.ts'
 import type { AnyControl, Control } from '../control.ts'
@@ -176,8 +177,16 @@ async function count(
     })
     const warned = warningOf(owner, next)
     if (isSame({ ...next, warned }, current)) return []
+    const isNews = warned > current.warned && current.state === 'open'
+    const alert = await lookToAlertOfTransfer(tx, {
+      account,
+      percent: isNews ? warned : 0,
+      isNew: current.hours === '',
+      nowMs,
+    })
+    alert()
     found.write({ ...next, warned })
-    return warned > current.warned && current.state === 'open' ? warn(tx, { ...next, warned }, nowMs) : []
+    return isNews ? warn(tx, { ...next, warned }, nowMs) : []
   })
   await publishCommands(control, outgoing)
   return isDone

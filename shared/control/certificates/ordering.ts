@@ -7,7 +7,8 @@ import { z } from 'zod'
 import { sleep } from '../../base/clock.ts'
 import { certificateRequest } from '../../base/csr.ts'
 import { codes, fail, type PortTunnelerError } from '../../base/errors.ts'
-import { type CertificateDoc, certificates, noCertificate } from '../certificate-documents.ts'
+import { lookToRaiseCertificate, lookToSettleCertificate } from '../alerts/certificates.ts'
+import { type CertificateDoc, certificates, noCertificate, withoutChain } from '../certificate-documents.ts'
 import { makeCommand, publishCommands, writeCommand } from '../commands.ts'
 import type { Control } from '../control.ts'
 import type { JobDoc } from '../documents.ts'
@@ -266,7 +267,7 @@ async function saveCertificate(here: Try, { issuer, account, open, order }: At):
   const { ariId = '', chain, ...life } = readChain(text, { key, hosts: open.hosts, nowMs })
   const renewAt = renewalTime(life, control.random)
   const saved: CertificateDoc = {
-    ...blank(doc, { account: wanted.account, hosts: open.hosts }),
+    ...withoutChain(doc, { account: wanted.account, hosts: open.hosts }),
     ...{
       state: 'valid',
       version: Math.max(doc.version + 1, Math.floor(nowMs)),
@@ -279,6 +280,7 @@ async function saveCertificate(here: Try, { issuer, account, open, order }: At):
   const news = { kind: 'certificate', host: job.subject, version: saved.version } as const
   const outgoing = wanted.cells.map((cell) => makeCommand(cell, news, nowMs))
   await job.advance({}, async (tx) => {
+    ;(await lookToSettleCertificate(tx, saved, { host: job.subject, nowMs }))()
     tx.set(certificates.ref(job.subject), saved)
     for (const command of outgoing) writeCommand(tx, command)
   })
@@ -288,15 +290,6 @@ async function saveCertificate(here: Try, { issuer, account, open, order }: At):
     'a certificate was issued',
   )
   await job.pause({}, ariId === '' && !wanted.ofAgent ? renewAt : nowMs)
-}
-
-/** What stays of a document without its certificate: whose it is, and the request of an agent. */
-function blank(
-  { csr, replaces = '', requestedAt = 0, agentHost = '', above = '' }: CertificateDoc,
-  { account, hosts }: Pick<Wanted, 'account' | 'hosts'>,
-): CertificateDoc {
-  const none = noCertificate(account, hosts)
-  return csr === undefined ? none : { ...none, csr, replaces, requestedAt, agentHost, above }
 }
 
 async function giveUp(
@@ -323,7 +316,7 @@ async function recordFailure(
   const nowMs = clock.now()
   const isDown = error.key === 'certificate.issuer_down' && order !== undefined && order.downs < downsMax
   const failing: CertificateDoc = {
-    ...(doc.version > 0 ? doc : blank(doc, wanted)),
+    ...(doc.version > 0 ? doc : withoutChain(doc, wanted)),
     ...{ state: 'failing', failures: doc.failures + 1, error: error.code, reason: error.detail },
     triedAt: nowMs,
   }
@@ -343,6 +336,7 @@ async function recordFailure(
   if (order && !isDown) await giveUp(here, order, error)
   const progress = isDown ? { order: { ...order, downs: order.downs + 1 } } : {}
   await job.advance(progress, async (tx) => {
+    if (isAlarming(doc, nowMs)) (await lookToRaiseCertificate(tx, failing, { host: job.subject, nowMs }))()
     if (!isDown) tx.set(certificates.ref(job.subject), failing)
   })
   await job.pause(progress, nowMs + waitMs)

@@ -3,6 +3,8 @@
  * to owners. Crosses accounts: the host may have been another's until now. Pure rules decide what to do (`plan`,
  * domain-rules.ts).
  */
+import { codes, type ErrorKey } from '../../base/errors.ts'
+import { lookToRaise, lookToSettle } from '../alerts/raising.ts'
 import { type AuditAction, writeAudit } from '../audit.ts'
 import { type Outgoing, publishCommands } from '../commands.ts'
 import type { Control } from '../control.ts'
@@ -57,6 +59,7 @@ async function settleIn(control: Control, tx: Transaction, looked: Looked) {
   const { outcome } = plan
   const lose = await lookToLose(tx, { host: current.host, loser: plan.loser, claim: looked.claim })
   const tellOwner = await lookToTell(tx, current, letterOf(current, outcome), nowMs)
+  const alert = await lookToAlert(tx, current, { outcome, nowMs })
   const take = outcome.kind === 'gone' ? await lookToTake(tx, current.account) : undefined
   const commands = lose(nowMs)
   if (plan.right === 'delete') tx.delete(right)
@@ -65,7 +68,7 @@ async function settleIn(control: Control, tx: Transaction, looked: Looked) {
   else tx.set(ref, outcome.next)
   take?.({ domains: -1 })
   writeChange(tx, current, outcome, nowMs)
-  return { outcome, commands: commands.outgoing, jobs: [...commands.jobs, ...tellOwner()] }
+  return { outcome, commands: commands.outgoing, jobs: [...commands.jobs, ...tellOwner(), ...alert()] }
 }
 
 function planFor(
@@ -159,6 +162,24 @@ async function lookToTell(
   if (letter === undefined || letter === 'verified') return () => []
   const ask = await look(tx, letterWish(`${domain.account}:${domain.claim}`, domain, letter), nowMs)
   return () => [ask()]
+}
+
+/** Its own mails tell the owners; this is for the list of alerts, and for whoever listens to it. */
+async function lookToAlert(
+  tx: Transaction,
+  { account, host, state }: DomainDoc,
+  { outcome, nowMs }: { readonly outcome: Next; readonly nowMs: number },
+): Promise<() => readonly string[]> {
+  const after = outcome.kind === 'gone' ? 'gone' : outcome.next.state
+  if (after === state || after === 'pending') return () => []
+  const key = { account, kind: 'domain.failing', subject: host } as const
+  if (after === 'gone' || after === 'verified') return lookToSettle(tx, key, nowMs)
+  const [finding] = outcome.kind === 'gone' ? [] : outcome.next.findings
+  const known =
+    finding && finding.key in codes ? codes[finding.key as ErrorKey] : codes['domain.record_missing']
+  const cause = finding?.detail || known.cause
+  const trouble = { since: nowMs, name: host, cause, cure: known.cure, code: known.code }
+  return lookToRaise(tx, key, { trouble, nowMs })
 }
 
 const audited = {

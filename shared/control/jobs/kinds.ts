@@ -1,4 +1,6 @@
 /** Every kind of job there is, for the workers of both shells. */
+import { checkTunnels } from '../alerts/checking.ts'
+import { tellOfAlerts } from '../alerts/telling.ts'
 import { exportAudit } from '../audit/export.ts'
 import { sealAudit } from '../audit/sealer.ts'
 import { writeTallies } from '../audit/tallies.ts'
@@ -82,6 +84,8 @@ function jobKinds(control: Control): readonly JobKind[] {
     reportTransfer(control),
     reconcileBilling(control),
     makeFigures(control),
+    checkTunnels(control),
+    tellOfAlerts(control),
   ]
 }
 

@@ -34,6 +34,7 @@ const toAddress: Readonly<Record<Purpose, number>> = {
   asked: 30,
   essential: 50,
   domains: 50,
+  alerts: 100,
   team: 50,
   invitations: 5,
 }

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { roles } from '../../api/schemas/access.ts'
 import { addressTemplates } from './address-templates.ts'
+import { alertTemplates } from './alert-template.ts'
 import { declare, quoted, type Template } from './declaring.ts'
 import { factorNews, writeFactorNews, writePolicyNews, writeRecoveryLink } from './factor-news.ts'
 import { asName, type Content } from './layout.ts'
@@ -16,7 +17,7 @@ import { termsTemplates } from './terms-template.ts'
  * Why a mail goes out. `asked`: its reader asked for it just now, so it also goes where earlier mails were refused;
  * `essential`: their account or its safety depends on it. All others can be turned off, each purpose by itself.
  */
-export const purposes = ['asked', 'essential', 'domains', 'team', 'invitations'] as const
+export const purposes = ['asked', 'essential', 'domains', 'alerts', 'team', 'invitations'] as const
 export type Purpose = (typeof purposes)[number]
 
 /** Completes "mails about ...". */
@@ -24,6 +25,7 @@ export const purposeWords: Readonly<Record<Purpose, string>> = {
   asked: 'what you ask for',
   essential: 'your account',
   domains: 'the domains of your account',
+  alerts: 'trouble with your tunnels',
   team: 'who joins your account',
   invitations: 'invitations into accounts',
 }
@@ -316,6 +318,7 @@ export const templates = {
   ...leavingTemplates,
   ...moneyTemplates,
   ...termsTemplates,
+  ...alertTemplates,
   ...addressTemplates,
 } as const
 

@@ -4,6 +4,7 @@
  * week. docs/decisions/0090
  */
 import { fail } from '../../base/errors.ts'
+import { lookToAlertOfPayment } from '../alerts/payments.ts'
 import { writeAudit } from '../audit.ts'
 import type { Control } from '../control.ts'
 import { type AccountDoc, accounts } from '../documents.ts'
@@ -148,9 +149,10 @@ async function write(
     const delayMs = after.state === 'limited' ? lastDayMs : 0
     const ask = await look(tx, { kind: 'limits', subject: account, account, dueAt: nowMs + delayMs }, nowMs)
     const tell = news && (await lookToTellTeam(tx, { event: news, account, user: '' }, nowMs))
+    const alert = await lookToAlertOfPayment(tx, { account, before: before.data, after, nowMs })
     const report = after.capNow > 0 ? await lookToReport(tx, account, nowMs) : undefined
     tx.set(before.ref, news === 'billing-trial' ? { ...after, toldTrial: after.trialEnd } : after)
-    const reports = [...(report ? [report()] : []), ...(tell ? [tell()] : [])]
+    const reports = [...(report ? [report()] : []), ...(tell ? [tell()] : []), ...alert()]
     const next = owner && entitled(owner.data, { before: before.data, after, free, known })
     if (!owner || !next) return reports
     tx.set(owner.ref, next)

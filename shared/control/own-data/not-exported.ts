@@ -28,6 +28,8 @@ export const notExported: { readonly [collection: string]: Reasons } = {
   usageHours: ofAccounts,
   usagePeriods: ofAccounts,
   usageMonths: ofAccounts,
+  alerts: ofAccounts,
+  alertRules: ofAccounts,
 
   tunnelNames: 'the name is in tunnels',
   names: 'the host is in tunnels',

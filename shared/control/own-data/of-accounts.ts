@@ -1,4 +1,5 @@
 /** What an export of an account has: what its people made and what it used, without any secret. */
+import { alertRules, alerts, rulesRef } from '../alerts/alert-documents.ts'
 import { audit } from '../audit-documents.ts'
 import { monthStart } from '../books/calendar.ts'
 import { readHours } from '../books/hours.ts'
@@ -292,6 +293,36 @@ export const partsOfAccounts: readonly Part[] = [
     named: nameless,
     unpack: ({ hours, start, ...results }) => hoursOf({ ...packedResultsIn(results), hours }, start),
     find: (control, { id }) => monthsOf(control, id),
+  }),
+  part('account', alerts, {
+    fields: {
+      account: 'show',
+      kind: 'show',
+      subject: 'show',
+      name: 'show',
+      state: 'show',
+      since: 'show',
+      last: 'show',
+      endedAt: 'show',
+      quietAt: 'hide',
+      unsteady: 'show',
+      cause: 'show',
+      cure: 'show',
+      code: 'show',
+      news: 'hide',
+      untold: 'hide',
+      toldAt: 'show',
+      closedBy: 'show',
+      mutedUntil: 'show',
+      timeline: 'show',
+      ttl: 'show',
+    },
+    find: (control, { id }) => all(control, queries.alertsOfAccount, { where: { account: id } }),
+  }),
+  part('account', alertRules, {
+    fields: { account: 'show', rules: 'show', windows: 'show', revision: 'hide' },
+    named: nameless,
+    find: (control, { id }) => these(control, [rulesRef(id)]),
   }),
   part('account', feedback, {
     fields: feedbackFields,

@@ -1,0 +1,92 @@
+/**
+ * The kinds of alerts with their usual rules, which every account has without storing anything. A stored rule changes
+ * one of them, for all tunnels, those with a tag, or one; the narrowest counts.
+ */
+import type { AlertKind } from '../../api/schemas/alerts.ts'
+import { limits } from '../../protocol/limits.ts'
+import type { AlertRulesDoc } from './alert-documents.ts'
+
+const minuteMs = 60_000
+
+type KindEntry = {
+  /** Completes "<name>: ..." and is the title in lists. */
+  readonly title: string
+  readonly on: boolean
+  /** How long it must be so. Undefined: whoever raises it has waited already. */
+  readonly forMs?: number
+  readonly threshold?: number
+  readonly thresholdMin?: number
+  readonly unit?: '%' | 'ms'
+  /** Another mail tells of it already. */
+  readonly hasOwnMail?: true
+}
+
+/**
+ * Five minutes: a restart of a machine or a deployment takes two or three, and a relay says after one that an agent is
+ * away. Roll-ups know whole hours, so their rules have no time of their own.
+ */
+const downMs = 5 * minuteMs
+/** The shortest time of a rule, and so the time of the first look after an event. */
+export const firstLookMs = minuteMs
+
+export const kindTable: { readonly [K in AlertKind]: KindEntry } = {
+  'tunnel.down': { title: 'Tunnel is down', on: true, forMs: downMs },
+  'tunnel.upstream': { title: 'Upstream is failing', on: true, forMs: downMs },
+  'tunnel.errors': {
+    title: 'Many requests fail',
+    on: true,
+    threshold: 10,
+    thresholdMin: 1,
+    unit: '%',
+  },
+  // Off: how slow is too slow only its owner knows.
+  'tunnel.latency': {
+    title: 'Answers are slow',
+    on: false,
+    threshold: 3_000,
+    thresholdMin: 1_000,
+    unit: 'ms',
+  },
+  'quota.near': { title: 'Most of the transfer is used', on: true },
+  'quota.reached': { title: 'The transfer is used up', on: true },
+  'domain.failing': { title: 'Domain is failing', on: true, hasOwnMail: true },
+  'certificate.failing': { title: 'Certificate cannot be renewed', on: true },
+  'payment.failed': { title: 'Payment failed', on: true, hasOwnMail: true },
+  // A relay that is replaced is away for a minute or two.
+  'relay.down': { title: 'Relay is down', on: true, forMs: 3 * minuteMs + limits.syncMs },
+  'jobs.dead': { title: 'Jobs have failed for good', on: true, forMs: 0 },
+  'jobs.failing': { title: 'Jobs keep failing', on: true, forMs: 15 * minuteMs },
+  'backup.overdue': { title: 'Backup is overdue', on: true, forMs: 0 },
+}
+
+type Effective = { readonly on: boolean; readonly forMs: number; readonly threshold: number }
+
+/** The rule that counts for a subject. @param tunnel when it is about one */
+export function ruleFor(
+  kind: AlertKind,
+  { rules }: Pick<AlertRulesDoc, 'rules'>,
+  tunnel?: { readonly id: string; readonly tags?: readonly string[] | undefined },
+): Effective {
+  const usual = kindTable[kind]
+  const mine = rules.filter((rule) => rule.kind === kind)
+  const chosen =
+    mine.find((rule) => tunnel !== undefined && rule.tunnel === tunnel.id) ??
+    mine.find((rule) => rule.tag !== undefined && tunnel?.tags?.includes(rule.tag)) ??
+    mine.find((rule) => rule.tunnel === undefined && rule.tag === undefined)
+  return {
+    on: chosen?.on ?? usual.on,
+    forMs: usual.forMs === undefined ? 0 : (chosen?.forMs ?? usual.forMs),
+    threshold: Math.max(usual.thresholdMin ?? 0, chosen?.threshold ?? usual.threshold ?? 0),
+  }
+}
+
+/** When the maintenance that a subject is under now ends; undefined: it is under none. */
+export function maintenanceEnd(
+  { windows }: Pick<AlertRulesDoc, 'windows'>,
+  { subject, nowMs }: { readonly subject: string; readonly nowMs: number },
+): number | undefined {
+  const now = windows.filter(
+    ({ tunnel, from, until }) => (tunnel === '' || tunnel === subject) && from <= nowMs && nowMs < until,
+  )
+  return now.length === 0 ? undefined : Math.max(...now.map(({ until }) => until))
+}

@@ -1,0 +1,79 @@
+/**
+ * How the rest of the control plane says that something is wrong, or well again, in the transaction in which it finds
+ * that out. What has to last a while first, or may come and go, asks for a look instead (`lookToWatch`).
+ */
+import { look } from '../jobs/jobs.ts'
+import type { Snapshot, Transaction } from '../platform.ts'
+import { type AlertDoc, type AlertKey, alertRef } from './alert-documents.ts'
+import { firstLookMs } from './kinds.ts'
+import { afterQuiet, afterTrouble, type Trouble } from './states.ts'
+
+/** News of one account wait for each other so long: a machine with 20 tunnels is one mail. */
+const gatherMs = 60_000
+
+/**
+ * Something of an account ('' = the service) is wrong, and that is certain. Raising it again changes nothing. Reads, so
+ * call it before the first write; the returned function writes, and returns the jobs to kick.
+ */
+export async function lookToRaise(
+  tx: Transaction,
+  key: AlertKey,
+  { trouble, nowMs }: { readonly trouble: Trouble; readonly nowMs: number },
+): Promise<() => readonly string[]> {
+  const before = await tx.get(alertRef(key))
+  return lookToWrite(tx, before, {
+    next: afterTrouble(before?.data, key, { trouble, nowMs, damped: false }),
+    nowMs,
+  })
+}
+
+/** It is well again; where nothing was raised this changes nothing. Otherwise as `lookToRaise`. */
+export async function lookToSettle(
+  tx: Transaction,
+  key: AlertKey,
+  nowMs: number,
+): Promise<() => readonly string[]> {
+  const before = await tx.get(alertRef(key))
+  return lookToWrite(tx, before, { next: afterQuiet(before?.data, { nowMs, damped: false }), nowMs })
+}
+
+/** Stores the next state of an alert, and has its people told if there is news. Reads first, as `look` of jobs. */
+export async function lookToWrite(
+  tx: Transaction,
+  before: Snapshot<AlertDoc> | undefined,
+  { next, nowMs }: { readonly next: AlertDoc | undefined; readonly nowMs: number },
+): Promise<() => readonly string[]> {
+  if (!next) return () => []
+  const tell = next.untold === 1 ? await lookToTell(tx, next.account, nowMs + gatherMs) : undefined
+  const ref = before?.ref ?? alertRef(next)
+  return () => {
+    tx.set(ref, next)
+    // The time of the mail has come for nobody yet, so there is nothing to kick.
+    tell?.()
+    return []
+  }
+}
+
+function lookToTell(tx: Transaction, account: string, dueAt: number): Promise<() => string> {
+  return look(
+    tx,
+    { kind: 'alert.tell', subject: account === '' ? 'service' : account, account, dueAt },
+    dueAt,
+  )
+}
+
+/**
+ * A tunnel may be in trouble: it is looked at in a minute, and then for as long as it is. Reads, so call it before the
+ * first write; the returned function writes. Nothing has to be kicked.
+ */
+export async function lookToWatch(
+  tx: Transaction,
+  { account, tunnel }: { readonly account: string; readonly tunnel: string },
+  nowMs: number,
+): Promise<() => void> {
+  const wish = { kind: 'alert.check', subject: tunnel, account, dueAt: nowMs + firstLookMs }
+  const ask = await look(tx, wish, nowMs)
+  return () => {
+    ask()
+  }
+}
