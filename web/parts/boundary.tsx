@@ -15,7 +15,7 @@ export class Boundary extends Component<Props, State> {
   }
 
   override componentDidCatch(error: unknown): void {
-    // Whoever looks at the browser's console, and tests, learn of it as of any other error of a script.
+    // It shows in the browser's console, as any other error of a script does, and tests see it there.
     reportError(error)
   }
 

@@ -91,9 +91,7 @@ function Discard({ onDiscard, onStay }: { onDiscard: () => void; onStay: () => v
         <Button look="danger" onClick={onDiscard}>
           Discard
         </Button>
-        <Button onClick={onStay}>
-          Keep typing
-        </Button>
+        <Button onClick={onStay}>Keep typing</Button>
       </div>
     </div>
   )

@@ -1,4 +1,4 @@
-/** What a form holds, and what becomes of it: which field a refusal is about, what has changed, and whose change wins. */
+/** The values of a form: which field a refusal is about, what has changed, and whose change wins. */
 import type { Trouble } from '../api/failure.ts'
 import { issueText } from './problem-text.ts'
 

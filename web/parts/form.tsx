@@ -11,7 +11,7 @@ import { changedBetween, type FormValues, type Issue, onTopOf, sortIssues } from
 import { ProblemNotice } from './problem-notice.tsx'
 import { useUnsaved } from './unsaved.ts'
 
-/** Of TanStack's mutation, what a form needs. */
+/** The part of TanStack's mutation that a form needs. */
 type Act<Wish> = {
   readonly isPending: boolean
   readonly error: Error | null
@@ -69,13 +69,13 @@ export type ApiForm<Values extends FormValues> = {
     error: string | undefined
     onInput: (event: { currentTarget: { value: string } }) => void
   }
-  /** Of a choice. */
+  /** The properties of a choice. */
   choice(name: keyof Values & string): {
     value: string
     error: string | undefined
     onChange: (event: { currentTarget: { value: string } }) => void
   }
-  /** Of a checkbox. */
+  /** The properties of a checkbox. */
   check(name: keyof Values & string): { isChecked: boolean; onChange: (isChecked: boolean) => void }
 }
 
@@ -141,20 +141,25 @@ export function useApiForm<Values extends FormValues, Wish>(options: Options<Val
     submit: () => {
       if (!act.isPending) send(values, start.revision)
     },
-    text: (name) => ({
-      name,
-      value: String(values[name]),
-      error: errors[name],
-      onInput: ({ currentTarget }) => set({ [name]: currentTarget.value } as Partial<Values>),
-    }),
-    choice: (name) => ({
-      value: String(values[name]),
-      error: errors[name],
-      onChange: ({ currentTarget }) => set({ [name]: currentTarget.value } as Partial<Values>),
-    }),
+    ...fieldsOf(values, errors, set),
+  }
+}
+
+function fieldsOf<Values extends FormValues>(
+  values: Values,
+  errors: ApiForm<Values>['errors'],
+  set: (changes: Partial<Values>) => void,
+): Pick<ApiForm<Values>, 'text' | 'choice' | 'check'> {
+  const put = (name: keyof Values, value: string | boolean) =>
+    set({ [name]: value } as unknown as Partial<Values>)
+  const onText = (name: keyof Values) => (event: { currentTarget: { value: string } }) =>
+    put(name, event.currentTarget.value)
+  return {
+    text: (name) => ({ name, value: String(values[name]), error: errors[name], onInput: onText(name) }),
+    choice: (name) => ({ value: String(values[name]), error: errors[name], onChange: onText(name) }),
     check: (name) => ({
       isChecked: values[name] === true,
-      onChange: (isChecked) => set({ [name]: isChecked } as unknown as Partial<Values>),
+      onChange: (isChecked) => put(name, isChecked),
     }),
   }
 }

@@ -1,4 +1,7 @@
-/** Numbers and times as people read them. The words are English; figures, dates and hours are as in the reader's country. */
+/**
+ * Numbers and times as people read them. The words are English; figures, dates and hours are as in the reader's
+ * country.
+ */
 import { formatBytes as bytesOf } from '@porttunneler/shared/base/amounts'
 
 /**
