@@ -18,6 +18,7 @@ const words: Readonly<Record<string, string>> = {
   bodyBytesMax: 'the longest body',
   httpsOnly: 'HTTPS only',
   acme: 'who answers certificate authorities',
+  keepConnections: 'whether connections are kept',
 }
 
 /** Parts of a policy, for people. A newer server may name one that is not known here. */

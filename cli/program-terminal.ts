@@ -1,5 +1,5 @@
-/** The verbs around the terminal itself, a part of program.ts: completion, logs, opening a page, a service. */
-import { Argument, type Command } from 'commander'
+/** The verbs around the terminal itself, a part of program.ts: completion, logs, connections, a page, a service. */
+import { Argument, type Command, Option } from 'commander'
 import { shells } from './completion/scripts.ts'
 import type { Run } from './program.ts'
 
@@ -21,6 +21,25 @@ export function addTerminal(program: Command, run: Run): void {
     .action((name: string | undefined, options, command: Command) =>
       run(command.optsWithGlobals(), async (context) =>
         (await import('./commands/logs.ts')).logs(context, name, options),
+      ),
+    )
+  program
+    .command('connections')
+    .description('list the connections of visitors to a tunnel: open ones, and those that were kept')
+    .argument('<name>', 'name or id of the tunnel')
+    .option('--from <address>', 'only visitors from this address or network')
+    .option('--code <code>', 'only those that ended for this reason, such as PT-3022')
+    .option('--failed', 'only those that did not end in order')
+    .addOption(
+      new Option(
+        '--keep <how>',
+        'from now on keep those that end: with addresses shortened or whole, or not',
+      ).choices(['off', 'shortened', 'whole']),
+    )
+    .option('--follow', 'go on until Ctrl-C')
+    .action((name: string, options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) =>
+        (await import('./commands/connections.ts')).connections(context, name, options),
       ),
     )
   addService(program, run)

@@ -285,7 +285,7 @@ export class HttpVisitors {
         return visitors.open(this.#routeNow(host, route), info, events, isKnown)
       },
       judge: ({ body }, caller) => this.#judge(names.resolve(host) ?? route, body, caller),
-      closed: (stream) => visitors.closed(stream),
+      closed: (stream, end) => visitors.closed(stream, end),
       answers: {
         now: () => this.#deps.clock.monotonic(),
         answered: (status, latencyMs) => route.meter.answers.answered(status, latencyMs),

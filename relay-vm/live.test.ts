@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { liveConnectionsSchema } from '@porttunneler/shared/api/schemas/connections'
 import { liveHistorySchema, liveSampleSchema } from '@porttunneler/shared/api/schemas/tunnels'
 import { newId } from '@porttunneler/shared/base/ids'
 import { silentLog } from '@porttunneler/shared/base/log'
@@ -119,6 +120,19 @@ describe('live figures', () => {
     expect((await historyOf(tunnel)).tens).toHaveLength(1)
     expect(await historyOf(foreign)).toMatchObject({ seconds: [], tens: [] })
     expect((await watch('abc.def.ghi', '/v1/live/history')).status).toBe(401)
+  })
+
+  test('the connections of the tunnels of its ticket, and of no other', async () => {
+    const [tunnel, foreign] = [newId('tun', 1), newId('tun', 2)]
+    const info = { visitorAddress: '192.0.2.1', visitorPort: 7, atMs: clock.now() }
+    for (const meter of [meters.of(tunnel, account), meters.of(foreign, newId('acc', 2))])
+      meter.opened({ bytesIn: 7, bytesOut: 5, info })
+    const openOf = async (id: string) => {
+      const answer = await watch(undefined, `/v1/live/connections?tunnel=${id}`)
+      return liveConnectionsSchema.parse(await answer.json())
+    }
+    expect(await openOf(tunnel)).toMatchObject({ total: 1, open: [{ from: '192.0.2.1', in: 5, out: 7 }] })
+    expect(await openOf(foreign)).toMatchObject({ total: 0, open: [] })
   })
 
   test('end with their ticket and a little grace, and leave no timer', async () => {

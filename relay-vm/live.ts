@@ -3,7 +3,7 @@
  * 9.2) of the tunnels that a watch ticket names. Any origin may ask: the ticket in the Authorization header is the only
  * credential, there are no cookies. A stream ends with its ticket; the console asks for a fresh one and comes again.
  * `GET /v1/live/history?tunnel=` returns what one of them has carried in the last six hours; with `since=` only what is
- * newer.
+ * newer. `GET /v1/live/connections?tunnel=` lists its open connections, and those that ended and are soon kept.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { toProblem } from '@porttunneler/shared/api/problem'
@@ -13,7 +13,9 @@ import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/ba
 import type { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { Log } from '@porttunneler/shared/base/log'
 import { checkWatchTicket, type WatchClaims } from '@porttunneler/shared/protocol/watch-ticket'
+import type { ConnectionLog } from './meters/connection-log.ts'
 import { History } from './meters/history.ts'
+import { liveConnections } from './meters/live-connections.ts'
 import type { Meters } from './meters/meters.ts'
 import type { TunnelMeter } from './meters/tunnel-meter.ts'
 import { makePool } from './policy/pools.ts'
@@ -22,6 +24,7 @@ import type { ServerTime } from './server-time.ts'
 import type { RelayState } from './state.ts'
 
 const sampleMs = 1_000
+const paths: ReadonlySet<string> = new Set(['/v1/live', '/v1/live/history', '/v1/live/connections'])
 
 export type LiveOptions = {
   readonly clock: Clock
@@ -30,6 +33,8 @@ export type LiveOptions = {
   readonly time: ServerTime
   readonly meters: Meters
   readonly routes: Routes
+  /** Undefined: nothing is kept. */
+  readonly connections?: Pick<ConnectionLog, 'waiting'>
   readonly watchersMax: number
   /** So that no account can shut out all others. */
   readonly watchersPerAccount: number
@@ -90,13 +95,14 @@ export class LiveFigures {
     response.shouldKeepAlive = false
     allowAnyOrigin(response)
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://relay')
-    if (pathname !== '/v1/live' && pathname !== '/v1/live/history') answerPlain(response, 404)
+    if (!paths.has(pathname)) answerPlain(response, 404)
     else if (request.method === 'OPTIONS') answerPlain(response, 204)
     else if (request.method !== 'GET') answerPlain(response, 405)
     else {
       const claims = await this.#check(request.headers.authorization)
       if (pathname === '/v1/live') this.#admit(claims, response)
-      else this.#sendHistory(claims, searchParams, response)
+      else if (pathname === '/v1/live/history') this.#sendHistory(claims, searchParams, response)
+      else this.#sendConnections(claims, searchParams, response)
     }
   }
 
@@ -131,14 +137,27 @@ export class LiveFigures {
 
   /** A tunnel that is not the ticket's has no history. */
   #sendHistory(claims: WatchClaims, asked: URLSearchParams, response: ServerResponse): void {
-    const { meters, time } = this.#options
-    const tunnel = asked.get('tunnel') ?? ''
     const since = Number(asked.get('since')) || 0
-    const meter = meters.get(tunnel)
+    const meter = this.#meterOf(claims, asked)
+    const history = this.#history.read(meter, Math.round(this.#options.time.now()), since)
+    answerJson(response, history)
+  }
+
+  /** A tunnel that is not the ticket's has no connections. */
+  #sendConnections(claims: WatchClaims, asked: URLSearchParams, response: ServerResponse): void {
+    const { time, clock, connections } = this.#options
+    const meter = this.#meterOf(claims, asked)
+    const ended = meter && connections ? connections.waiting(meter.tunnel) : []
+    const offsetMs = time.now() - clock.now()
+    answerJson(response, liveConnections(meter?.open() ?? [], ended, { nowMs: time.now(), offsetMs }))
+  }
+
+  /** The meter of the tunnel that is asked for, if the ticket is for it. */
+  #meterOf(claims: WatchClaims, asked: URLSearchParams): TunnelMeter | undefined {
+    const tunnel = asked.get('tunnel') ?? ''
+    const meter = this.#options.meters.get(tunnel)
     const isOwn = meter?.account === claims.sub && (claims.tunnels?.includes(tunnel) ?? true)
-    response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-    const history = this.#history.read(isOwn ? meter : undefined, Math.round(time.now()), since)
-    response.end(JSON.stringify(history))
+    return isOwn ? meter : undefined
   }
 
   #refuse(error: PortTunnelerError, response: ServerResponse): void {
@@ -224,6 +243,11 @@ function allowAnyOrigin(response: ServerResponse): void {
   response.setHeader('access-control-allow-headers', 'authorization')
   response.setHeader('access-control-allow-methods', 'GET')
   response.setHeader('access-control-max-age', '86400')
+}
+
+function answerJson(response: ServerResponse, answer: object): void {
+  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  response.end(JSON.stringify(answer))
 }
 
 function answerPlain(response: ServerResponse, status: number): void {

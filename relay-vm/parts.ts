@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import type { Clock } from '@porttunneler/shared/base/clock'
-import { codes, type ErrorKey } from '@porttunneler/shared/base/errors'
+import { codes, type ErrorKey, wireCode } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import { memoryBytes } from '@porttunneler/shared/base/memory'
 import { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
@@ -21,6 +21,7 @@ import { Origins } from './listeners/origins.ts'
 import { TcpListeners } from './listeners/tcp.ts'
 import { visitorCiphers } from './listeners/tls.ts'
 import { LiveFigures } from './live.ts'
+import { ConnectionLog } from './meters/connection-log.ts'
 import { Meters } from './meters/meters.ts'
 import { makeMetrics, type RegistryOptions, type RelayMetrics } from './meters/registry.ts'
 import { newBoot, UsageJournal } from './meters/usage.ts'
@@ -36,11 +37,13 @@ import { ServerTime } from './server-time.ts'
 import { AgentSessions } from './sessions.ts'
 import { Siblings } from './siblings.ts'
 import { RelayState } from './state.ts'
-import { Visitors } from './visitors.ts'
+import { Visitors, type VisitorsOptions } from './visitors.ts'
 
 export type PartsOptions = {
   readonly config: RelayConfig
   readonly clock: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
   readonly log: Log
   /** Why no agent is accepted now. */
   refusal(): ErrorKey | undefined
@@ -68,6 +71,7 @@ export type RelayParts = Guards & {
   readonly meters: Meters
   readonly metrics: RelayMetrics
   readonly journal: UsageJournal
+  readonly connections: ConnectionLog
   readonly routes: Routes
   readonly names: Names
   readonly origins: Origins
@@ -158,7 +162,7 @@ function makeOrigins({ config, clock }: PartsOptions, proxies: TrustedProxies, m
 /** @throws relay.data, relay.certificate */
 export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   const { config, clock, log } = options
-  const { listen, instance } = config
+  const { listen, instance, docsUrl = config.controlUrl } = config
   const proxies = new TrustedProxies(config.trustedProxies)
   const limits = { ...config.limits, exempt: [...config.limits.exempt, ...proxies.own] }
   const isServed = (name: string) => isServedHere(name, config, foundation.state, names)
@@ -177,6 +181,7 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     onPresence: options.onPresence,
     onDetached: (session) => visitors.abandon(session),
   })
+  const connections = makeConnections(options, foundation, routes)
   const names: Names = makeNames(foundation, routes, () => visitors)
   const origins = makeOrigins(options, proxies, meters)
   const visitors: Visitors = new Visitors({
@@ -189,10 +194,10 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     exempt: limits.exempt,
     admission: new Admission(clock, limits),
     onConnected: ({ claims }, ms) => metrics.observeConnect(claims.sub, ms),
+    ...connectionEvents(connections, clock),
   })
   const guards = makeGuards(options, visitors, proxies)
-  const folder = listen.siblings
-  const siblings = folder === undefined ? undefined : new Siblings({ folder, instance, clock, log })
+  const siblings = makeSiblings(options)
   const tcp = new TcpListeners({
     host: listen.tcpHost,
     routes,
@@ -203,16 +208,15 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
     log,
     siblings,
   })
-  const given = { ...options, ...limits, ...foundation, instance, meters, routes, names }
+  const given = { ...options, ...limits, ...foundation, instance, meters, routes, names, connections }
   const sessions = new AgentSessions({ ...given, tcp, origins, siblings })
-  const live = new LiveFigures({ ...given, docsUrl: config.docsUrl ?? config.controlUrl })
-  const metrics = makeMetrics(
-    readings({ ...foundation, ...guards, syncFailures: options.syncFailures, meters, sessions, visitors }),
-  )
+  const live = new LiveFigures({ ...given, docsUrl })
+  const metrics = makeMetrics(readings({ ...given, ...guards, sessions, visitors }))
   return {
     ...foundation,
     meters,
     metrics,
+    connections,
     routes,
     names,
     origins,
@@ -227,8 +231,47 @@ export async function makeParts(options: PartsOptions): Promise<RelayParts> {
   }
 }
 
+function makeSiblings({ config: { listen, instance }, clock, log }: PartsOptions): Siblings | undefined {
+  const { siblings: folder } = listen
+  return folder === undefined ? undefined : new Siblings({ folder, instance, clock, log })
+}
+
+function makeConnections(
+  { random }: Pick<PartsOptions, 'random'>,
+  { boot, time }: Pick<RelayParts, 'boot' | 'time'>,
+  routes: Routes,
+): ConnectionLog {
+  const keeps = (tunnel: string) => routes.ofTunnel(tunnel)?.policy.keepConnections
+  return new ConnectionLog({ boot, random, now: () => time.now(), keeps })
+}
+
+/** Each visitor who ends or is refused, as the list of connections has it. */
+function connectionEvents(log: ConnectionLog, clock: Clock): Pick<VisitorsOptions, 'onEnded' | 'onRefused'> {
+  return {
+    onEnded: ({ route: { claims }, stream, startedMs }, code) =>
+      log.ended({
+        tunnel: claims.sub,
+        account: claims.account,
+        address: stream.info.visitorAddress,
+        ms: Math.round(clock.monotonic() - startedMs),
+        in: stream.bytesOut,
+        out: stream.bytesIn,
+        code,
+      }),
+    onRefused: ({ claims }, address, key) =>
+      log.ended({
+        tunnel: claims.sub,
+        account: claims.account,
+        address,
+        ...{ ms: 0, in: 0, out: 0 },
+        code: wireCode(key),
+      }),
+  }
+}
+
 type ReadParts = Pick<
   RelayParts,
+  | 'connections'
   | 'meters'
   | 'sessions'
   | 'visitors'
@@ -256,6 +299,7 @@ function readings({
   events,
   keeper,
   time,
+  connections,
   syncFailures,
 }: ReadParts): RegistryOptions {
   return {
@@ -270,6 +314,7 @@ function readings({
     usageDropped: () => journal.dropped,
     usageRefused: () => journal.refused,
     eventsDropped: () => events.dropped,
+    connectionsDropped: () => connections.dropped,
     diskFailures: () => keeper.failures,
     isDiskFailing: () => keeper.isFailing,
     syncFailures,

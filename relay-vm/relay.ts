@@ -128,10 +128,11 @@ export class Relay {
   }
 
   async #start(): Promise<RelayPorts> {
-    const { config, log, clock } = this.#options
+    const { config, log, clock, random } = this.#options
     const parts = await makeParts({
       config,
       clock,
+      random,
       log,
       refusal: () => this.#refusal(),
       started: this.#started.promise,

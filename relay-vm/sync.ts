@@ -17,6 +17,7 @@ import type { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { limits } from '@porttunneler/shared/protocol/limits'
 import type { Bearer } from './credential.ts'
 import type { Keeper } from './keeper.ts'
+import type { ConnectionLog } from './meters/connection-log.ts'
 import type { Meters } from './meters/meters.ts'
 import type { UsageJournal } from './meters/usage.ts'
 import type { Places } from './places.ts'
@@ -64,6 +65,7 @@ export type SyncOptions = {
   readonly meters: Meters
   readonly journal: UsageJournal
   readonly events: SecurityEvents
+  readonly connections?: Pick<ConnectionLog, 'report' | 'acknowledge'>
   readonly places: Pick<Places, 'prune'>
   readonly keeper: Keeper
   readonly proxies: TrustedProxies
@@ -222,6 +224,7 @@ export class ControlSync {
     // The rest comes with the next report.
     const away = takeTurns(routes.awayReports(), ({ account }) => account, syncMax.away)
     const sent = events.report()
+    const ended = this.#options.connections?.report({ isLast }) ?? []
     const sequence = ++this.#sequence
     const report = `r${sequence}`
     const request: SyncRequest = {
@@ -235,6 +238,7 @@ export class ControlSync {
       report,
       ...(this.#options.proxies.hasCloudflare && { proxies: ['cloudflare'] }),
       events: [...sent],
+      ...(ended.length > 0 && { connections: [...ended] }),
     }
     const began = time.moment()
     const answer = await control.sync(request, await credential(signal), signal)
@@ -246,6 +250,7 @@ export class ControlSync {
       const refused = new Set(answer.refused?.map(({ index }) => index))
       await journal.acknowledge(usage, time.now(), refused)
       events.acknowledge(sent)
+      this.#options.connections?.acknowledge(ended)
     }
     await this.#take(answer, isLast ? undefined : began)
     return Math.min(syncMsBounds.max, Math.max(syncMsBounds.min, answer.syncMs))

@@ -3,7 +3,7 @@
  * really over. Bytes do not come this way.
  */
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
-import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import { type ErrorKey, wireCode } from '@porttunneler/shared/base/errors'
 import type { Stream } from '@porttunneler/shared/mux/stream'
 import type { StreamWatch } from '@porttunneler/shared/mux/stream-sink'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -15,7 +15,12 @@ export type VisitOptions = {
   readonly clock: Clock
   /** How long the agent took to connect to the upstream, ms. */
   onConnected(route: Route, connectMs: number): void
+  /** @param code the number of a PT code; 0: it ended in order */
+  onEnded?(visit: Visit, code: number): void
 }
+
+/** How the local side ended: `done` when all that was asked is answered, a code when it was reset. */
+export type LocalEnd = ErrorKey | 'done'
 
 export class Visit implements StreamWatch {
   readonly route: Route
@@ -30,6 +35,7 @@ export class Visit implements StreamWatch {
   #isConnected = false
   #isOver = false
   #seenBytes = -1
+  #localCode: number | undefined
 
   constructor(
     place: { readonly route: Route; readonly member: Member },
@@ -71,8 +77,8 @@ export class Visit implements StreamWatch {
     this.#isConnected = true
   }
 
-  onOver(): void {
-    this.#finish()
+  onOver(code = 0): void {
+    this.#finish(this.#localCode ?? code)
   }
 
   /** Whether nothing has moved since the last call. The first call returns false. */
@@ -88,12 +94,13 @@ export class Visit implements StreamWatch {
     if (this.#isOver) return
     this.stream.cut(reason)
     // The local side may have reset it before.
-    this.#finish()
+    this.#finish(wireCode(reason))
   }
 
   /** Bytes may still be on their way to the agent: then the session says when it is over. */
-  localEnded(): void {
-    if (this.stream.isOver) this.#finish()
+  localEnded(end?: LocalEnd): void {
+    if (end !== undefined) this.#localCode ??= end === 'done' ? 0 : wireCode(end)
+    if (this.stream.isOver) this.#finish(this.#localCode ?? 0)
   }
 
   /** Otherwise the objects of a timer would stay as long as the visitor does. */
@@ -102,11 +109,12 @@ export class Visit implements StreamWatch {
     this.#openTimer = undefined
   }
 
-  #finish(): void {
+  #finish(code: number): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#forgetDeadline()
     this.route.meter.closed(this.stream)
+    this.#options.onEnded?.(this, code)
     this.#onEnd(this)
   }
 }

@@ -27,7 +27,7 @@ export function spliceVisitor(
       // It never reached the upstream: the tunnel's owner will look for it among the refusals.
       if (reason !== undefined && reason !== 'stream.aborted' && !visit.isConnected)
         route.meter.missed(reason)
-      visitors.closed(stream)
+      visitors.closed(stream, reason)
     }
     const work: JoinWork = (worker) => visitors.sources.join(visitorAddress, worker)
     stream.serve(new Splice(socket, stream, { turn, clock: visitors.clock, work, first, onEnd }))

@@ -22,7 +22,7 @@ import type { Route } from './routes.ts'
 import type { SessionHandle } from './session-handle.ts'
 import { SourceShares } from './source-shares.ts'
 import { Unread } from './unread.ts'
-import { dropVisit, limitKeyOf, Visit } from './visit.ts'
+import { dropVisit, type LocalEnd, limitKeyOf, Visit, type VisitOptions } from './visit.ts'
 
 /** What a listener knows about a visitor; the rest of OPEN comes from the route. */
 export type VisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
@@ -30,8 +30,7 @@ export type VisitorInfo = Omit<OpenInfo, 'bind' | 'atMs'>
 /** For a relay that ends: its successor waits for it, or a machine is to be shut down. */
 const lastWordsMs = 2_000
 
-export type VisitorsOptions = {
-  readonly clock: Clock
+export type VisitorsOptions = VisitOptions & {
   readonly admission: Admission
   /** Connections at a time. */
   readonly visitorsMax: number
@@ -43,13 +42,11 @@ export type VisitorsOptions = {
   readonly endings: Endings
   /** Whether nobody new is admitted. */
   isShortOfMemory(): boolean
-  /** How long the agent took to connect to the upstream, ms. */
-  onConnected(route: Route, connectMs: number): void
+  /** A visitor whose tunnel is known and who got no stream. */
+  onRefused?(route: Route, address: string, key: ErrorKey): void
 }
 
-/**
- * An agent whose connections were reset has new ones in a fifth of a second; a lost packet on the way costs a second.
- */
+/** An agent whose connections were reset has new ones in 0.2 s; a lost packet costs it a second. */
 const backMs = 2_000
 
 /** The share of all connections that tunnels may use; the rest is for those that have not said where they go. */
@@ -197,7 +194,10 @@ export class Visitors {
       if (member === undefined) throw fail('tunnel.away')
       visit = this.#openAt(route, member, { info, sink: deafSink })
     } catch (error) {
-      if (isFailure(error)) route.meter.refused(error.key)
+      if (isFailure(error)) {
+        route.meter.refused(error.key)
+        this.#options.onRefused?.(route, info.visitorAddress, error.key)
+      }
       throw error
     }
     // Nothing can come between `#openAt` and the sink: both happen in one turn.
@@ -293,8 +293,8 @@ export class Visitors {
   }
 
   /** Call it when the local side is done with the stream: it ended both ways, or was reset. */
-  closed(stream: Stream): void {
-    this.#visits.get(stream)?.localEnded()
+  closed(stream: Stream, end?: LocalEnd): void {
+    this.#visits.get(stream)?.localEnded(end)
   }
 
   /** Ends every visit that `matches`, at both ends. */

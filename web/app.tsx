@@ -9,16 +9,13 @@ import { goesOnWithoutTerms, useTermsWait } from './api/terms-queries.ts'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { RegisterPage, SignInPage } from './pages/sign-in.tsx'
 import { Announcer } from './parts/announcer.tsx'
-import { Boundary } from './parts/boundary.tsx'
-import { GuardedRouter } from './parts/guarded-router.tsx'
-import { useKeptFocus } from './parts/kept-focus.ts'
 import { LazyPage } from './parts/lazy-page.tsx'
 import { nextAfterSignIn, signInAddress } from './parts/next.ts'
-import { CrumbsContext, Page, Skeleton } from './parts/page.tsx'
+import { Page, Skeleton } from './parts/page.tsx'
 import { ProblemNotice } from './parts/problem-notice.tsx'
 import { roleTexts } from './parts/role-text.ts'
 import { NarrowShell, Shell } from './parts/shell.tsx'
-import { crumbsOf, maySee, type Place, places } from './routes.ts'
+import { maySee, type Place, places } from './routes.ts'
 
 const confirm = async () => (await import('./pages/confirm.tsx')).ConfirmPage
 const device = async () => (await import('./pages/device.tsx')).DevicePage
@@ -40,13 +37,10 @@ export function App() {
   const isSignedIn = useSignedIn()
   const isAsking = useAsking()
   useFocusOnNavigation()
-  useKeptFocus()
   return (
     <Announcer>
-      <GuardedRouter>
-        {isSignedIn ? <SignedIn /> : <SignedOut />}
-        {isAsking && <LazyPage load={confirm} />}
-      </GuardedRouter>
+      {isSignedIn ? <SignedIn /> : <SignedOut />}
+      {isAsking && <LazyPage load={confirm} />}
     </Announcer>
   )
 }
@@ -87,13 +81,7 @@ function SignedIn() {
           <Switch>
             {places.map((place) => (
               <Route key={place.path} path={place.path}>
-                {({ id = '' }: { id?: string }) => (
-                  <CrumbsContext.Provider value={crumbsOf(place)}>
-                    <Boundary title={place.title} key={id}>
-                      <At place={place} id={id} />
-                    </Boundary>
-                  </CrumbsContext.Provider>
-                )}
+                {({ id = '' }: { id?: string }) => <At place={place} id={id} key={id} />}
               </Route>
             ))}
             <Route>
@@ -183,11 +171,7 @@ function SignedOut() {
 }
 
 function narrow(page: preact.JSX.Element) {
-  return (
-    <NarrowShell>
-      <Boundary title="PortTunneler">{page}</Boundary>
-    </NarrowShell>
-  )
+  return <NarrowShell>{page}</NarrowShell>
 }
 
 /** After a link was followed the focus goes to the new heading, unless a field of the page took it. */

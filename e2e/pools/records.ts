@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { silentLog } from '@porttunneler/shared/base/log'
+import { ConnectionLog } from '../../relay-vm/meters/connection-log.ts'
 import { History } from '../../relay-vm/meters/history.ts'
 import { TunnelMeter } from '../../relay-vm/meters/tunnel-meter.ts'
 import { newBoot, UsageJournal } from '../../relay-vm/meters/usage.ts'
@@ -34,6 +35,7 @@ export const recordCases = {
   events: { open: openEvents },
   usage: { open: () => openUsage(50_500, (row) => row !== undefined) },
   minutes: { open: () => openUsage(10_500, (row) => row?.minutes !== undefined) },
+  connections: { open: openConnections },
   'rate log': { open: openLog },
 } as const satisfies Record<string, PoolCase>
 
@@ -171,6 +173,28 @@ async function openUsage(
       }),
     close,
   }
+}
+
+function openConnections(): Promise<FullPool> {
+  const now = () => systemClock.now()
+  const log = new ConnectionLog({ boot: newBoot(now()), random: () => 1, now, keeps: () => 'whole' })
+  let last = 0
+  const end = (of: string) => {
+    const tunnel = `tun_${String(++last).padStart(26, '0')}`
+    log.ended({ tunnel, account: of, address: greedyAddress, ms: 1, in: 1, out: 1, code: 0 })
+    return tunnel
+  }
+  return Promise.resolve({
+    fill: () => {
+      for (let n = 0; n < 20_500; n++) end(greedyAccount)
+    },
+    isFull: () => log.dropped > 0,
+    again: () => void end(greedyAccount),
+    serve: () => {
+      if (log.waiting(end(account)).length === 0) throw new Error('the guest’s connection is lost')
+    },
+    close: () => undefined,
+  })
 }
 
 function openLog(): Promise<FullPool> {

@@ -19,6 +19,7 @@ export type RegistryOptions = {
   usageDropped(): number
   usageRefused(): number
   eventsDropped(): number
+  connectionsDropped(): number
   diskFailures(): number
   isDiskFailing(): boolean
   syncFailures(): number
@@ -96,6 +97,12 @@ function addReporting(registry: Registry, options: RegistryOptions): void {
     'ptun_events_dropped_total',
     'Security events lost: too many waited',
     options.eventsDropped,
+  )
+  addCount(
+    registry,
+    'ptun_connections_dropped_total',
+    'Ended connections of tunnels that keep them, lost: too many waited',
+    options.connectionsDropped,
   )
   addCount(
     registry,

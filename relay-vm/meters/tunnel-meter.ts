@@ -6,7 +6,12 @@ import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import { AnswerCounts } from './answer-counts.ts'
 
 /** The two counters a stream keeps, from the relay's side: `bytesIn` came from the agent, `bytesOut` went to it. */
-export type CountedStream = { readonly bytesIn: number; readonly bytesOut: number }
+export type CountedStream = {
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** Whose it is; tests that only count leave it out. */
+  readonly info?: { readonly visitorAddress: string; readonly visitorPort: number; readonly atMs: number }
+}
 
 export type MeterReading = {
   /** Bytes from visitors. */
@@ -43,6 +48,11 @@ export class TunnelMeter {
   /** undefined: no request was ever counted. */
   get answerCounts(): AnswerCounts | undefined {
     return this.#answers
+  }
+
+  /** Those that are open, oldest first. */
+  open(): Iterable<CountedStream> {
+    return this.#streams
   }
 
   get active(): number {

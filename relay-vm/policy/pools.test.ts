@@ -161,6 +161,8 @@ const notShared: readonly string[] = [
   // What one account carried since its last tickets: as many marks as relays count in a while, for each account its
   // own.
   'this.#marks.length > marksMax',
+  // The pool is half full: everybody reports what they have.
+  'meters/connection-log.ts: const isCrowded = this.#places.size > crowdedAt',
   // Names of bound tunnels, which plans limit, and a cache of what is made again.
   'certificates.ts: if (this.#wishes.size >= certificateLimits.wishes)',
   'tls-contexts.ts: if (this.#contexts.size > this.#max && oldest !== undefined)',

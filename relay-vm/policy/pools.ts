@@ -23,7 +23,7 @@ export type PoolRow = {
   /** See `FairPoolOptions`, ms. */
   readonly patienceMs?: number
   /** The code that is sent or counted; events and log lines have a counter of their own. */
-  readonly code: ErrorKey | 'ptun_events_dropped_total' | 'ptun_usage_dropped_total' | 'linesLeftOut'
+  readonly code: ErrorKey | `ptun_${'connections' | 'events' | 'usage'}_dropped_total` | 'linesLeftOut'
 }
 
 /**
@@ -148,6 +148,13 @@ export const pools = {
     share: ['account', 'tunnel'],
     yields: 'oldest',
     code: 'ptun_usage_dropped_total',
+  },
+  connections: {
+    holds: 'ended connections, of tunnels that keep them, that wait to be reported',
+    limit: '20,000',
+    share: ['account', 'tunnel'],
+    yields: 'oldest',
+    code: 'ptun_connections_dropped_total',
   },
 } as const satisfies Record<string, PoolRow>
 

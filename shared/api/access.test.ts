@@ -83,6 +83,8 @@ const rows: readonly Row[] = [
   ['POST /v1/tunnels', 'oadTAS', { name: 'new', kind: 'tcp' }],
   ['GET /v1/tunnels/{tunnel}', `${everybody}RTASB`],
   ['PATCH /v1/tunnels/{tunnel}', 'oadTASB', { agents: 'many' }],
+  ['GET /v1/tunnels/{tunnel}/connections', 'oadRTASB'],
+  ['DELETE /v1/tunnels/{tunnel}/connections', 'oadTASB'],
   ['DELETE /v1/tunnels/{tunnel}', 'oadTASB'],
   ['GET /v1/names', `${everybody}RTASB`],
   ['POST /v1/names', 'oadTAS', { name: 'shop' }],
@@ -217,6 +219,8 @@ const undoable = [
   'POST /v1/tunnels',
   'PATCH /v1/tunnels/{tunnel}',
   'DELETE /v1/tunnels/{tunnel}',
+  // As deleting the tunnel does.
+  'DELETE /v1/tunnels/{tunnel}/connections',
   'POST /v1/names',
   'PATCH /v1/names/{host}',
   'DELETE /v1/names/{host}',

@@ -20,6 +20,7 @@ import { addressChangeRoutes } from './routes/address-change.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { billingRoutes } from './routes/billing.ts'
 import { certificateRoutes } from './routes/certificates.ts'
+import { connectionRoutes } from './routes/connections.ts'
 import { deviceRoutes, oauthProblem } from './routes/device.ts'
 import { domainRoutes } from './routes/domains.ts'
 import { factorRoutes, recoveryRoutes } from './routes/factors.ts'
@@ -105,6 +106,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     auditRoutes(deps, cursors),
     keyRoutes(cursors),
     tunnelRoutes(cursors),
+    connectionRoutes(cursors),
     nameRoutesOf(deps, cursors),
     portRoutesOf(deps, cursors),
     domainRoutes(deps, cursors),

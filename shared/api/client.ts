@@ -6,6 +6,7 @@
 import type { z } from 'zod'
 import { billingCalls } from './client-billing.ts'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
+import { connectionCalls } from './client-connections.ts'
 import { factorCalls } from './client-factors.ts'
 import { operatorCalls } from './client-operator.ts'
 import { operatorServiceCalls } from './client-operator-service.ts'
@@ -53,6 +54,7 @@ export function makeClient(options: ClientOptions) {
     ...serviceSignInCalls(options),
     ...deviceCalls(options),
     ...tunnelCalls(options),
+    ...connectionCalls(options),
     ...leaseCalls(options),
     ...reservationCalls(options),
     ...domainCalls(options),

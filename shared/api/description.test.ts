@@ -84,6 +84,8 @@ async function make(path: string, json: object): Promise<{ readonly id: string }
 const things: Readonly<Record<string, (() => Promise<string>) | undefined>> = {
   '/v1/tunnels/{tunnel}': async () =>
     `/v1/tunnels/${(await make('/v1/tunnels', { name: 'db', kind: 'tcp' })).id}`,
+  '/v1/tunnels/{tunnel}/connections': async () =>
+    `/v1/tunnels/${(await make('/v1/tunnels', { name: 'listed', kind: 'tcp' })).id}/connections`,
   '/v1/domains/{domain}': async () => {
     await make('/v1/domains', { host: 'app.example.com' })
     return '/v1/domains/app.example.com'

@@ -67,6 +67,7 @@ export type AuditAction =
   | 'tunnel.created'
   | 'tunnel.updated'
   | 'tunnel.deleted'
+  | 'connections.erased'
   | 'name.added'
   | 'name.removed'
   | 'name.reserved'

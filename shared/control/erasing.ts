@@ -72,6 +72,7 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
   const plain = { limit: othersAtOnce, erase: (tx: Transaction, { ref }: Snapshot) => tx.delete(ref) }
   await eraseAll(control, job, { query: queries.allKeysOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.certificatesOfAccount, ...plain })
+  await eraseAll(control, job, { query: queries.connectionsOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.feedbackOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.alertsOfAccount, ...plain })
   await store.delete(rulesRef(job.account))

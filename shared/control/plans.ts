@@ -83,6 +83,7 @@ export function policyOf(policy: Partial<Policy>, plan: PlanLimits): Policy {
       policy.connectionsPerMinute ?? plan.connectionsPerMinute,
       plan.connectionsPerMinute,
     ),
+    ...(policy.keepConnections && { keepConnections: policy.keepConnections }),
     ...Object.fromEntries(
       requestRules.flatMap((rule) => (policy[rule] === undefined ? [] : [[rule, policy[rule]]])),
     ),

@@ -2,6 +2,7 @@
 import { alerts } from './alerts/alert-documents.ts'
 import { audit, seals } from './audit-documents.ts'
 import { certificates } from './certificate-documents.ts'
+import { connections } from './connections/documents.ts'
 import * as documents from './documents.ts'
 import { domains } from './domains/domain-documents.ts'
 import { factors, passkeys } from './factors/factor-documents.ts'
@@ -169,6 +170,15 @@ export const queries = {
   usageOfTunnel: declareQuery('usageOfTunnel', usage.usageHours, {
     equals: ['account', 'tunnel'],
     order: 'hour',
+  }),
+  connectionsOfTunnel: declareQuery('connectionsOfTunnel', connections, {
+    equals: ['account', 'tunnel'],
+    order: 'until',
+    direction: 'descending',
+  }),
+  connectionsOfAccount: declareQuery('connectionsOfAccount', connections, {
+    equals: ['account'],
+    order: 'until',
   }),
   certificatesByEnd: declareQuery('certificatesByEnd', certificates, { equals: [], order: 'notAfter' }),
   certificatesOfAccount: declareQuery('certificatesOfAccount', certificates, {

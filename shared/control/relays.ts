@@ -9,6 +9,7 @@ import { limits } from '../protocol/limits.ts'
 import { changeAndWatch } from './alerts/watching.ts'
 import { type Cell, directoryMark } from './cells.ts'
 import { commandsKeptMs, everyCell } from './commands.ts'
+import { storeConnections } from './connections/storing.ts'
 import type { Control } from './control.ts'
 import { bound, type CommandDoc, type EndpointDoc, endpoints, type RelayDoc, relays } from './documents.ts'
 import { withAway } from './lease-rules.ts'
@@ -52,6 +53,7 @@ export async function syncRelay(
     await recordAllAway(control, cell, request)
   }
   const refused = await storeUsage(control, claims.cell, request.usage)
+  if (request.connections) await storeConnections(control, claims.cell, request.connections)
   for (const event of request.events) if (event) logRelayEvent(log, event)
   await auditRelayEvents({ ...control, log }, claims.relay, request.events)
   const unread = [...request.bound, ...request.away, ...request.events].filter(

@@ -85,14 +85,14 @@ async function ownersOf(
     const missing = piece.filter((_, index) => !found[index])
     const deleted = await control.store.getAll(missing.map((id) => deletedTunnels.ref(id)))
     for (const snapshot of [...found, ...deleted])
-      if (snapshot && hasServed(snapshot.data, cell)) owners.set(snapshot.ref.id, snapshot.data.account)
+      if (snapshot && servesOrServed(snapshot.data, cell)) owners.set(snapshot.ref.id, snapshot.data.account)
     await otherTurns()
   }
   return owners
 }
 
 /** Now, or before it moved. */
-function hasServed(
+export function servesOrServed(
   { cell: now, formerCell, formerCells = {} }: Pick<TunnelDoc, 'cell' | 'formerCell' | 'formerCells'>,
   cell: string,
 ): boolean {

@@ -22,8 +22,11 @@ export type StreamSink = {
 export type StreamWatch = {
   /** The agent has reached the upstream. */
   onOpened(connectMs: number): void
-  /** Called once, before the sink is told the end. Not called for `stream.reset`: its caller knows. */
-  onOver(): void
+  /**
+   * Called once, before the sink is told the end. Not called for `stream.reset`: its caller knows.
+   * @param code the number of a PT code; undefined: it ended in order
+   */
+  onOver(code?: number): void
 }
 
 /** Who is told how a stream has ended. */
@@ -31,7 +34,7 @@ export type Heirs = { readonly sink: StreamSink; readonly watch: StreamWatch | u
 
 /** `code`: undefined if it ended in order. */
 export function tellEnd({ sink, watch }: Heirs, code?: number): void {
-  watch?.onOver()
+  watch?.onOver(code)
   if (code === undefined) sink.onClosed?.()
   else sink.onReset(code)
 }

@@ -52,6 +52,12 @@ export const policySchema = z.strictObject({
     .describe(
       'http tunnels: who answers the HTTP-01 challenges of certificate authorities at own domains; missing: the relay',
     ),
+  keepConnections: z
+    .enum(['whole', 'shortened'])
+    .exactOptional()
+    .describe(
+      'Whether to keep a list of the connections of visitors, with their addresses whole, or shortened to /24 and /48; missing: nothing is kept. Relays up to 0.1 refuse it',
+    ),
 })
 /** Rules that only a relay that reads requests can enforce; relays up to 0.1 refuse tickets with any of them. */
 export const requestRules = [

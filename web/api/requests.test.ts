@@ -431,6 +431,11 @@ describe('calls', () => {
       [() => calls.acceptInvitation('t'), () => client.acceptInvitation({ token: 't' })],
       [() => calls.tunnels(), () => client.tunnels({ limit: 100 })],
       [
+        () => calls.connections(tunnelId, { code: 'PT-3022', cursor: 'c' }),
+        () => client.connections(tunnelId, { code: 'PT-3022', cursor: 'c' }),
+      ],
+      [() => calls.eraseConnections(tunnelId), () => client.eraseConnections(tunnelId)],
+      [
         () => calls.history({ tunnel: tunnelId, from: 1, to: 2, step: 60_000 }),
         () => client.history({ tunnel: tunnelId, from: 1, to: 2, step: 60_000 }),
       ],

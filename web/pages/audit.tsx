@@ -1,6 +1,4 @@
 /** Who did what in the account, newest first; the proof of each entry, and a file of all. */
-
-import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { useLocation, useSearch } from 'wouter-preact'
 import {
@@ -177,7 +175,7 @@ function ExportCard() {
         {made?.state === 'ready' && (
           <p>
             {formatCount(made.entries)} entries, written <TimeText at={made.createdAt} />, here until{' '}
-            <TimeText at={made.expiresAt} isExact />.
+            {formatTime(made.expiresAt)}.
           </p>
         )}
         {failure && <ProblemNotice failure={failure} />}
@@ -216,7 +214,7 @@ function ProofDialog({ entry, onClose }: { entry: Entry; onClose: () => void }) 
       </p>
       {proof && (
         <p role="status" class="mt-3 text-sm">
-          Sealed <TimeText at={proof.seal.at} isExact /> with {formatCount(proof.seal.count)} others, as seal{' '}
+          Sealed {formatTime(proof.seal.at)} with {formatCount(proof.seal.count)} others, as seal{' '}
           {formatCount(proof.seal.number)}: <code class="font-mono text-xs break-all">{proof.hash}</code>
         </p>
       )}
@@ -258,9 +256,9 @@ function facts({
   from,
   userAgent,
   details,
-}: Entry): readonly (readonly [string, ComponentChildren])[] {
+}: Entry): readonly (readonly [string, string])[] {
   return [
-    ['When', <TimeText key="when" at={at} isExact />],
+    ['When', formatTime(at)],
     ['Who', actor === 'system' ? 'the service' : actor],
     ['To what', target],
     ['From', from || 'the service itself'],

@@ -1,31 +1,37 @@
 /** The dialogs of the page Members: inviting somebody, handing the account over, ending a membership. */
 import type { Role } from '@porttunneler/shared/api/schemas/access'
 import type { Me, Member } from '@porttunneler/shared/api/schemas/accounts'
+import { useState } from 'preact/hooks'
 import { failureIn } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useHandOver, useInvite, useRemoveMember } from '../api/team-queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
+import { Button } from '../parts/button.tsx'
 import { ConfirmDialog, Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
-import { FormOf, useApiForm } from '../parts/form.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { rolesToGive, roleTexts } from '../parts/role-text.ts'
 
 export function InviteDialog({ own, onClose }: { own: Role; onClose: () => void }) {
   const announce = useAnnounce()
+  const [email, setEmail] = useState('')
+  const [role, setRole] = useState<Role>('developer')
   const invite = useInvite({
     onDone: () => {
-      announce('The invitation is on its way.')
+      announce(`Invited: ${email.trim()}`)
       onClose()
     },
   })
-  const form = useApiForm({
-    initial: { email: '', role: 'developer' },
-    act: invite,
-    toWish: ({ email, role }) => ({ email: email.trim(), role: role as Role }),
-  })
+  const failure = failureIn(invite)
   return (
     <Dialog title="Invite somebody" onClose={onClose}>
-      <FormOf form={form} action="Send the invitation" onCancel={onClose}>
+      <form
+        class="mt-5 space-y-5"
+        onSubmit={(event) => {
+          event.preventDefault()
+          invite.mutate({ email: email.trim(), role })
+        }}
+      >
         <TextField
           label="Email"
           type="email"
@@ -34,7 +40,8 @@ export function InviteDialog({ own, onClose }: { own: Role; onClose: () => void 
           autofocus
           maxLength={254}
           hint="They get a link that works once, for a week, and only for a person with this address."
-          {...form.text('email')}
+          value={email}
+          onInput={(event) => setEmail(event.currentTarget.value)}
         />
         <fieldset class="space-y-3">
           <legend class="mb-2 text-sm font-semibold">As</legend>
@@ -44,8 +51,8 @@ export function InviteDialog({ own, onClose }: { own: Role; onClose: () => void 
                 type="radio"
                 name="role"
                 class="mt-1 size-4 shrink-0 accent-accent"
-                checked={form.values.role === one}
-                onChange={() => form.set({ role: one })}
+                checked={role === one}
+                onChange={() => setRole(one)}
               />
               <span>
                 <span class="block font-medium">{roleTexts[one].label}</span>
@@ -54,7 +61,14 @@ export function InviteDialog({ own, onClose }: { own: Role; onClose: () => void 
             </label>
           ))}
         </fieldset>
-      </FormOf>
+        {failure && <ProblemNotice failure={failure} />}
+        <div class="flex flex-wrap justify-end gap-3">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" look="accent" isBusy={invite.isPending}>
+            Send the invitation
+          </Button>
+        </div>
+      </form>
     </Dialog>
   )
 }

@@ -1,11 +1,13 @@
 /** Dialogs of the operator pages: each act has a reason, which goes into the audit log. */
 import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
 import type { ApiFailure } from '../api/failure.ts'
 import { useBeginView } from '../api/operator-queries.ts'
 import { failureIn } from '../api/queries.ts'
+import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
-import { FormOf, useApiForm, Wrong } from '../parts/form.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
 
 const reasonChars = { min: 3, max: 500 } as const
 
@@ -31,22 +33,19 @@ export function ReasonDialog({
   failure: ApiFailure | undefined
   children: ComponentChildren
 }) {
-  const form = useApiForm({
-    initial: { reason: '' },
-    act: {
-      isPending: isBusy,
-      error: failure ?? null,
-      mutate: (reason: string) => onSubmit(reason),
-      reset: () => undefined,
-    },
-    toWish: ({ reason }) =>
-      reason.trim().length >= reasonChars.min
-        ? reason.trim()
-        : new Wrong({ reason: 'Say why in a few words.' }),
-  })
+  const [reason, setReason] = useState('')
+  const [error, setError] = useState<string>()
   return (
     <Dialog title={title} onClose={onClose}>
-      <FormOf form={form} action={action} look={isDanger ? 'danger' : 'accent'} onCancel={onClose}>
+      <form
+        class="mt-3 space-y-4"
+        onSubmit={(event) => {
+          event.preventDefault()
+          const isLong = reason.trim().length >= reasonChars.min
+          setError(isLong ? undefined : 'Say why in a few words.')
+          if (isLong) onSubmit(reason.trim())
+        }}
+      >
         <div class="space-y-2 text-muted">{children}</div>
         <TextField
           label="Reason"
@@ -55,9 +54,18 @@ export function ReasonDialog({
           required
           autofocus
           maxLength={reasonChars.max}
-          {...form.text('reason')}
+          value={reason}
+          error={error}
+          onInput={(event) => setReason(event.currentTarget.value)}
         />
-      </FormOf>
+        {failure && <ProblemNotice failure={failure} />}
+        <div class="flex flex-wrap justify-end gap-3">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" look={isDanger ? 'danger' : 'accent'} isBusy={isBusy}>
+            {action}
+          </Button>
+        </div>
+      </form>
     </Dialog>
   )
 }

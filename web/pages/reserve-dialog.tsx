@@ -1,10 +1,12 @@
 /** Asks which host name or port is to be kept, and offers free ones when it is taken. */
+import { useState } from 'preact/hooks'
 import { type KeptKind, useReserve } from '../api/kept-queries.ts'
+import { failureIn } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
-import { FormOf, useApiForm } from '../parts/form.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
 
 const fields = {
   names: {
@@ -27,15 +29,22 @@ const fields = {
 
 export function ReserveDialog({ kind, onClose }: { kind: KeptKind; onClose: () => void }) {
   const announce = useAnnounce()
+  const [text, setText] = useState('')
   const reserve = useReserve(kind, ({ url }) => {
     announce(`Reserved: ${url}`)
     onClose()
   })
-  const form = useApiForm({ initial: { name: '' }, act: reserve, toWish: ({ name }) => name.trim() })
+  const failure = failureIn(reserve)
   const { title, label, hint, command, input, action } = fields[kind]
   return (
     <Dialog title={title} onClose={onClose}>
-      <FormOf form={form} action={action} onCancel={onClose}>
+      <form
+        class="mt-5 space-y-5"
+        onSubmit={(event) => {
+          event.preventDefault()
+          reserve.mutate(text.trim())
+        }}
+      >
         <TextField
           {...input}
           label={label}
@@ -48,10 +57,18 @@ export function ReserveDialog({ kind, onClose }: { kind: KeptKind; onClose: () =
           autocomplete="off"
           autocapitalize="none"
           spellcheck={false}
-          {...form.text('name')}
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
         />
-        <Suggestions free={form.failure?.problem.suggestions ?? []} onChoose={(name) => form.set({ name })} />
-      </FormOf>
+        {failure && <ProblemNotice failure={failure} />}
+        <Suggestions free={failure?.problem.suggestions ?? []} onChoose={setText} />
+        <div class="flex flex-wrap justify-end gap-3">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" look="accent" isBusy={reserve.isPending}>
+            {action}
+          </Button>
+        </div>
+      </form>
     </Dialog>
   )
 }

@@ -1,10 +1,13 @@
 /** Adds a member that is no person: a program with keys of its own, which stay when people leave. */
 import type { Member } from '@porttunneler/shared/api/schemas/accounts'
+import { useState } from 'preact/hooks'
+import { failureIn } from '../api/queries.ts'
 import { useCreateService } from '../api/team-queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
+import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { SelectField, TextField } from '../parts/field.tsx'
-import { FormOf, useApiForm } from '../parts/form.tsx'
+import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { roleTexts } from '../parts/role-text.ts'
 
 const roles = ['admin', 'developer', 'viewer'] as const
@@ -18,20 +21,24 @@ export function ServiceDialog({
   onMade: (member: Member) => void
 }) {
   const announce = useAnnounce()
+  const [name, setName] = useState('')
+  const [role, setRole] = useState<ServiceRole>('developer')
   const create = useCreateService({
     onDone: (member) => {
-      announce(`Added: ${member.name ?? ''}`)
+      announce(`Added: ${name.trim()}`)
       onMade(member)
     },
   })
-  const form = useApiForm({
-    initial: { name: '', role: 'developer' },
-    act: create,
-    toWish: ({ name, role }) => ({ name: name.trim(), role: role as ServiceRole }),
-  })
+  const failure = failureIn(create)
   return (
     <Dialog title="Add a service" onClose={onClose}>
-      <FormOf form={form} action="Add, and create its key" onCancel={onClose}>
+      <form
+        class="mt-4 space-y-4"
+        onSubmit={(event) => {
+          event.preventDefault()
+          create.mutate({ name: name.trim(), role })
+        }}
+      >
         <TextField
           label="Name"
           hint="A build server, for example. Its keys go on when the person who made them leaves."
@@ -39,12 +46,14 @@ export function ServiceDialog({
           autofocus
           maxLength={40}
           autocomplete="off"
-          {...form.text('name')}
+          value={name}
+          onInput={({ currentTarget }) => setName(currentTarget.value)}
         />
         <SelectField
           label="As"
-          hint={roleTexts[form.values.role as ServiceRole].meaning}
-          {...form.choice('role')}
+          hint={roleTexts[role].meaning}
+          value={role}
+          onChange={({ currentTarget }) => setRole(currentTarget.value as ServiceRole)}
         >
           {roles.map((one) => (
             <option key={one} value={one}>
@@ -52,7 +61,14 @@ export function ServiceDialog({
             </option>
           ))}
         </SelectField>
-      </FormOf>
+        {failure && <ProblemNotice failure={failure} />}
+        <div class="flex flex-wrap justify-end gap-3">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" look="accent" isBusy={create.isPending}>
+            Add, and create its key
+          </Button>
+        </div>
+      </form>
     </Dialog>
   )
 }

@@ -8,10 +8,10 @@ import { useServices } from '../api/services.tsx'
 import { RangeBar } from '../charts/range-bar.tsx'
 import { useTimeRange } from '../charts/time-range.ts'
 import { Button } from '../parts/button.tsx'
+import { CodeText } from '../parts/code-text.tsx'
 import { formatCount, formatTime } from '../parts/format.ts'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { Card } from '../parts/page.tsx'
-import { TimeText } from '../parts/time-text.tsx'
 import { runsOf } from './tunnel-runs.ts'
 
 type Happened = {
@@ -64,11 +64,11 @@ export function TunnelEvents({ tunnel }: { tunnel: Tunnel }) {
       <ol class="mt-5 divide-y divide-line text-sm">
         {shown.map(({ at, icon, text, code }) => (
           <li key={`${at} ${code} ${text}`} class="flex flex-wrap items-center gap-x-4 gap-y-1 py-2">
-            <span class="w-44 text-muted">
-              <TimeText at={at} isExact />
-            </span>
+            <time class="w-44 text-muted tabular-nums" dateTime={new Date(at).toISOString()}>
+              {formatTime(at)}
+            </time>
             <Icon name={icon} size={16} />
-            {code && <Code code={code} />}
+            {code && <CodeText code={code} />}
             <span>{text}</span>
           </li>
         ))}
@@ -87,22 +87,6 @@ function useOnly() {
     navigate(`${path}?${query}`, { replace: true })
   }
   return { only: new URLSearchParams(search).get('code') ?? undefined, onAll }
-}
-
-function Code({ code }: { code: string }) {
-  const look = 'font-mono text-[0.8125rem]'
-  return code.startsWith('PT-') ? (
-    <a
-      class={`${look} underline underline-offset-2`}
-      href={`/errors/${code}`}
-      target="_blank"
-      rel="noreferrer"
-    >
-      {code}
-    </a>
-  ) : (
-    <code class={look}>{code}</code>
-  )
 }
 
 /** From the audit log, for people who may read it. */

@@ -14,17 +14,20 @@ import { AgentsCard } from './agents-card.tsx'
 import { PolicyCard } from './policy-card.tsx'
 import { TunnelCharts } from './tunnel-charts.tsx'
 import { TunnelCode } from './tunnel-code.tsx'
+import { KeptConnections, OpenConnections } from './tunnel-connections.tsx'
 import { TunnelEvents } from './tunnel-events.tsx'
 import { TunnelFigures } from './tunnel-figures.tsx'
 import { RequestsTab } from './tunnel-requests.tsx'
 import { SettingsTab } from './tunnel-settings.tsx'
+
+const back = { href: '/', label: 'Tunnels' }
 
 export function TunnelPage({ id }: { id: string }) {
   const query = useTunnel(id)
   const failure = failureIn(query)
   const tunnel = query.data
   return (
-    <Page title={tunnel?.name ?? 'Tunnel'} isBroad lead={tunnel && <WhyText why={tunnel.why} />}>
+    <Page title={tunnel?.name ?? 'Tunnel'} isBroad lead={tunnel && <WhyText why={tunnel.why} />} back={back}>
       {failure && (
         <div class="mb-5">
           <ProblemNotice
@@ -106,12 +109,16 @@ function tabsOf(tunnel: Tunnel, reload: () => Promise<Tunnel | undefined>): read
       name: 'connections',
       label: 'Connections',
       content: () => (
-        <Card title="Connections of visitors">
-          <TunnelFigures tunnel={tunnel} />
-          <div class="mt-6">
-            <TunnelCharts tunnel={tunnel} shown={['connections']} />
-          </div>
-        </Card>
+        <div class="space-y-5">
+          <Card title="Connections of visitors">
+            <TunnelFigures tunnel={tunnel} />
+            <div class="mt-6">
+              <TunnelCharts tunnel={tunnel} shown={['connections']} />
+            </div>
+          </Card>
+          <OpenConnections tunnel={tunnel} />
+          <KeptConnections tunnel={tunnel} />
+        </div>
       ),
     },
     { name: 'events', label: 'Events', content: () => <TunnelEvents tunnel={tunnel} /> },

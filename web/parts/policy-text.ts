@@ -5,6 +5,9 @@ type Policy = Tunnel['policy']
 type Edits = NonNullable<Tunnel['edits']>
 type HeaderEdits = NonNullable<Edits['requestHeaders']>
 
+/** Whether ended connections are kept, and how their addresses are. */
+export type KeepWish = NonNullable<Policy['keepConnections']> | 'off'
+
 export type PolicyTexts = {
   readonly allow: string
   readonly deny: string
@@ -14,6 +17,7 @@ export type PolicyTexts = {
   readonly bodyBytesMax: string
   readonly httpsOnly: boolean
   readonly acmeUpstream: boolean
+  readonly keepConnections: KeepWish
 }
 
 export function policyToTexts(policy: Policy): PolicyTexts {
@@ -26,6 +30,7 @@ export function policyToTexts(policy: Policy): PolicyTexts {
     bodyBytesMax: policy.bodyBytesMax?.toString() ?? '',
     httpsOnly: policy.httpsOnly ?? false,
     acmeUpstream: policy.acme === 'upstream',
+    keepConnections: policy.keepConnections ?? 'off',
   }
 }
 
@@ -44,6 +49,7 @@ export function textsToPolicy(texts: PolicyTexts): Policy {
     ...(bodyBytesMax !== undefined && { bodyBytesMax }),
     ...(texts.httpsOnly && { httpsOnly: true }),
     ...(texts.acmeUpstream && { acme: 'upstream' as const }),
+    ...(texts.keepConnections !== 'off' && { keepConnections: texts.keepConnections }),
   }
 }
 
@@ -74,7 +80,7 @@ function toNumber(text: string): number | undefined {
 /** What the policy does, for people who only look: one short sentence a rule. */
 export function describePolicy(policy: Policy): string[] {
   const { allow = [], deny = [], connectionsMax, connectionsPerMinute } = policy
-  const { requestsPerMinute, bodyBytesMax, httpsOnly, acme } = policy
+  const { requestsPerMinute, bodyBytesMax, httpsOnly, acme, keepConnections } = policy
   return [
     allow.length > 0 ? `Only from ${allow.join(', ')}` : 'From every address',
     ...(deny.length > 0 ? [`Never from ${deny.join(', ')}`] : []),
@@ -90,6 +96,7 @@ export function describePolicy(policy: Policy): string[] {
     ...(bodyBytesMax === undefined ? [] : [`Request bodies of at most ${bodyBytesMax} bytes`]),
     ...(httpsOnly === true ? ['Plain HTTP is sent to HTTPS'] : []),
     ...(acme === 'upstream' ? ['The upstream gets its own certificates for own domains (HTTP-01)'] : []),
+    ...(keepConnections ? [`Connections that end are kept, with addresses ${keepConnections}`] : []),
   ]
 }
 

@@ -1,7 +1,6 @@
 /** Documents of the operator as a list of links, each with its version. */
 import type { OwnTerms, TermsDocument } from '@porttunneler/shared/api/schemas/terms'
 import { termsNames } from '@porttunneler/shared/base/terms-kinds'
-import { formatDate } from './format.ts'
 
 type Item = Pick<TermsDocument, 'kind' | 'version' | 'url'> & Pick<OwnTerms['items'][number], 'accepted'>
 
@@ -32,7 +31,7 @@ export function TermsLink({ item: { kind, url } }: { item: Pick<Item, 'kind' | '
 
 function acceptedText({ version, accepted }: Item): string {
   if (!accepted) return ''
-  const day = formatDate(accepted.at)
+  const day = new Date(accepted.at).toLocaleDateString('en', { dateStyle: 'long' })
   return accepted.version === version
     ? `, accepted on ${day}`
     : `. You accepted version ${accepted.version} on ${day}`

@@ -50,8 +50,11 @@ export type HttpRoute = {
    * session.limit: whoever throws has counted it as a refusal of this tunnel
    */
   open(info: HttpVisitorInfo, events: StreamEvents, isKnown?: boolean): Waiting | undefined
-  /** The local side is done with a stream that `open` returned: it ended both ways, or was reset. Called once. */
-  closed(stream: Stream): void
+  /**
+   * The local side is done with a stream that `open` returned: it ended both ways, or was reset. Called once.
+   * @param end `done`: all that was asked is answered; a code: why it was reset
+   */
+  closed(stream: Stream, end?: ErrorKey | 'done'): void
   /**
    * What the tunnel's policy says now of a request: why it may not pass, or how long its body may be; asked once for
    * each. Undefined: any length.

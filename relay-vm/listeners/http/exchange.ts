@@ -63,6 +63,7 @@ export class Exchange implements StreamSink {
   /** The last request, until something was sent in answer. */
   #asked: RequestHead | undefined
   #forwardedTotal = 0
+  #resetBy: ErrorKey | undefined
   #isRetired = false
   #isEnded = false
   #sawFin = false
@@ -131,6 +132,7 @@ export class Exchange implements StreamSink {
   }
 
   reset(key: ErrorKey): void {
+    this.#resetBy = key
     if (this.#link) this.#link.stream.reset(key)
     else this.#waiting?.cancel()
   }
@@ -155,8 +157,9 @@ export class Exchange implements StreamSink {
       if (!isOver) this.#waiting?.cancel()
       return
     }
+    const isDone = isOver || this.isAnswered
     if (!isOver) stream.resetBehind('stream.aborted')
-    this.#route.closed(stream)
+    this.#route.closed(stream, isDone ? 'done' : (this.#resetBy ?? 'stream.aborted'))
   }
 
   /** Once all is answered: nothing more is read from it, unless it sends bytes out of turn. */

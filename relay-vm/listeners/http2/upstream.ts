@@ -227,13 +227,13 @@ export class Upstream implements StreamSink, AnswerReader {
     this.#isEnded = true
     if (this.#stream) this.#stream.resetBehind(key)
     else this.#waiting?.cancel()
-    this.#close()
+    this.#close(this.#isBetween ? 'done' : key)
   }
 
-  #close(): void {
+  #close(end?: ErrorKey | 'done'): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    if (this.#stream) this.#route.closed(this.#stream)
+    if (this.#stream) this.#route.closed(this.#stream, end)
     this.#events.onClosed(this)
   }
 }

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
 import { listAgents } from '../../control/agents.ts'
 import type { Caller } from '../../control/caller.ts'
+import { eraseOfTunnel } from '../../control/connections/reading.ts'
 import { findTunnels } from '../../control/tunnel-list.ts'
 import {
   createTunnel,
@@ -173,6 +174,7 @@ export function tunnelRoutes(cursors: Cursors): RouteGroup {
       const ifRevision = revisionOf(c.req.header('if-match'))
       const id = c.req.valid('param').tunnel
       await deleteTunnel(control, caller, { id, ...(ifRevision === undefined ? {} : { ifRevision }) })
+      await eraseOfTunnel(control, id)
       return c.body(null, 204)
     })
     .add(routes.agents, async (c, { caller, control }) =>

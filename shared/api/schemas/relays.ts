@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { unpackCounts } from '../../base/packed-counts.ts'
 import { endpointIdSchema, networkSchema, ownDomainSchema, policySchema } from '../../protocol/endpoint.ts'
 import { idSchema, timeSchema } from './common.ts'
+import { connectionBatchSchema } from './connections.ts'
 import { relayLoadSchema } from './relay-load.ts'
 import { packedCodes, packedSingle, packedTimes } from './results.ts'
 
@@ -184,7 +185,15 @@ export const securityEventSchema = z.object({
 export type SecurityEvent = z.infer<typeof securityEventSchema>
 
 /** The maximum of a report; the rest comes with the next one. */
-export const syncMax = { bound: 20_000, away: 5_000, usage: 5_000, events: 1_000 } as const
+export const syncMax = {
+  bound: 20_000,
+  away: 5_000,
+  usage: 5_000,
+  events: 1_000,
+  connections: 400,
+  /** In all of them together; some 70 bytes each. */
+  connectionRows: 10_000,
+} as const
 
 export const syncSchema = z.object({
   boot: bootSchema,
@@ -231,6 +240,8 @@ export const syncSchema = z.object({
   /** Echoed as `acknowledged` once `usage` is stored. */
   report: z.string().max(64).optional(),
   events: z.array(oneByOne(securityEventSchema)).max(syncMax.events),
+  /** Connections that have ended, of tunnels that keep them. Older relays omit it, as do those that have none. */
+  connections: z.array(oneByOne(connectionBatchSchema)).max(syncMax.connections).optional(),
 })
 export type SyncRequest = z.infer<typeof syncSchema>
 

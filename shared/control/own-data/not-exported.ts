@@ -25,6 +25,7 @@ export const notExported: { readonly [collection: string]: Reasons } = {
   domains: ofAccounts,
   certificates: ofAccounts,
   quota: ofAccounts,
+  connections: ofAccounts,
   usageHours: ofAccounts,
   usagePeriods: ofAccounts,
   usageMonths: ofAccounts,

@@ -1,21 +1,15 @@
 /** What an export of an account has: what its people made and what it used, without any secret. */
 import { alertRules, alerts, rulesRef } from '../alerts/alert-documents.ts'
 import { audit } from '../audit-documents.ts'
-import { monthStart } from '../books/calendar.ts'
-import { readHours } from '../books/hours.ts'
-import { packedResultsIn } from '../books/results.ts'
 import { certificates } from '../certificate-documents.ts'
-import type { Control } from '../control.ts'
 import { accounts, endpoints, keys, members, tunnels } from '../documents.ts'
 import { domains } from '../domains/domain-documents.ts'
 import { feedback } from '../feedback.ts'
 import { subscriptions } from '../money/billing-documents.ts'
 import { notes } from '../operator/operator-documents.ts'
-import type { Doc } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { quotas } from '../quota-documents.ts'
 import { invitations } from '../team/invitation-documents.ts'
-import { usageHours, usageMonths, usagePeriods } from '../usage-documents.ts'
 import {
   auditFields,
   feedbackFields,
@@ -25,10 +19,8 @@ import {
   noteFields,
   unpackEntry,
 } from './of-people.ts'
+import { partsOfUsage } from './of-usage.ts'
 import { all, each, nameless, type Part, part, these } from './parts.ts'
-
-/** Months of usage are kept for less than this. */
-const monthsMax = 36
 
 export const partsOfAccounts: readonly Part[] = [
   part('account', accounts, {
@@ -226,74 +218,7 @@ export const partsOfAccounts: readonly Part[] = [
     named: nameless,
     find: (control, { id }) => these(control, [quotas.ref(id)]),
   }),
-  part('account', usageHours, {
-    fields: {
-      account: 'show',
-      tunnel: 'show',
-      cell: 'show',
-      hour: 'show',
-      in: 'show',
-      out: 'show',
-      opened: 'show',
-      refused: 'show',
-      // Packed for charts: the same figures in shorter steps.
-      minutes: 'show',
-      answers: 'show',
-      times: 'show',
-      open: 'show',
-      codes: 'show',
-      updatedAt: 'show',
-      ttl: 'show',
-    },
-    named: nameless,
-    find: (control, { id }) => all(control, queries.usageOfAccount, { where: { account: id } }),
-  }),
-  part('account', usagePeriods, {
-    fields: {
-      account: 'show',
-      start: 'show',
-      end: 'show',
-      state: 'show',
-      turnsAt: 'hide',
-      plan: 'show',
-      hours: 'hide',
-      answers: 'hide',
-      times: 'hide',
-      open: 'hide',
-      codes: 'hide',
-      bytes: 'show',
-      countedTo: 'show',
-      monthsTo: 'hide',
-      corrections: 'show',
-      lateHours: 'hide',
-      corrected: 'show',
-      warned: 'show',
-      ttl: 'show',
-    },
-    named: nameless,
-    // Documents of releases up to 0.1 have a map of hours.
-    unpack: ({ hours, lateHours = '', start, ...results }) =>
-      typeof hours === 'string'
-        ? hoursOf({ ...packedResultsIn(results), hours: lateHours === '' ? hours : lateHours }, start)
-        : { hours },
-    find: (control, { id }) => all(control, queries.periodsOfAccount, { where: { account: id } }),
-  }),
-  part('account', usageMonths, {
-    fields: {
-      account: 'show',
-      tunnel: 'show',
-      start: 'show',
-      hours: 'hide',
-      answers: 'hide',
-      times: 'hide',
-      open: 'hide',
-      codes: 'hide',
-      ttl: 'show',
-    },
-    named: nameless,
-    unpack: ({ hours, start, ...results }) => hoursOf({ ...packedResultsIn(results), hours }, start),
-    find: (control, { id }) => monthsOf(control, id),
-  }),
+  ...partsOfUsage,
   part('account', alerts, {
     fields: {
       account: 'show',
@@ -334,16 +259,3 @@ export const partsOfAccounts: readonly Part[] = [
     find: (control, { id }) => all(control, queries.auditOfAccount, { where: { account: id } }),
   }),
 ]
-
-function hoursOf(series: Parameters<typeof readHours>[0], start: number): Doc {
-  return { hours: [...readHours(series, start)].map(([hour, sum]) => ({ hour, ...sum })) }
-}
-
-/** The newest months first, each with all tunnels that carried something. */
-async function* monthsOf(control: Control, account: string) {
-  const nowMs = control.clock.now()
-  for (let back = 0; back < monthsMax; back++) {
-    const where = { account, start: monthStart(nowMs, -back) }
-    yield* all(control, queries.monthsOfAccount, { where })
-  }
-}
