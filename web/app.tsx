@@ -9,13 +9,16 @@ import { goesOnWithoutTerms, useTermsWait } from './api/terms-queries.ts'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { RegisterPage, SignInPage } from './pages/sign-in.tsx'
 import { Announcer } from './parts/announcer.tsx'
+import { Boundary } from './parts/boundary.tsx'
+import { GuardedRouter } from './parts/guarded-router.tsx'
+import { useKeptFocus } from './parts/kept-focus.ts'
 import { LazyPage } from './parts/lazy-page.tsx'
 import { nextAfterSignIn, signInAddress } from './parts/next.ts'
-import { Page, Skeleton } from './parts/page.tsx'
+import { CrumbsContext, Page, Skeleton } from './parts/page.tsx'
 import { ProblemNotice } from './parts/problem-notice.tsx'
 import { roleTexts } from './parts/role-text.ts'
 import { NarrowShell, Shell } from './parts/shell.tsx'
-import { maySee, type Place, places } from './routes.ts'
+import { crumbsOf, maySee, type Place, places } from './routes.ts'
 
 const confirm = async () => (await import('./pages/confirm.tsx')).ConfirmPage
 const device = async () => (await import('./pages/device.tsx')).DevicePage
@@ -37,10 +40,13 @@ export function App() {
   const isSignedIn = useSignedIn()
   const isAsking = useAsking()
   useFocusOnNavigation()
+  useKeptFocus()
   return (
     <Announcer>
-      {isSignedIn ? <SignedIn /> : <SignedOut />}
-      {isAsking && <LazyPage load={confirm} />}
+      <GuardedRouter>
+        {isSignedIn ? <SignedIn /> : <SignedOut />}
+        {isAsking && <LazyPage load={confirm} />}
+      </GuardedRouter>
     </Announcer>
   )
 }
@@ -81,7 +87,13 @@ function SignedIn() {
           <Switch>
             {places.map((place) => (
               <Route key={place.path} path={place.path}>
-                {({ id = '' }: { id?: string }) => <At place={place} id={id} key={id} />}
+                {({ id = '' }: { id?: string }) => (
+                  <CrumbsContext.Provider value={crumbsOf(place)}>
+                    <Boundary title={place.title} key={id}>
+                      <At place={place} id={id} />
+                    </Boundary>
+                  </CrumbsContext.Provider>
+                )}
               </Route>
             ))}
             <Route>
@@ -171,7 +183,11 @@ function SignedOut() {
 }
 
 function narrow(page: preact.JSX.Element) {
-  return <NarrowShell>{page}</NarrowShell>
+  return (
+    <NarrowShell>
+      <Boundary title="PortTunneler">{page}</Boundary>
+    </NarrowShell>
+  )
 }
 
 /** After a link was followed the focus goes to the new heading, unless a field of the page took it. */

@@ -19,6 +19,8 @@ export type Place = {
   readonly group?: 'main' | 'settings' | 'operator'
   /** Which other addresses lie below it, for the mark of where one is. */
   readonly below?: RegExp
+  /** The page that it lies below: its crumbs lead up there. */
+  readonly above?: string
   readonly needs?: Permission
   /** Only for people, and not for an operator's view of an account. */
   readonly isPersonal?: boolean
@@ -36,11 +38,12 @@ export const places: readonly Place[] = [
   {
     path: '/new',
     title: 'New tunnel',
+    above: '/',
     icon: 'plus',
     needs: 'tunnels.write',
     load: async () => (await import('./pages/new-tunnel.tsx')).NewTunnelPage,
   },
-  { path: '/tunnels/:id', title: 'Tunnel', Page: TunnelPage },
+  { path: '/tunnels/:id', title: 'Tunnel', above: '/', Page: TunnelPage },
   {
     path: '/agents',
     title: 'Agents',
@@ -52,6 +55,7 @@ export const places: readonly Place[] = [
   {
     path: '/agents/:id',
     title: 'Agent',
+    above: '/agents',
     load: async () => (await import('./pages/agent.tsx')).AgentPage,
   },
   {
@@ -137,7 +141,12 @@ export const places: readonly Place[] = [
     isPersonal: true,
     load: async () => (await import('./pages/own-data.tsx')).OwnDataPage,
   },
-  { path: '/mails', title: 'Mails', load: async () => (await import('./pages/mails.tsx')).MailsPage },
+  {
+    path: '/mails',
+    title: 'Mails',
+    above: '/account',
+    load: async () => (await import('./pages/mails.tsx')).MailsPage,
+  },
   {
     path: '/operator/relays',
     title: 'Relays',
@@ -177,12 +186,14 @@ export const places: readonly Place[] = [
   {
     path: '/operator/people/:id',
     title: 'Person',
+    above: '/operator',
     group: 'operator',
     load: async () => (await import('./pages/operator-person.tsx')).OperatorPersonPage,
   },
   {
     path: '/operator/accounts/:id',
     title: 'Account',
+    above: '/operator',
     group: 'operator',
     load: async () => (await import('./pages/operator-account.tsx')).OperatorAccountPage,
   },
@@ -205,4 +216,10 @@ export function placesOf(group: NonNullable<Place['group']>, me: Me | undefined)
 
 export function isHere({ path, below }: Place, now: string): boolean {
   return path === now || below?.test(now) === true
+}
+
+/** The pages above it, the highest first. */
+export function crumbsOf(place: Place): readonly Place[] {
+  const parent = places.find(({ path }) => path === place.above)
+  return parent ? [...crumbsOf(parent), parent] : []
 }

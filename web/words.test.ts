@@ -66,9 +66,9 @@ function textsIn(source: string): readonly string[] {
     ([, text = '']) => text,
   )
   const quoted = [...source.matchAll(/(['"`])([A-Z][^'"`\n]* [^'"`\n]*)\1/g)].map(([, , text = '']) => text)
-  // A call is no text: `() => ask(undefined)` ends with a bracket that looks like a tag's.
+  // Neither a call nor a type is a text: `() => ask(undefined)` ends with a bracket that looks like a tag's.
   return [...between, ...quoted]
-    .filter((text) => !/\w\(/.test(text))
+    .filter((text) => !/\w\(|\breadonly /.test(text))
     .map((text) => text.replace(/\s+/g, ' ').trim())
 }
 

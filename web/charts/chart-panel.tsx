@@ -95,12 +95,12 @@ function Legend({ lines, shown, format }: Pick<PanelProps, 'lines' | 'format'> &
 }
 
 const colours: Record<Line['colour'], string> = {
-  '--accent': 'text-accent',
-  '--second': 'text-second',
-  '--ok': 'text-ok',
-  '--warn': 'text-warn',
-  '--danger': 'text-danger',
-  '--muted': 'text-muted',
+  '--chart-1': 'text-chart-1',
+  '--chart-2': 'text-chart-2',
+  '--chart-3': 'text-chart-3',
+  '--chart-4': 'text-chart-4',
+  '--chart-5': 'text-chart-5',
+  '--chart-6': 'text-chart-6',
 }
 
 type PictureProps = PanelProps & {

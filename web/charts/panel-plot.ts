@@ -14,7 +14,9 @@ export type Line = {
   readonly isBelow?: boolean
   readonly isFilled?: boolean
 }
-type Colour = '--accent' | '--second' | '--ok' | '--warn' | '--danger' | '--muted'
+const chartColours = ['--chart-1', '--chart-2', '--chart-3', '--chart-4', '--chart-5', '--chart-6'] as const
+/** A chart has its own six colours; those of states stand for nothing else. */
+type Colour = (typeof chartColours)[number]
 
 type PlotData = readonly [at: readonly number[], ...lines: (readonly (number | null)[])[]]
 /** Something that happened, as an upright line. */
@@ -185,7 +187,7 @@ function resolver(host: HTMLElement): (name: string) => string {
   const probe = document.createElement('span')
   host.append(probe)
   const colours = new Map(
-    ['--muted', '--line', '--accent', '--second', '--ok', '--warn', '--danger'].map((name) => {
+    ['--muted', '--line', '--danger', ...chartColours].map((name) => {
       probe.style.color = `var(${name})`
       return [name, getComputedStyle(probe).color]
     }),

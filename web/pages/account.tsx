@@ -1,7 +1,6 @@
 /** The account and the person: names, what the plan allows, the password, the address, mails, words to the operator. */
 import type { Me } from '@porttunneler/shared/api/schemas/accounts'
 import { useMutation } from '@tanstack/react-query'
-import { useState } from 'preact/hooks'
 import { useLinks } from '../api/link-queries.ts'
 import { failureIn, useConfig, useMe, usePlans } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
@@ -9,6 +8,7 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { passwordHint } from '../parts/credentials-form.tsx'
 import { Checkbox, TextField } from '../parts/field.tsx'
+import { FormOf, useApiForm } from '../parts/form.tsx'
 import { formatCount } from '../parts/format.ts'
 import { keysLeftText } from '../parts/keys-left-text.ts'
 import { fileHint } from '../parts/link-request.tsx'
@@ -132,39 +132,29 @@ function PlanCard({ me }: { me: Me }) {
 function PasswordCard() {
   const { calls, session } = useServices()
   const announce = useAnnounce()
-  const [current, setCurrent] = useState('')
-  const [next, setNext] = useState('')
-  const [endKeys, setEndKeys] = useState(false)
   const change = useMutation({
     mutationFn: calls.changePassword,
     gcTime: 0,
     onSuccess: ({ keys, ...tokens }) => {
       session.accept(tokens)
-      setCurrent('')
-      setNext('')
-      setEndKeys(false)
       announce(`Password changed. All other sessions have ended. ${keysLeftText(keys)}`)
     },
   })
-  const failure = failureIn(change)
+  const form = useApiForm({
+    initial: { current: '', next: '', endKeys: false },
+    act: change,
+    toWish: (typed) => typed,
+  })
   return (
     <Card title="Password">
-      <form
-        aria-label="Change the password"
-        class="max-w-md space-y-4"
-        onSubmit={(event) => {
-          event.preventDefault()
-          change.mutate({ current, next, endKeys })
-        }}
-      >
+      <FormOf form={form} label="Change the password" action="Change password" look="plain" place="card">
         <TextField
           label="Current password"
           type="password"
           autocomplete="current-password"
           required
           maxLength={200}
-          value={current}
-          onInput={(event) => setCurrent(event.currentTarget.value)}
+          {...form.text('current')}
         />
         <TextField
           label="New password"
@@ -174,25 +164,19 @@ function PasswordCard() {
           minLength={10}
           maxLength={200}
           hint={passwordHint}
-          value={next}
-          onInput={(event) => setNext(event.currentTarget.value)}
+          {...form.text('next')}
         />
         <Checkbox
           label="Also end my API keys"
           hint="Devices and services that use them go offline. Tick it if somebody else may know your password."
-          isChecked={endKeys}
-          onChange={setEndKeys}
+          {...form.check('endKeys')}
         />
         {change.isSuccess && (
           <p role="status" class="text-sm text-muted">
             Password changed. {keysLeftText(change.data.keys)}
           </p>
         )}
-        {failure && <ProblemNotice failure={failure} />}
-        <Button type="submit" isBusy={change.isPending}>
-          Change password
-        </Button>
-      </form>
+      </FormOf>
     </Card>
   )
 }

@@ -1,12 +1,12 @@
 /** The person's address, and its change, which both mailboxes confirm. */
 import type { Me } from '@porttunneler/shared/api/schemas/accounts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'preact/hooks'
 import { failureIn } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { TextField } from '../parts/field.tsx'
+import { FormOf, useApiForm } from '../parts/form.tsx'
 import { Card } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
@@ -65,7 +65,6 @@ function ChangeForm() {
   const { calls } = useServices()
   const queries = useQueryClient()
   const announce = useAnnounce()
-  const [email, setEmail] = useState('')
   const ask = useMutation({
     mutationFn: calls.requestAddressChange,
     gcTime: 0,
@@ -74,30 +73,24 @@ function ChangeForm() {
       void queries.invalidateQueries({ queryKey })
     },
   })
-  const failure = failureIn(ask)
+  const form = useApiForm({
+    initial: { email: '' },
+    act: ask,
+    toWish: ({ email }) => ({ email: email.trim() }),
+  })
   return (
-    <form
-      aria-label="Change the address"
-      class="mt-4 max-w-md space-y-4"
-      onSubmit={(event) => {
-        event.preventDefault()
-        ask.mutate({ email: email.trim() })
-      }}
-    >
-      <TextField
-        label="New address"
-        type="email"
-        autocomplete="email"
-        required
-        maxLength={254}
-        hint="Both mailboxes, the old and the new, get a mail with a link to confirm it."
-        value={email}
-        onInput={(event) => setEmail(event.currentTarget.value)}
-      />
-      {failure && <ProblemNotice failure={failure} />}
-      <Button type="submit" isBusy={ask.isPending}>
-        Change the address
-      </Button>
-    </form>
+    <div class="mt-4">
+      <FormOf form={form} label="Change the address" action="Change the address" look="plain" place="card">
+        <TextField
+          label="New address"
+          type="email"
+          autocomplete="email"
+          required
+          maxLength={254}
+          hint="Both mailboxes, the old and the new, get a mail with a link to confirm it."
+          {...form.text('email')}
+        />
+      </FormOf>
+    </div>
   )
 }

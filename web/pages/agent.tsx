@@ -23,11 +23,7 @@ export function AgentPage() {
   const failure = failureIn(query)
   const agent = query.data?.items.find((one) => one.id === id)
   return (
-    <Page
-      title={agent ? agentName(agent) : 'Agent'}
-      back={{ href: '/agents', label: 'Agents' }}
-      actions={agent && <HolderBadge holder={agent} />}
-    >
+    <Page title={agent ? agentName(agent) : 'Agent'} actions={agent && <HolderBadge holder={agent} />}>
       <div class="space-y-4">
         {failure && (
           <ProblemNotice

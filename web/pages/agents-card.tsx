@@ -3,10 +3,10 @@ import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { failureIn, useUpdateTunnel } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Checkbox } from '../parts/field.tsx'
-import { formatTime } from '../parts/format.ts'
 import { Card } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { HolderBadge } from '../parts/state-badge.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function AgentsCard({ tunnel }: { tunnel: Tunnel }) {
   const announce = useAnnounce()
@@ -26,7 +26,7 @@ export function AgentsCard({ tunnel }: { tunnel: Tunnel }) {
           <li key={holder.agent} class="flex flex-wrap items-center justify-between gap-x-6 gap-y-2 py-2">
             <code class="font-mono text-[0.8125rem] break-all">{holder.agent}</code>
             <span class="flex items-center gap-4 text-sm text-muted">
-              since {formatTime(holder.since)}
+              since <TimeText at={holder.since} isExact />
               <HolderBadge holder={holder} />
             </span>
           </li>

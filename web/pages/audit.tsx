@@ -1,4 +1,6 @@
 /** Who did what in the account, newest first; the proof of each entry, and a file of all. */
+
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { useLocation, useSearch } from 'wouter-preact'
 import {
@@ -175,7 +177,7 @@ function ExportCard() {
         {made?.state === 'ready' && (
           <p>
             {formatCount(made.entries)} entries, written <TimeText at={made.createdAt} />, here until{' '}
-            {formatTime(made.expiresAt)}.
+            <TimeText at={made.expiresAt} isExact />.
           </p>
         )}
         {failure && <ProblemNotice failure={failure} />}
@@ -214,7 +216,7 @@ function ProofDialog({ entry, onClose }: { entry: Entry; onClose: () => void }) 
       </p>
       {proof && (
         <p role="status" class="mt-3 text-sm">
-          Sealed {formatTime(proof.seal.at)} with {formatCount(proof.seal.count)} others, as seal{' '}
+          Sealed <TimeText at={proof.seal.at} isExact /> with {formatCount(proof.seal.count)} others, as seal{' '}
           {formatCount(proof.seal.number)}: <code class="font-mono text-xs break-all">{proof.hash}</code>
         </p>
       )}
@@ -256,9 +258,9 @@ function facts({
   from,
   userAgent,
   details,
-}: Entry): readonly (readonly [string, string])[] {
+}: Entry): readonly (readonly [string, ComponentChildren])[] {
   return [
-    ['When', formatTime(at)],
+    ['When', <TimeText key="when" at={at} isExact />],
     ['Who', actor === 'system' ? 'the service' : actor],
     ['To what', target],
     ['From', from || 'the service itself'],

@@ -1,15 +1,16 @@
 /** What the account pays: its state, the coming invoice, the cap of further transfer, and earlier invoices. */
 import type { Billing } from '@porttunneler/shared/api/schemas/billing'
-import { useState } from 'preact/hooks'
 import { useBillingPeriod, useInvoices, usePayPage, useTransferCap } from '../api/billing-queries.ts'
 import { failureIn } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { TextField } from '../parts/field.tsx'
-import { formatBytes, formatTime } from '../parts/format.ts'
+import { FormOf, useApiForm } from '../parts/form.tsx'
+import { formatBytes } from '../parts/format.ts'
 import { formatMoney, majorUnits } from '../parts/money-text.ts'
 import { Card } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 type Facts = {
   readonly billing: Billing
@@ -30,14 +31,14 @@ export function BillingCard({ mayPay, ...facts }: Facts & { readonly mayPay: boo
       </p>
       {billing.next && isMoved(billing) && (
         <p class="mt-2 text-muted">
-          On {formatTime(billing.next.at)} the plan gets the price and the limits that are offered below. To
-          pay no more, end the subscription before.
+          On <TimeText at={billing.next.at} isExact /> the plan gets the price and the limits that are offered
+          below. To pay no more, end the subscription before.
         </p>
       )}
       {billing.next && !isMoved(billing) && (
         <p class="mt-2 text-muted">
-          On {formatTime(billing.next.at)} the plan becomes {titleOf(billing.next.plan)}. Choose your present
-          plan to keep it.
+          On <TimeText at={billing.next.at} isExact /> the plan becomes {titleOf(billing.next.plan)}. Choose
+          your present plan to keep it.
         </p>
       )}
       {billing.state !== 'free' && <ComingInvoice />}
@@ -66,13 +67,32 @@ function stateText({ billing, hasPaid, titleOf }: Facts) {
   if (state === 'free' && hasPaid)
     return 'Waiting for word of your payment: it comes within seconds, and then your plan is in force.'
   if (state === 'free') return 'You pay nothing. A plan below is in force within seconds of its payment.'
-  if (state === 'trial') return `You are trying ${plan} until ${formatTime(trialEnd)}. Then it is paid.`
+  if (state === 'trial')
+    return (
+      <>
+        You are trying {plan} until <TimeText at={trialEnd} isExact />. Then it is paid.
+      </>
+    )
   if (state === 'pastDue')
-    return `An invoice is open. Everything goes on until ${formatTime(limitedFrom)}; then the free plan applies.`
+    return (
+      <>
+        An invoice is open. Everything goes on until <TimeText at={limitedFrom} isExact />; then the free plan
+        applies.
+      </>
+    )
   if (state === 'limited')
     return 'An invoice is open for more than a week, so the free plan applies. Nothing is deleted; pay it, and all is back.'
-  if (cancelAt > 0) return `You have ${plan} until ${formatTime(cancelAt)}, and pay no more.`
-  return `You pay for ${plan}. The next payment is on ${formatTime(periodEnd)}.`
+  if (cancelAt > 0)
+    return (
+      <>
+        You have {plan} until <TimeText at={cancelAt} isExact />, and pay no more.
+      </>
+    )
+  return (
+    <>
+      You pay for {plan}. The next payment is on <TimeText at={periodEnd} isExact />.
+    </>
+  )
 }
 
 function ComingInvoice() {
@@ -85,7 +105,7 @@ function ComingInvoice() {
     <div class="mt-4 overflow-x-auto">
       <table class="w-full text-left">
         <caption class="text-left text-sm text-muted">
-          This period, until {formatTime(end)}, without tax. Transfer: {bytesText(usedMB)} of{' '}
+          This period, until <TimeText at={end} isExact />, without tax. Transfer: {bytesText(usedMB)} of{' '}
           {bytesText(includedMB)} that are included.
         </caption>
         <tbody>
@@ -129,38 +149,33 @@ function lineText({ kind, isProration, quantity, amount }: Line): string {
 
 function CapForm({ billing }: { billing: Billing }) {
   const { currency = '', cap = '0', capNow = '0', capMax = '0' } = billing
-  const [text, setText] = useState(majorUnits(cap, currency))
   const change = useTransferCap()
   const announce = useAnnounce()
-  const failure = failureIn(change)
+  const form = useApiForm({
+    initial: { cap: majorUnits(cap, currency) },
+    act: change,
+    toWish: (typed) => typed.cap.trim(),
+    onSent: () => announce('The cap is set.'),
+  })
   const isLess = capNow !== cap
   return (
-    <form
-      class="mt-4 max-w-sm space-y-3"
-      onSubmit={(event) => {
-        event.preventDefault()
-        change.mutate(text.trim(), { onSuccess: () => announce('The cap is set.') })
-      }}
-    >
-      <TextField
-        label={`Most that transfer beyond the plan may cost in a month, ${currency.toUpperCase()}`}
-        hint={
-          <>
-            At 0 tunnels stop when the plan is used up, and nothing more is charged. At most{' '}
-            {formatMoney(capMax, currency)}.
-            {isLess &&
-              ` Now ${formatMoney(capNow, currency)} of it count: all of it after three paid invoices.`}
-          </>
-        }
-        inputMode="decimal"
-        value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-      {failure && <ProblemNotice failure={failure} />}
-      <Button type="submit" isBusy={change.isPending}>
-        Set the cap
-      </Button>
-    </form>
+    <div class="mt-4">
+      <FormOf form={form} label="Most that transfer may cost" action="Set the cap" look="plain" place="card">
+        <TextField
+          label={`Most that transfer beyond the plan may cost in a month, ${currency.toUpperCase()}`}
+          hint={
+            <>
+              At 0 tunnels stop when the plan is used up, and nothing more is charged. At most{' '}
+              {formatMoney(capMax, currency)}.
+              {isLess &&
+                ` Now ${formatMoney(capNow, currency)} of it count: all of it after three paid invoices.`}
+            </>
+          }
+          inputMode="decimal"
+          {...form.text('cap')}
+        />
+      </FormOf>
+    </div>
   )
 }
 
@@ -181,7 +196,7 @@ function Invoices() {
                   {number || 'Draft'}
                 </a>
               )}
-              , {formatTime(createdAt)}, {state}
+              , <TimeText at={createdAt} isExact />, {state}
               {pdf !== '' && (
                 <>
                   ,{' '}

@@ -8,11 +8,11 @@ import { failureIn, useDeviceRequest, useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button, ButtonLink } from '../parts/button.tsx'
 import { Checkbox, TextField } from '../parts/field.tsx'
-import { formatAgo } from '../parts/format.ts'
 import { Icon } from '../parts/icon.tsx'
 import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { scopeTexts } from '../parts/scope-text.ts'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function DevicePage() {
   const code = codeIn(useSearch())
@@ -103,7 +103,6 @@ function Decision({
   failure: ReturnType<typeof failureIn>
   onDecide: (given: { approve: boolean; scopes?: Scope[] }) => void
 }) {
-  const { clock } = useServices()
   const [ticked, setTicked] = useState<readonly Scope[]>([])
   const usual = request.granted ?? request.scopes
   return (
@@ -118,7 +117,7 @@ function Decision({
         <p class="min-w-0">
           <span class="block font-semibold break-words">{request.device}</span>
           <span class="text-muted">
-            asked {formatAgo(request.createdAt, clock.now())} from {request.from}
+            asked <TimeText at={request.createdAt} /> from {request.from}
           </span>
         </p>
       </div>

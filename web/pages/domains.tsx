@@ -1,5 +1,6 @@
 /** Own domains: the record to make, with copy buttons, what was found instead, and where each one leads. */
 import type { Domain } from '@porttunneler/shared/api/schemas/domains'
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import {
   failureIn,
@@ -15,10 +16,11 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { ConfirmDialog, Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
-import { formatAgo, formatTime } from '../parts/format.ts'
+import { FormOf, useApiForm } from '../parts/form.tsx'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { Records } from './domain-records.tsx'
 
 export function DomainsPage() {
@@ -113,19 +115,20 @@ function DomainCard({ domain }: { domain: Domain }) {
 }
 
 function Findings({ domain: { findings, checkedAt } }: { domain: Domain }) {
-  const { clock } = useServices()
   if (checkedAt === undefined) return <p class="mt-3 text-sm text-muted">The name servers are being asked…</p>
   return (
     <div class="mt-3 space-y-2 text-sm">
       {findings.map((finding) => (
         <FindingText key={finding.code} finding={finding} />
       ))}
-      <p class="text-muted">Looked at {formatAgo(checkedAt, clock.now())}.</p>
+      <p class="text-muted">
+        Looked at <TimeText at={checkedAt} />.
+      </p>
     </div>
   )
 }
 
-function FindingText({ finding, more = '' }: { finding: Domain['findings'][number]; more?: string }) {
+function FindingText({ finding, more }: { finding: Domain['findings'][number]; more?: ComponentChildren }) {
   const { code, title, detail, cure } = finding
   return (
     <div class="rounded-xl border border-line bg-raised p-3">
@@ -147,7 +150,12 @@ function CertificateText({ certificate }: { certificate: NonNullable<Domain['cer
   const { state, validUntil, renewsAt, problem, triedAgainAt, key } = certificate
   const { clock } = useServices()
   const isValid = validUntil !== undefined && validUntil > clock.now()
-  const renewed = renewsAt === undefined ? '' : ` It is renewed by itself on ${formatTime(renewsAt)}.`
+  const renewed = renewsAt !== undefined && (
+    <>
+      {' '}
+      It is renewed by itself on <TimeText at={renewsAt} isExact />.
+    </>
+  )
   const holder = key === 'agent' ? ' ptun, where TLS ends, alone has its key.' : ''
   return (
     <div class="mt-3 space-y-2 text-sm">
@@ -155,13 +163,24 @@ function CertificateText({ certificate }: { certificate: NonNullable<Domain['cer
         <span class="font-semibold">Certificate: </span>
         {state === 'none' && 'it is ordered as soon as a tunnel serves this domain.'}
         {state === 'ordering' && 'being ordered; this usually takes some seconds.'}
-        {isValid && `valid until ${formatTime(validUntil)}.${holder}${renewed}`}
+        {isValid && (
+          <>
+            valid until <TimeText at={validUntil} isExact />.{holder}
+            {renewed}
+          </>
+        )}
         {state === 'failing' && !isValid && 'not there yet.'}
       </p>
       {problem && (
         <FindingText
           finding={problem}
-          more={triedAgainAt === undefined ? '' : `It is tried again on ${formatTime(triedAgainAt)}.`}
+          more={
+            triedAgainAt !== undefined && (
+              <>
+                It is tried again on <TimeText at={triedAgainAt} isExact />.
+              </>
+            )
+          }
         />
       )}
     </div>
@@ -217,23 +236,16 @@ function CheckButton({ domain }: { domain: Domain }) {
 
 function AddDialog({ onClose }: { onClose: () => void }) {
   const announce = useAnnounce()
-  const [host, setHost] = useState('')
   const add = useAddDomain({
     onAdded: (domain) => {
       announce(`Added: ${domain.host}`)
       onClose()
     },
   })
-  const failure = failureIn(add)
+  const form = useApiForm({ initial: { host: '' }, act: add, toWish: ({ host }) => ({ host: host.trim() }) })
   return (
     <Dialog title="Add a domain" onClose={onClose}>
-      <form
-        class="mt-5 space-y-5"
-        onSubmit={(event) => {
-          event.preventDefault()
-          add.mutate({ host: host.trim() })
-        }}
-      >
+      <FormOf form={form} action="Add domain" onCancel={onClose}>
         <TextField
           label="Host"
           required
@@ -244,17 +256,9 @@ function AddDialog({ onClose }: { onClose: () => void }) {
           spellcheck={false}
           placeholder="app.example.com"
           hint="A name of a domain that you have registered. You see the DNS record to make next."
-          value={host}
-          onInput={(event) => setHost(event.currentTarget.value)}
+          {...form.text('host')}
         />
-        {failure && <ProblemNotice failure={failure} />}
-        <div class="flex flex-wrap justify-end gap-3">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="accent" isBusy={add.isPending}>
-            Add domain
-          </Button>
-        </div>
-      </form>
+      </FormOf>
     </Dialog>
   )
 }

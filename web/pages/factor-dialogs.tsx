@@ -1,6 +1,6 @@
 /** The dialogs of the security page that make something: a passkey, an app, recovery codes. */
 import type { Passkey } from '@porttunneler/shared/api/schemas/factors'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import { renderSVG } from 'uqr'
 import { useAddPasskey, useBeginApp, useConfirmApp, useRenamePasskey } from '../api/factor-queries.ts'
 import { failureIn } from '../api/queries.ts'
@@ -8,6 +8,7 @@ import { Button } from '../parts/button.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
+import { type ApiForm, FormOf, useApiForm } from '../parts/form.tsx'
 import { Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
@@ -16,82 +17,48 @@ type Props<Answer> = { onClose: () => void; onDone: (answer: Answer) => void }
 
 export function AddPasskeyDialog({ onClose, onDone }: Props<Codes>) {
   const add = useAddPasskey(onDone)
+  const form = useApiForm({ initial: { name: '' }, act: add, toWish: ({ name }) => name.trim() })
   return (
     <Dialog title="Add a passkey" onClose={onClose}>
       <p class="mt-2 text-muted">
         Your browser asks where to keep it: this device, your phone or a security key.
       </p>
-      <NameForm
-        action="Go on"
-        failure={failureIn(add)}
-        isBusy={add.isPending}
-        onClose={onClose}
-        onName={(name) => add.mutate(name)}
-      />
+      <FormOf form={form} action="Go on" onCancel={onClose}>
+        <NameField {...form.text('name')} />
+      </FormOf>
     </Dialog>
   )
 }
 
 export function RenameDialog({ passkey, onClose, onDone }: Props<void> & { passkey: Passkey }) {
   const rename = useRenamePasskey(() => onDone())
+  const form = useApiForm({
+    initial: { name: passkey.name },
+    act: rename,
+    toWish: ({ name }) => ({ id: passkey.id, name: name.trim() }),
+  })
   return (
     <Dialog title={`Rename ${passkey.name}`} onClose={onClose}>
-      <NameForm
-        action="Rename"
-        value={passkey.name}
-        failure={failureIn(rename)}
-        isBusy={rename.isPending}
-        onClose={onClose}
-        onName={(name) => rename.mutate({ id: passkey.id, name })}
-      />
+      <FormOf form={form} action="Rename" onCancel={onClose}>
+        <NameField {...form.text('name')} />
+      </FormOf>
     </Dialog>
   )
 }
 
-function NameForm({
-  action,
-  value = '',
-  failure,
-  isBusy,
-  onClose,
-  onName,
-}: {
-  action: string
-  value?: string
-  failure: ReturnType<typeof failureIn>
-  isBusy: boolean
-  onClose: () => void
-  onName: (name: string) => void
-}) {
-  const [name, setName] = useState(value)
+function NameField(field: ReturnType<ApiForm<{ name: string }>['text']>) {
   return (
-    <form
-      class="mt-5 space-y-5"
-      onSubmit={(event) => {
-        event.preventDefault()
-        onName(name.trim())
-      }}
-    >
-      <TextField
-        label="Name"
-        required
-        autofocus
-        maxLength={60}
-        autocomplete="off"
-        pattern=".*\S.*"
-        placeholder="laptop"
-        hint="So that you know later which one it is."
-        value={name}
-        onInput={(event) => setName(event.currentTarget.value)}
-      />
-      {failure && <ProblemNotice failure={failure} />}
-      <div class="flex flex-wrap justify-end gap-3">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" look="accent" isBusy={isBusy}>
-          {action}
-        </Button>
-      </div>
-    </form>
+    <TextField
+      label="Name"
+      required
+      autofocus
+      maxLength={60}
+      autocomplete="off"
+      pattern=".*\S.*"
+      placeholder="laptop"
+      hint="So that you know later which one it is."
+      {...field}
+    />
   )
 }
 
@@ -114,16 +81,9 @@ export function AppDialog({ onClose, onDone }: Props<Codes>) {
 /** A second app gets the same secret only from this picture, which is shown once. */
 function Scan({ secret, uri, onClose, onDone }: Props<Codes> & { secret: string; uri: string }) {
   const confirm = useConfirmApp(onDone)
-  const [code, setCode] = useState('')
-  const failure = failureIn(confirm)
+  const form = useApiForm({ initial: { code: '' }, act: confirm, toWish: ({ code }) => code.trim() })
   return (
-    <form
-      class="space-y-5"
-      onSubmit={(event) => {
-        event.preventDefault()
-        confirm.mutate(code.trim())
-      }}
-    >
+    <FormOf form={form} action="Confirm" onCancel={onClose}>
       <p class="text-muted">Scan this with the app, then type the code that it shows.</p>
       <img
         class="mx-auto size-48 rounded-md"
@@ -134,30 +94,16 @@ function Scan({ secret, uri, onClose, onDone }: Props<Codes> & { secret: string;
         <code class="min-w-0 flex-1 font-mono text-sm break-all">{secret}</code>
         <CopyButton text={secret} what="secret" />
       </div>
-      <CodeField value={code} onInput={setCode} />
-      {failure && <ProblemNotice failure={failure} />}
-      <div class="flex flex-wrap justify-end gap-3">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" look="accent" isBusy={confirm.isPending}>
-          Confirm
-        </Button>
-      </div>
-    </form>
-  )
-}
-
-function CodeField({ value, onInput }: { value: string; onInput: (value: string) => void }) {
-  return (
-    <TextField
-      label="Code of the app"
-      required
-      inputMode="numeric"
-      autocomplete="one-time-code"
-      maxLength={16}
-      placeholder="123 456"
-      value={value}
-      onInput={(event) => onInput(event.currentTarget.value)}
-    />
+      <TextField
+        label="Code of the app"
+        required
+        inputMode="numeric"
+        autocomplete="one-time-code"
+        maxLength={16}
+        placeholder="123 456"
+        {...form.text('code')}
+      />
+    </FormOf>
   )
 }
 

@@ -2,9 +2,9 @@
 import { useFactorPolicy } from '../api/factor-queries.ts'
 import { failureIn, useAccount, useMe } from '../api/queries.ts'
 import { Button } from '../parts/button.tsx'
-import { formatTime } from '../parts/format.ts'
 import { Card } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function FactorPolicyCard() {
   const me = useMe()
@@ -16,9 +16,14 @@ export function FactorPolicyCard() {
   return (
     <Card title="Second factor">
       <p class="max-w-prose text-muted">
-        {factorPolicy
-          ? `Members need a passkey or an authenticator app since ${formatTime(factorPolicy.since)}. Keys of members who never had one stop on ${formatTime(factorPolicy.keysFrom)}.`
-          : 'Members may sign in with a password alone. If you ask for a second factor, members without one are kept out until they add it, and after 14 days their API keys stop. Keys of services go on.'}
+        {factorPolicy ? (
+          <>
+            Members need a passkey or an authenticator app since <TimeText at={factorPolicy.since} isExact />.
+            Keys of members who never had one stop on <TimeText at={factorPolicy.keysFrom} isExact />.
+          </>
+        ) : (
+          'Members may sign in with a password alone. If you ask for a second factor, members without one are kept out until they add it, and after 14 days their API keys stop. Keys of services go on.'
+        )}
       </p>
       {failure && (
         <div class="mt-4">

@@ -1,14 +1,13 @@
 /** The two dialogs of a new key: what it may do, and its secret, which is shown this once. */
 import type { Scope } from '@porttunneler/shared/api/schemas/access'
 import type { Member } from '@porttunneler/shared/api/schemas/accounts'
-import { useState } from 'preact/hooks'
 import type { KeyCreated } from '../api/calls.ts'
-import { failureIn, useCreateKey } from '../api/queries.ts'
+import { useCreateKey } from '../api/queries.ts'
 import { Button } from '../parts/button.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { Checkbox, SelectField, TextField } from '../parts/field.tsx'
-import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { FormOf, useApiForm, Wrong } from '../parts/form.tsx'
 import { scopes, scopeTexts } from '../parts/scope-text.ts'
 
 /** Days, of the API's 366 at most. */
@@ -25,28 +24,22 @@ export function CreateKeyDialog({
   onCreated: (key: KeyCreated) => void
 }) {
   const create = useCreateKey({ onCreated })
-  const [name, setName] = useState('')
-  const [chosen, setChosen] = useState<readonly Scope[]>(['read', 'tunnels'])
-  const [days, setDays] = useState(0)
-  const [isMissing, setMissing] = useState(false)
-  const failure = failureIn(create)
+  const form = useApiForm({
+    initial: { name: '', scopes: ['read', 'tunnels'] as readonly string[], expiresInDays: '0' },
+    act: create,
+    toWish: ({ name, scopes: chosen, expiresInDays }) =>
+      chosen.length === 0
+        ? new Wrong({ scopes: 'Choose at least one.' })
+        : {
+            name: name.trim(),
+            scopes: scopes.filter((scope) => chosen.includes(scope)),
+            ...(expiresInDays !== '0' && { expiresInDays: Number(expiresInDays) }),
+            ...(owner && { member: owner.id }),
+          },
+  })
   return (
     <Dialog title={owner ? `Create a key for ${owner.name}` : 'Create a key'} onClose={onClose}>
-      <form
-        class="mt-5 space-y-5"
-        onSubmit={(event) => {
-          event.preventDefault()
-          setMissing(chosen.length === 0)
-          const end = days > 0 && { expiresInDays: days }
-          if (chosen.length > 0)
-            create.mutate({
-              name: name.trim(),
-              scopes: [...chosen],
-              ...end,
-              ...(owner && { member: owner.id }),
-            })
-        }}
-      >
+      <FormOf form={form} action="Create key" onCancel={onClose}>
         <TextField
           label="Name"
           required
@@ -56,30 +49,37 @@ export function CreateKeyDialog({
           pattern=".*\S.*"
           placeholder="build server"
           hint="What uses the key, so that you know later what you revoke."
-          value={name}
-          onInput={(event) => setName(event.currentTarget.value)}
+          {...form.text('name')}
         />
-        <ScopeChoice chosen={chosen} isMissing={isMissing} onChange={setChosen} />
-        <LifeChoice days={days} onChange={setDays} />
-        {failure && <ProblemNotice failure={failure} />}
-        <div class="flex flex-wrap justify-end gap-3">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="accent" isBusy={create.isPending}>
-            Create key
-          </Button>
-        </div>
-      </form>
+        <ScopeChoice
+          chosen={form.values.scopes}
+          error={form.errors.scopes}
+          onChange={(chosen) => form.set({ scopes: chosen })}
+        />
+        <SelectField
+          label="It ends"
+          hint="Whatever uses it stops then. A key without an end is for servers and CI."
+          {...form.choice('expiresInDays')}
+        >
+          <option value="0">when it is revoked</option>
+          {lives.map((life) => (
+            <option key={life} value={`${life}`}>
+              after {life} days
+            </option>
+          ))}
+        </SelectField>
+      </FormOf>
     </Dialog>
   )
 }
 
 function ScopeChoice({
   chosen,
-  isMissing,
+  error,
   onChange,
 }: {
-  chosen: readonly Scope[]
-  isMissing: boolean
+  chosen: readonly string[]
+  error: string | undefined
   onChange: (chosen: readonly Scope[]) => void
 }) {
   return (
@@ -94,36 +94,17 @@ function ScopeChoice({
           onChange={(isChecked) => onChange(withScope(chosen, scope, isChecked))}
         />
       ))}
-      {isMissing && (
+      {error && (
         <p role="alert" class="text-sm font-medium text-danger">
-          Choose at least one.
+          {error}
         </p>
       )}
     </fieldset>
   )
 }
 
-/** @param days after which it ends; 0 = it has no end */
-function LifeChoice({ days, onChange }: { days: number; onChange: (days: number) => void }) {
-  return (
-    <SelectField
-      label="It ends"
-      hint="Whatever uses it stops then. A key without an end is for servers and CI."
-      value={`${days}`}
-      onChange={(event) => onChange(Number(event.currentTarget.value))}
-    >
-      <option value="0">when it is revoked</option>
-      {lives.map((life) => (
-        <option key={life} value={`${life}`}>
-          after {life} days
-        </option>
-      ))}
-    </SelectField>
-  )
-}
-
 /** In the order of the table, whatever was clicked first. */
-function withScope(chosen: readonly Scope[], changed: Scope, isChosen: boolean): readonly Scope[] {
+function withScope(chosen: readonly string[], changed: Scope, isChosen: boolean): readonly Scope[] {
   return scopes.filter((scope) => (scope === changed ? isChosen : chosen.includes(scope)))
 }
 

@@ -7,12 +7,12 @@ import { failureIn } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
-import { formatAgo } from '../parts/format.ts'
 import { Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function MailsPage() {
-  const { calls, clock } = useServices()
+  const { calls } = useServices()
   const query = useQuery({ queryKey: ['mails'], queryFn: ({ signal }) => calls.keptMails(signal) })
   const [open, setOpen] = useState<string>()
   const failure = failureIn(query)
@@ -37,7 +37,7 @@ export function MailsPage() {
               <p class="min-w-0">
                 <span class="block font-semibold break-words">{subject}</span>
                 <span class="text-sm break-words text-muted">
-                  to {to}, {formatAgo(at, clock.now())}
+                  to {to}, <TimeText at={at} />
                 </span>
               </p>
               <Button onClick={() => setOpen(id)} aria-label={`Read "${subject}" to ${to}`}>

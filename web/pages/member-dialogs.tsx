@@ -1,37 +1,31 @@
 /** The dialogs of the page Members: inviting somebody, handing the account over, ending a membership. */
 import type { Role } from '@porttunneler/shared/api/schemas/access'
 import type { Me, Member } from '@porttunneler/shared/api/schemas/accounts'
-import { useState } from 'preact/hooks'
 import { failureIn } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useHandOver, useInvite, useRemoveMember } from '../api/team-queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
-import { Button } from '../parts/button.tsx'
 import { ConfirmDialog, Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
-import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { FormOf, useApiForm } from '../parts/form.tsx'
 import { rolesToGive, roleTexts } from '../parts/role-text.ts'
 
 export function InviteDialog({ own, onClose }: { own: Role; onClose: () => void }) {
   const announce = useAnnounce()
-  const [email, setEmail] = useState('')
-  const [role, setRole] = useState<Role>('developer')
   const invite = useInvite({
     onDone: () => {
-      announce(`Invited: ${email.trim()}`)
+      announce('The invitation is on its way.')
       onClose()
     },
   })
-  const failure = failureIn(invite)
+  const form = useApiForm({
+    initial: { email: '', role: 'developer' },
+    act: invite,
+    toWish: ({ email, role }) => ({ email: email.trim(), role: role as Role }),
+  })
   return (
     <Dialog title="Invite somebody" onClose={onClose}>
-      <form
-        class="mt-5 space-y-5"
-        onSubmit={(event) => {
-          event.preventDefault()
-          invite.mutate({ email: email.trim(), role })
-        }}
-      >
+      <FormOf form={form} action="Send the invitation" onCancel={onClose}>
         <TextField
           label="Email"
           type="email"
@@ -40,8 +34,7 @@ export function InviteDialog({ own, onClose }: { own: Role; onClose: () => void 
           autofocus
           maxLength={254}
           hint="They get a link that works once, for a week, and only for a person with this address."
-          value={email}
-          onInput={(event) => setEmail(event.currentTarget.value)}
+          {...form.text('email')}
         />
         <fieldset class="space-y-3">
           <legend class="mb-2 text-sm font-semibold">As</legend>
@@ -51,8 +44,8 @@ export function InviteDialog({ own, onClose }: { own: Role; onClose: () => void 
                 type="radio"
                 name="role"
                 class="mt-1 size-4 shrink-0 accent-accent"
-                checked={role === one}
-                onChange={() => setRole(one)}
+                checked={form.values.role === one}
+                onChange={() => form.set({ role: one })}
               />
               <span>
                 <span class="block font-medium">{roleTexts[one].label}</span>
@@ -61,14 +54,7 @@ export function InviteDialog({ own, onClose }: { own: Role; onClose: () => void 
             </label>
           ))}
         </fieldset>
-        {failure && <ProblemNotice failure={failure} />}
-        <div class="flex flex-wrap justify-end gap-3">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="accent" isBusy={invite.isPending}>
-            Send the invitation
-          </Button>
-        </div>
-      </form>
+      </FormOf>
     </Dialog>
   )
 }

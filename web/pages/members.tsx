@@ -5,14 +5,13 @@ import { useState } from 'preact/hooks'
 import type { KeyCreated } from '../api/calls.ts'
 import { useApproveRecovery } from '../api/factor-queries.ts'
 import { failureIn, useMe } from '../api/queries.ts'
-import { useServices } from '../api/services.tsx'
 import { useChangeRole, useInvitations, useMembers, useRevokeInvitation } from '../api/team-queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
-import { formatAgo } from '../parts/format.ts'
 import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { rolesToGive, roleTexts } from '../parts/role-text.ts'
+import { TimeText } from '../parts/time-text.tsx'
 import { FactorPolicyCard } from './factor-policy-card.tsx'
 import { CreateKeyDialog, SecretDialog } from './key-dialogs.tsx'
 import { HandOverDialog, InviteDialog, RemoveDialog } from './member-dialogs.tsx'
@@ -104,7 +103,6 @@ function MemberList({
 }
 
 function MemberText({ me, member }: { me: Me; member: Member }) {
-  const { clock } = useServices()
   return (
     <p class="min-w-0">
       <span class="block font-semibold break-words">
@@ -112,7 +110,7 @@ function MemberText({ me, member }: { me: Me; member: Member }) {
         {member.id === me.user && <span class="font-normal text-muted"> (you)</span>}
       </span>
       <span class="text-sm text-muted">
-        {member.name === undefined ? 'Member' : 'Service'} since {formatAgo(member.since, clock.now())}
+        {member.name === undefined ? 'Member' : 'Service'} since <TimeText at={member.since} />
         {member.status === 'disabled' && ', disabled by the operator'}
         {member.mailRefused && ', mails to this address are refused'}
         {member.factor === false && ', without a second factor'}
@@ -257,7 +255,6 @@ const stateTexts: Record<Invitation['state'], string> = {
 }
 
 function InvitationRow({ invitation }: { invitation: Invitation }) {
-  const { clock } = useServices()
   const announce = useAnnounce()
   const revoke = useRevokeInvitation({ onDone: () => announce(`Taken back: ${invitation.email}`) })
   const failure = failureIn(revoke)
@@ -268,7 +265,7 @@ function InvitationRow({ invitation }: { invitation: Invitation }) {
         <p class="min-w-0">
           <span class="block font-semibold break-words">{email}</span>
           <span class="text-sm text-muted">
-            {roleTexts[role].label}, invited {formatAgo(createdAt, clock.now())} by {by}: {stateTexts[state]}
+            {roleTexts[role].label}, invited <TimeText at={createdAt} /> by {by}: {stateTexts[state]}
           </span>
         </p>
         <Button

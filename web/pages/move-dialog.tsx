@@ -1,12 +1,9 @@
 /** Moves a kept name or port to another account of the person. */
-import { useState } from 'preact/hooks'
 import { type Kept, type KeptKind, useMoveKept } from '../api/kept-queries.ts'
-import { failureIn } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
-import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { SelectField } from '../parts/field.tsx'
-import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { FormOf, useApiForm } from '../parts/form.tsx'
 
 export function MoveDialog({
   kind,
@@ -23,27 +20,23 @@ export function MoveDialog({
   onClose: () => void
 }) {
   const announce = useAnnounce()
-  const [account, setAccount] = useState(others[0]?.id ?? '')
   const move = useMoveKept(kind, () => {
     announce(`Moved: ${address}`)
     onClose()
   })
-  const failure = failureIn(move)
+  const form = useApiForm({
+    initial: { account: others[0]?.id ?? '' },
+    act: move,
+    toWish: ({ account }) => ({ kept, account }),
+  })
   return (
     <Dialog title={`Move ${address}`} onClose={onClose}>
-      <form
-        class="mt-4 space-y-4"
-        onSubmit={(event) => {
-          event.preventDefault()
-          move.mutate({ kept, account })
-        }}
-      >
+      <FormOf form={form} action="Move" look="danger" onCancel={onClose}>
         <SelectField
           label="To the account"
           hint="This account has it no longer. A tunnel of this account that uses it gets another address."
           autofocus
-          value={account}
-          onChange={({ currentTarget }) => setAccount(currentTarget.value)}
+          {...form.choice('account')}
         >
           {others.map(({ id, name }) => (
             <option key={id} value={id}>
@@ -51,14 +44,7 @@ export function MoveDialog({
             </option>
           ))}
         </SelectField>
-        {failure && <ProblemNotice failure={failure} />}
-        <div class="flex flex-wrap justify-end gap-3">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="danger" isBusy={move.isPending}>
-            Move
-          </Button>
-        </div>
-      </form>
+      </FormOf>
     </Dialog>
   )
 }

@@ -2,15 +2,14 @@
 import { useState } from 'preact/hooks'
 import { type Kept, type KeptKind, useGiveKept, useKept, useReleaseKept } from '../api/kept-queries.ts'
 import { failureIn, useMe, useTunnels } from '../api/queries.ts'
-import { useServices } from '../api/services.tsx'
 import { useAccounts } from '../api/team-queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatAgo, formatTime } from '../parts/format.ts'
 import { Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { MoveDialog } from './move-dialog.tsx'
 import { ReserveDialog } from './reserve-dialog.tsx'
 
@@ -89,7 +88,6 @@ function addressOf(kept: Kept): string {
 }
 
 function KeptItem({ kind, kept }: { kind: KeptKind; kept: Kept }) {
-  const { clock } = useServices()
   const [isReleasing, setReleasing] = useState(false)
   const [isMoving, setMoving] = useState(false)
   const address = addressOf(kept)
@@ -101,7 +99,7 @@ function KeptItem({ kind, kept }: { kind: KeptKind; kept: Kept }) {
         <div class="min-w-0">
           <p class="font-mono font-semibold break-all">{address}</p>
           <p class="mt-1 text-muted">
-            {stateText(kept)} Reserved {formatAgo(kept.reservedAt, clock.now())}.
+            {stateText(kept)} Reserved <TimeText at={kept.reservedAt} />.
           </p>
         </div>
         <CopyButton text={kept.url} what={`address of ${address}`} />
@@ -125,12 +123,18 @@ function KeptItem({ kind, kept }: { kind: KeptKind; kept: Kept }) {
   )
 }
 
-function stateText({ state, tunnel, restsUntil }: Kept): string {
+function stateText({ state, tunnel, restsUntil }: Kept) {
   switch (state) {
     case 'in_use':
       return `In use${tunnel ? ` by ${tunnel.name}` : ''}.`
     case 'resting':
-      return `It rests after its move${restsUntil === undefined ? '' : ` until ${formatTime(restsUntil)}`}.`
+      return restsUntil === undefined ? (
+        'It rests after its move.'
+      ) : (
+        <>
+          It rests after its move until <TimeText at={restsUntil} isExact />.
+        </>
+      )
     case 'unused':
       return 'Not in use.'
   }

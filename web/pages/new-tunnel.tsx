@@ -5,17 +5,17 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { failureIn, useDomains, useTunnel } from '../api/queries.ts'
 import { useLive, useServices } from '../api/services.tsx'
-import { Button, ButtonLink } from '../parts/button.tsx'
+import { ButtonLink } from '../parts/button.tsx'
 import { CommandLine } from '../parts/copy-button.tsx'
 import { EndpointText } from '../parts/endpoint-text.tsx'
 import { TextArea, TextField } from '../parts/field.tsx'
+import { type ApiForm, FormOf, useApiForm } from '../parts/form.tsx'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { Page } from '../parts/page.tsx'
 import { policyToTexts, refusedIn, toAddresses } from '../parts/policy-text.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
-import { refusedTags, TagsField, toTags } from './tunnel-tags.tsx'
+import { refusedTags, toTags } from './tunnel-tags.tsx'
 
-const back = { href: '/', label: 'Tunnels' }
 /** Somebody sits before the page and waits for the agent. */
 const waitingEveryMs = 2_000
 const kinds = {
@@ -37,13 +37,13 @@ type Made = { readonly tunnel: Tunnel; readonly wish: Wish }
 export function NewTunnelPage() {
   const [made, setMade] = useState<Made>()
   return (
-    <Page title={made ? made.wish.name : 'New tunnel'} back={back}>
+    <Page title={made ? made.wish.name : 'New tunnel'}>
       <div class="max-w-2xl">{made ? <Start made={made} /> : <WishForm onMade={setMade} />}</div>
     </Page>
   )
 }
 
-function useCreate(onCreated: (tunnel: Tunnel) => void) {
+function useCreate(onCreated: (tunnel: Tunnel, wish: Wish) => void) {
   const { calls } = useServices()
   const client = useQueryClient()
   return useMutation({
@@ -58,31 +58,52 @@ function useCreate(onCreated: (tunnel: Tunnel) => void) {
         ...(words.length > 0 && { tags: words }),
       })
     },
-    onSuccess: (tunnel) => {
-      onCreated(tunnel)
+    onSuccess: (tunnel, wish) => {
+      onCreated(tunnel, wish)
       return client.invalidateQueries({ queryKey: ['tunnels'] })
     },
   })
 }
 
-const nothingYet: Wish = { kind: 'http', name: '', port: '', domain: '', allow: '', tags: '' }
+const nothingYet = { kind: 'http', name: '', port: '', domain: '', allow: '', tags: '' } as const
+type Texts = { readonly [Field in keyof Wish]: string }
 
 function WishForm({ onMade }: { onMade: (made: Made) => void }) {
-  const [wish, setWish] = useState<Wish>(nothingYet)
-  const change = (changes: Partial<Wish>) => setWish((last) => ({ ...last, ...changes }))
-  const create = useCreate((tunnel) => onMade({ tunnel, wish }))
-  const failure = failureIn(create)
-  const texts = { ...policyToTexts({}), allow: wish.allow }
-  const refused = refusedIn('allow', texts, failure?.problem.issues ?? [])
+  const create = useCreate((tunnel, wish) => onMade({ tunnel, wish }))
+  const form = useApiForm<Texts, Wish>({
+    initial: nothingYet,
+    act: create,
+    toWish: (texts) => ({ ...texts, kind: texts.kind as Wish['kind'] }),
+    refused: ({ allow, tags }, issues) => {
+      const addresses = refusedIn('allow', { ...policyToTexts({}), allow }, issues)
+      const words = refusedTags(tags, issues)
+      return {
+        ...(addresses !== undefined && { allow: addresses }),
+        ...(words !== undefined && { tags: words }),
+      }
+    },
+  })
+  const kind = form.values.kind as Wish['kind']
   return (
-    <form
-      class="space-y-6 rounded-xl border border-line bg-surface p-5 sm:p-6"
-      onSubmit={(event) => {
-        event.preventDefault()
-        create.mutate(wish)
-      }}
-    >
-      <KindChoice kind={wish.kind} onChange={(kind) => change({ kind, domain: '' })} />
+    <div class="rounded-xl border border-line bg-surface p-5 sm:p-6">
+      <FormOf
+        form={form}
+        label="New tunnel"
+        action="Create tunnel"
+        place="card"
+        isWide
+        more={<ButtonLink href="/">Cancel</ButtonLink>}
+      >
+        <KindChoice kind={kind} onChange={(chosen) => form.set({ kind: chosen, domain: '' })} />
+        <Fields form={form} kind={kind} />
+      </FormOf>
+    </div>
+  )
+}
+
+function Fields({ form, kind }: { form: ApiForm<Texts>; kind: Wish['kind'] }) {
+  return (
+    <>
       <TextField
         label="Name"
         hint="Lower-case letters, digits and hyphens. A host name begins with it."
@@ -92,8 +113,7 @@ function WishForm({ onMade }: { onMade: (made: Made) => void }) {
         autocapitalize="none"
         spellcheck={false}
         placeholder="shop"
-        value={wish.name}
-        onInput={(event) => change({ name: event.currentTarget.value })}
+        {...form.text('name')}
       />
       <TextField
         label="Local port"
@@ -101,35 +121,33 @@ function WishForm({ onMade }: { onMade: (made: Made) => void }) {
         inputMode="numeric"
         pattern="[0-9]{1,5}"
         autocomplete="off"
-        placeholder={kinds[wish.kind].port}
-        value={wish.port}
-        onInput={(event) => change({ port: event.currentTarget.value })}
+        placeholder={kinds[kind].port}
+        {...form.text('port')}
       />
-      {wish.kind !== 'tcp' && <DomainChoice domain={wish.domain} onChange={(domain) => change({ domain })} />}
-      <TagsField tags={wish.tags} failure={failure} onChange={(tags) => change({ tags })} />
-      <details>
+      {kind !== 'tcp' && (
+        <DomainChoice domain={form.values.domain} onChange={(domain) => form.set({ domain })} />
+      )}
+      <TextField
+        label="Tags"
+        hint="Words that sort it, with spaces between. At most 8."
+        autocomplete="off"
+        autocapitalize="none"
+        spellcheck={false}
+        placeholder="prod team:web"
+        {...form.text('tags')}
+      />
+      <details open={form.errors.allow !== undefined}>
         <summary class="text-sm font-semibold text-accent">Who may connect</summary>
         <div class="mt-3">
           <TextArea
             label="Only these addresses"
             hint="IP addresses or networks, one a line. Empty: everybody."
             placeholder="203.0.113.0/24"
-            error={refused}
-            value={wish.allow}
-            onInput={(event) => change({ allow: event.currentTarget.value })}
+            {...form.text('allow')}
           />
         </div>
       </details>
-      {failure && !refused && !refusedTags(wish.tags, failure.problem.issues) && (
-        <ProblemNotice failure={failure} />
-      )}
-      <div class="flex flex-wrap justify-end gap-3">
-        <ButtonLink href="/">Cancel</ButtonLink>
-        <Button type="submit" look="accent" isBusy={create.isPending}>
-          Create tunnel
-        </Button>
-      </div>
-    </form>
+    </>
   )
 }
 

@@ -8,11 +8,12 @@ import { useServices } from '../api/services.tsx'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatBytes, formatCount, formatTime } from '../parts/format.ts'
+import { formatBytes, formatCount } from '../parts/format.ts'
 import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { roleTexts } from '../parts/role-text.ts'
 import { StateBadge } from '../parts/state-badge.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { AccountBadge } from './operator-badges.tsx'
 import { ReasonDialog, ViewDialog, type ViewWish } from './operator-dialogs.tsx'
 import { Facts } from './operator-facts.tsx'
@@ -30,7 +31,6 @@ export function OperatorAccountPage() {
   return (
     <Page
       title={account?.name ?? 'Account'}
-      back={{ href: '/operator', label: 'Operator' }}
       lead={<IdText id={id} />}
       actions={
         isOpen && (
@@ -85,7 +85,7 @@ function About({ account }: { account: OperatorAccount }) {
           rows={[
             ['State', isPlain ? 'Active' : <AccountBadge status={status} leavingAt={leavingAt} />],
             ['Plan', plan],
-            ['Made', formatTime(createdAt)],
+            ['Made', <TimeText key="made" at={createdAt} isExact />],
             ['Tunnels', `${formatCount(counts.tunnels)}, ${formatCount(counts.online)} with an agent`],
             ['API keys', formatCount(counts.keys)],
             ['Own domains', formatCount(counts.domains)],

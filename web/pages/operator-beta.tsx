@@ -10,9 +10,10 @@ import { CopyButton } from '../parts/copy-button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { ConfirmDialog, Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
-import { formatTime } from '../parts/format.ts'
-import { Ago, Choice, More, Reading, type Tone, ToneBadge } from '../parts/operator-parts.tsx'
-import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { type ApiForm, FormOf, useApiForm } from '../parts/form.tsx'
+import type { FormValues } from '../parts/form-values.ts'
+import { Choice, More, Reading, type Tone, ToneBadge } from '../parts/operator-parts.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function BetaSection() {
   return (
@@ -72,10 +73,14 @@ function inviteColumns(onRevoke: (invite: Invite) => void): readonly Column<Invi
     },
     { head: 'Came', isNumber: true, cell: ({ taken, places }) => `${taken} of ${places}` },
     { head: 'Plan', cell: ({ plan }) => plan },
-    { head: 'Made', cell: ({ createdAt }) => <Ago at={createdAt} /> },
+    { head: 'Made', cell: ({ createdAt }) => <TimeText at={createdAt} /> },
     {
       head: 'Until',
-      cell: ({ expiresAt }) => <span class="whitespace-nowrap">{formatTime(expiresAt)}</span>,
+      cell: ({ expiresAt }) => (
+        <span class="whitespace-nowrap">
+          <TimeText at={expiresAt} isExact />
+        </span>
+      ),
     },
     {
       head: 'Actions',
@@ -97,67 +102,51 @@ function inviteColumns(onRevoke: (invite: Invite) => void): readonly Column<Invi
 function MakeDialog({ onClose }: { onClose: () => void }) {
   const { calls } = useServices()
   const [made, setMade] = useState<InviteMade>()
-  const [wish, setWish] = useState({ places: 1, days: 30, plan: 'free', note: '' })
-  const act = useOperatorAct(async () => setMade(await calls.createInvite(wish)))
-  const failure = failureIn(act)
-  if (made) return <MadeDialog made={made} onClose={onClose} />
-  const number = (name: 'places' | 'days', label: string, max: number) => (
-    <TextField
-      label={label}
-      type="number"
-      min={1}
-      max={max}
-      step={1}
-      required
-      value={`${wish[name]}`}
-      onInput={(event) => setWish({ ...wish, [name]: Number(event.currentTarget.value) })}
-    />
+  const act = useOperatorAct(async (wish: Parameters<typeof calls.createInvite>[0]) =>
+    setMade(await calls.createInvite(wish)),
   )
+  const form = useApiForm({
+    initial: { places: '1', days: '30', plan: 'free', note: '' },
+    act,
+    toWish: ({ places, days, plan, note }) => ({
+      places: Number(places),
+      days: Number(days),
+      plan: plan.trim(),
+      note,
+    }),
+  })
+  if (made) return <MadeDialog made={made} onClose={onClose} />
   return (
     <Dialog title="Make a code" onClose={onClose}>
-      <form
-        class="mt-3 space-y-4"
-        onSubmit={(event) => {
-          event.preventDefault()
-          act.mutate(undefined)
-        }}
-      >
+      <FormOf form={form} action="Make the code" onCancel={onClose}>
         <TextField
           label="For whom or what"
           hint="Only operators read it."
           autofocus
           autocomplete="off"
           maxLength={200}
-          value={wish.note}
-          onInput={(event) => setWish({ ...wish, note: event.currentTarget.value })}
+          {...form.text('note')}
         />
-        {number('places', 'Accounts that may come by it', 200)}
-        {number('days', 'Days until it ends', 365)}
-        <TextField
-          label="Their plan"
-          required
-          maxLength={32}
-          value={wish.plan}
-          onInput={(event) => setWish({ ...wish, plan: event.currentTarget.value.trim() })}
-        />
-        {failure && <ProblemNotice failure={failure} />}
-        <div class="flex flex-wrap justify-end gap-3">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="accent" isBusy={act.isPending}>
-            Make the code
-          </Button>
-        </div>
-      </form>
+        <NumberField label="Accounts that may come by it" max={200} {...form.text('places')} />
+        <NumberField label="Days until it ends" max={365} {...form.text('days')} />
+        <TextField label="Their plan" required maxLength={32} {...form.text('plan')} />
+      </FormOf>
     </Dialog>
   )
+}
+
+function NumberField(props: { label: string; max: number } & ReturnType<ApiForm<FormValues>['text']>) {
+  return <TextField type="number" min={1} step={1} required {...props} />
 }
 
 /** Only its button closes it: the code is shown this once. */
 function MadeDialog({ made: { code, expiresAt }, onClose }: { made: InviteMade; onClose: () => void }) {
   return (
-    <Dialog title="The code" onClose={() => {}}>
+    <Dialog title="The code" onClose={onClose} isKept>
       <div class="mt-3 space-y-4">
-        <p class="text-muted">It is shown only now, and may be used until {formatTime(expiresAt)}.</p>
+        <p class="text-muted">
+          It is shown only now, and may be used until <TimeText at={expiresAt} isExact />.
+        </p>
         <p class="flex items-center gap-2">
           <code class="min-w-0 rounded-lg bg-raised p-2 font-mono break-all">{code}</code>
           <CopyButton text={code} what="the code" />
@@ -229,7 +218,7 @@ function WaitList() {
 
 const waitingColumns: readonly Column<Waiting>[] = [
   { head: 'Address', cell: ({ email }) => <span class="break-all">{email}</span> },
-  { head: 'Since', cell: ({ at }) => <Ago at={at} /> },
+  { head: 'Since', cell: ({ at }) => <TimeText at={at} /> },
   {
     head: 'Account',
     cell: ({ account }) =>
@@ -243,22 +232,15 @@ const waitingColumns: readonly Column<Waiting>[] = [
 
 function InviteDialog({ onClose }: { onClose: () => void }) {
   const { calls } = useServices()
-  const [count, setCount] = useState('10')
   const [invited, setInvited] = useState<Invited['items']>()
-  const act = useOperatorAct(async () =>
-    setInvited((await calls.inviteWaiting({ count: Number(count) })).items),
+  const act = useOperatorAct(async (count: number) =>
+    setInvited((await calls.inviteWaiting({ count })).items),
   )
-  const failure = failureIn(act)
+  const form = useApiForm({ initial: { count: '10' }, act, toWish: ({ count }) => Number(count) })
   if (invited) return <InvitedDialog invited={invited} onClose={onClose} />
   return (
     <Dialog title="Invite the next" onClose={onClose}>
-      <form
-        class="mt-3 space-y-4"
-        onSubmit={(event) => {
-          event.preventDefault()
-          act.mutate(undefined)
-        }}
-      >
+      <FormOf form={form} action="Invite them" onCancel={onClose}>
         <TextField
           label="How many people"
           hint="Those who have waited longest get a code by mail, for one account of the plan free, for 30 days."
@@ -268,17 +250,9 @@ function InviteDialog({ onClose }: { onClose: () => void }) {
           step={1}
           required
           autofocus
-          value={count}
-          onInput={(event) => setCount(event.currentTarget.value)}
+          {...form.text('count')}
         />
-        {failure && <ProblemNotice failure={failure} />}
-        <div class="flex flex-wrap justify-end gap-3">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="accent" isBusy={act.isPending}>
-            Invite them
-          </Button>
-        </div>
-      </form>
+      </FormOf>
     </Dialog>
   )
 }
@@ -288,7 +262,8 @@ function InvitedDialog({ invited, onClose }: { invited: Invited['items']; onClos
   return (
     <Dialog
       title={invited.length === 0 ? 'Nobody waits' : `${invited.length} invited`}
-      onClose={() => !hasCodes && onClose()}
+      onClose={onClose}
+      isKept={hasCodes}
     >
       <div class="mt-3 space-y-4">
         {hasCodes && (

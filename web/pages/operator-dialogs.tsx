@@ -1,13 +1,11 @@
 /** Dialogs of the operator pages: each act has a reason, which goes into the audit log. */
 import type { ComponentChildren } from 'preact'
-import { useState } from 'preact/hooks'
 import type { ApiFailure } from '../api/failure.ts'
 import { useBeginView } from '../api/operator-queries.ts'
 import { failureIn } from '../api/queries.ts'
-import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
-import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { FormOf, useApiForm, Wrong } from '../parts/form.tsx'
 
 const reasonChars = { min: 3, max: 500 } as const
 
@@ -33,19 +31,22 @@ export function ReasonDialog({
   failure: ApiFailure | undefined
   children: ComponentChildren
 }) {
-  const [reason, setReason] = useState('')
-  const [error, setError] = useState<string>()
+  const form = useApiForm({
+    initial: { reason: '' },
+    act: {
+      isPending: isBusy,
+      error: failure ?? null,
+      mutate: (reason: string) => onSubmit(reason),
+      reset: () => undefined,
+    },
+    toWish: ({ reason }) =>
+      reason.trim().length >= reasonChars.min
+        ? reason.trim()
+        : new Wrong({ reason: 'Say why in a few words.' }),
+  })
   return (
     <Dialog title={title} onClose={onClose}>
-      <form
-        class="mt-3 space-y-4"
-        onSubmit={(event) => {
-          event.preventDefault()
-          const isLong = reason.trim().length >= reasonChars.min
-          setError(isLong ? undefined : 'Say why in a few words.')
-          if (isLong) onSubmit(reason.trim())
-        }}
-      >
+      <FormOf form={form} action={action} look={isDanger ? 'danger' : 'accent'} onCancel={onClose}>
         <div class="space-y-2 text-muted">{children}</div>
         <TextField
           label="Reason"
@@ -54,18 +55,9 @@ export function ReasonDialog({
           required
           autofocus
           maxLength={reasonChars.max}
-          value={reason}
-          error={error}
-          onInput={(event) => setReason(event.currentTarget.value)}
+          {...form.text('reason')}
         />
-        {failure && <ProblemNotice failure={failure} />}
-        <div class="flex flex-wrap justify-end gap-3">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look={isDanger ? 'danger' : 'accent'} isBusy={isBusy}>
-            {action}
-          </Button>
-        </div>
-      </form>
+      </FormOf>
     </Dialog>
   )
 }

@@ -9,6 +9,7 @@ import { Button, TextLink } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { SelectField, TextField } from '../parts/field.tsx'
+import { FormOf, useApiForm } from '../parts/form.tsx'
 import { formatDay } from '../parts/format.ts'
 import { Reading, ToneBadge } from '../parts/operator-parts.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
@@ -116,22 +117,20 @@ function Accounts({ ids }: { ids: readonly string[] }) {
   )
 }
 
+type FlagValue = 'on' | 'off' | 'share'
 type DialogProps = { readonly flag: Flag; readonly onClose: () => void }
 
 function ShareDialog({ flag: { flag, percent }, onClose }: DialogProps) {
   const { calls } = useServices()
-  const [share, setShare] = useState(`${percent}`)
-  const act = useOperatorAct(() => calls.shareFlag(flag, { percent: Number(share) }), onClose)
-  const failure = failureIn(act)
+  const act = useOperatorAct((share: number) => calls.shareFlag(flag, { percent: share }), onClose)
+  const form = useApiForm({
+    initial: { percent: `${percent}` },
+    act,
+    toWish: (typed) => Number(typed.percent),
+  })
   return (
     <Dialog title={`Who has ${flag}?`} onClose={onClose}>
-      <form
-        class="mt-3 space-y-4"
-        onSubmit={(event) => {
-          event.preventDefault()
-          act.mutate(undefined)
-        }}
-      >
+      <FormOf form={form} action="Change the share" onCancel={onClose}>
         <TextField
           label="Share of the accounts, per cent"
           hint="Raising it takes the feature from nobody. It is in force everywhere within a minute."
@@ -141,31 +140,27 @@ function ShareDialog({ flag: { flag, percent }, onClose }: DialogProps) {
           step="any"
           required
           autofocus
-          value={share}
-          onInput={(event) => setShare(event.currentTarget.value)}
+          {...form.text('percent')}
         />
-        {failure && <ProblemNotice failure={failure} />}
-        <Buttons action="Change the share" isBusy={act.isPending} onClose={onClose} />
-      </form>
+      </FormOf>
     </Dialog>
   )
 }
 
 function AccountDialog({ flag: { flag }, onClose }: DialogProps) {
   const { calls } = useServices()
-  const [account, setAccount] = useState('')
-  const [value, setValue] = useState<'on' | 'off' | 'share'>('on')
-  const act = useOperatorAct(() => calls.setFlagOfAccount(flag, { account: account.trim(), value }), onClose)
-  const failure = failureIn(act)
+  const act = useOperatorAct(
+    (wish: { account: string; value: FlagValue }) => calls.setFlagOfAccount(flag, wish),
+    onClose,
+  )
+  const form = useApiForm({
+    initial: { account: '', value: 'on' },
+    act,
+    toWish: ({ account, value }) => ({ account: account.trim(), value: value as FlagValue }),
+  })
   return (
     <Dialog title={`${flag} for one account`} onClose={onClose}>
-      <form
-        class="mt-3 space-y-4"
-        onSubmit={(event) => {
-          event.preventDefault()
-          act.mutate(undefined)
-        }}
-      >
+      <FormOf form={form} action="Set it" onCancel={onClose}>
         <TextField
           label="Account"
           hint="Its id, which begins with acc_; the search under Accounts finds it."
@@ -174,21 +169,14 @@ function AccountDialog({ flag: { flag }, onClose }: DialogProps) {
           autocomplete="off"
           spellcheck={false}
           maxLength={64}
-          value={account}
-          onInput={(event) => setAccount(event.currentTarget.value)}
+          {...form.text('account')}
         />
-        <SelectField
-          label="It has the feature"
-          value={value}
-          onChange={(event) => setValue(event.currentTarget.value as typeof value)}
-        >
+        <SelectField label="It has the feature" {...form.choice('value')}>
           <option value="on">always</option>
           <option value="off">never</option>
           <option value="share">as the share decides</option>
         </SelectField>
-        {failure && <ProblemNotice failure={failure} />}
-        <Buttons action="Set it" isBusy={act.isPending} onClose={onClose} />
-      </form>
+      </FormOf>
     </Dialog>
   )
 }
@@ -212,16 +200,5 @@ function KillDialog({ flag: { flag }, onClose }: DialogProps) {
         again when you end the stop.
       </p>
     </ReasonDialog>
-  )
-}
-
-function Buttons({ action, isBusy, onClose }: { action: string; isBusy: boolean; onClose: () => void }) {
-  return (
-    <div class="flex flex-wrap justify-end gap-3">
-      <Button onClick={onClose}>Cancel</Button>
-      <Button type="submit" look="accent" isBusy={isBusy}>
-        {action}
-      </Button>
-    </div>
   )
 }

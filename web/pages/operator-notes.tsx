@@ -1,26 +1,28 @@
-/** What operators noted about a person or an account. Whom it is about gets it with an export of their data. */
-import { useState } from 'preact/hooks'
 import { useNotes, useOperatorAct } from '../api/operator-queries.ts'
 import { failureIn } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { TextField } from '../parts/field.tsx'
+import { FormOf, useApiForm, Wrong } from '../parts/form.tsx'
 import { formatTime } from '../parts/format.ts'
 import { Card, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function NotesCard({ about }: { about: string }) {
   const { calls } = useServices()
   const announce = useAnnounce()
   const query = useNotes(about)
-  const [text, setText] = useState('')
-  const add = useOperatorAct(calls.addNote, () => {
-    setText('')
-    announce('The note was added.')
+  const add = useOperatorAct(calls.addNote, () => announce('The note was added.'))
+  const form = useApiForm({
+    initial: { text: '' },
+    act: add,
+    toWish: ({ text }) =>
+      text.trim() === '' ? new Wrong({ text: 'Write something.' }) : { about, text: text.trim() },
   })
   const remove = useOperatorAct(calls.removeNote, () => announce('The note was removed.'))
-  const failure = failureIn(query) ?? failureIn(add) ?? failureIn(remove)
+  const failure = failureIn(query) ?? failureIn(remove)
   const items = query.data?.items
   return (
     <Card title="Notes">
@@ -35,7 +37,7 @@ export function NotesCard({ about }: { about: string }) {
                 <p class="min-w-0">
                   <span class="block break-words whitespace-pre-wrap">{note}</span>
                   <span class="text-sm break-all text-muted">
-                    {formatTime(at)} by {by.replace(/^operator:/, '')}
+                    <TimeText at={at} isExact /> by {by.replace(/^operator:/, '')}
                   </span>
                 </p>
                 <Button
@@ -49,26 +51,16 @@ export function NotesCard({ about }: { about: string }) {
             ))}
           </ul>
         )}
-        <form
-          class="space-y-3"
-          onSubmit={(event) => {
-            event.preventDefault()
-            if (text.trim() !== '') add.mutate({ about, text: text.trim() })
-          }}
-        >
+        <FormOf form={form} label="New note" action="Add the note" look="plain" place="card" isWide>
           <TextField
             label="New note"
             hint="Write what its reader may read: it is part of their data, and of their export."
             autocomplete="off"
             required
             maxLength={2_000}
-            value={text}
-            onInput={(event) => setText(event.currentTarget.value)}
+            {...form.text('text')}
           />
-          <Button type="submit" isBusy={add.isPending}>
-            Add the note
-          </Button>
-        </form>
+        </FormOf>
       </div>
     </Card>
   )

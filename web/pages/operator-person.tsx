@@ -9,10 +9,10 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatAgo } from '../parts/format.ts'
 import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { roleTexts } from '../parts/role-text.ts'
+import { TimeText } from '../parts/time-text.tsx'
 import { AccountBadge, PersonBadge } from './operator-badges.tsx'
 import { ReasonDialog, ViewDialog, type ViewWish } from './operator-dialogs.tsx'
 import { Facts } from './operator-facts.tsx'
@@ -28,7 +28,6 @@ export function OperatorPersonPage() {
   return (
     <Page
       title={person?.email ?? 'Person'}
-      back={{ href: '/operator', label: 'Operator' }}
       lead={<IdText id={id} />}
       actions={
         person &&
@@ -136,8 +135,6 @@ function Accounts({ person, onView }: { person: OperatorPerson; onView: (wish: V
 }
 
 function SignIns({ person: { signIns } }: { person: OperatorPerson }) {
-  const { clock } = useServices()
-  const now = clock.now()
   return (
     <Card title="Where they are signed in">
       {signIns.length === 0 && <p class="text-muted">Nowhere.</p>}
@@ -148,7 +145,7 @@ function SignIns({ person: { signIns } }: { person: OperatorPerson }) {
               <span class="block font-medium break-words">{device || 'Unknown program'}</span>
               <span class="text-sm break-words text-muted">
                 {from === '' ? 'from an unknown network' : `from ${from}`} · by {method} · signed in{' '}
-                {formatAgo(signedInAt, now)} · last used {formatAgo(lastUsedAt, now)}
+                <TimeText at={signedInAt} /> · last used <TimeText at={lastUsedAt} />
               </span>
             </li>
           ))}

@@ -14,8 +14,9 @@ import { type Column, DataTable } from '../parts/data-table.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
 import { formatBytes, formatCount, formatRate } from '../parts/format.ts'
 import { unknown } from '../parts/live-text.tsx'
-import { Ago, Choice, More, Reading, type Tone, ToneBadge } from '../parts/operator-parts.tsx'
+import { Choice, More, Reading, type Tone, ToneBadge } from '../parts/operator-parts.tsx'
 import { Page } from '../parts/page.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function OperatorRelaysPage() {
   const [state, setState] = useState<'open' | 'closed'>('open')
@@ -156,7 +157,7 @@ function columnsOf(onDrain: (relay: OperatorRelay) => void): readonly Column<Ope
         return <ToneBadge tone={tone}>{word}</ToneBadge>
       },
     },
-    { head: 'Reported', cell: ({ seenAt }) => (seenAt === undefined ? unknown : <Ago at={seenAt} />) },
+    { head: 'Reported', cell: ({ seenAt }) => (seenAt === undefined ? unknown : <TimeText at={seenAt} />) },
     figure('Agents', ({ sessions }) => formatCount(sessions)),
     figure('Visitors', ({ streams }) => formatCount(streams)),
     figure('Transfer', ({ bytesPerSecond }) => known(bytesPerSecond, formatRate)),

@@ -8,8 +8,9 @@ import { useRevenue, useTalkers } from '../api/operator-service-queries.ts'
 import { Button, TextLink } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { formatBytes, formatCount, formatDay } from '../parts/format.ts'
-import { Ago, Choice, Reading } from '../parts/operator-parts.tsx'
+import { Choice, Reading } from '../parts/operator-parts.tsx'
 import { Page } from '../parts/page.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { AccountBadge } from './operator-badges.tsx'
 
 type PlanRow = RevenueMonth['plans'][number]
@@ -62,8 +63,8 @@ function RevenueSection() {
             />
             <p class="max-w-prose text-sm text-muted">
               {month.days === 1 ? 'One day' : `${month.days} days`} of {month.month}, the last{' '}
-              {formatDay(month.lastDay)}; made <Ago at={month.madeAt} />. Accounts and recurring amounts are
-              those of the last day. Left over is the days' part of the recurring amounts after fees and
+              {formatDay(month.lastDay)}; made <TimeText at={month.madeAt} />. Accounts and recurring amounts
+              are those of the last day. Left over is the days' part of the recurring amounts after fees and
               included tax; cost is by the plans' cost figures. Transfer that is paid on top is in none.
             </p>
           </>

@@ -8,8 +8,9 @@ import { Button, TextLink } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { SelectField, TextField } from '../parts/field.tsx'
 import { formatCount } from '../parts/format.ts'
-import { Ago, More, Reading } from '../parts/operator-parts.tsx'
+import { More, Reading } from '../parts/operator-parts.tsx'
 import { Page } from '../parts/page.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 const path = '/operator/security'
 
@@ -103,7 +104,7 @@ function Filter({ wish }: { wish: SecurityWish }) {
 
 const columns: readonly Column<SecurityEventRow>[] = [
   { head: 'Event', cell: ({ kind }) => (isSecurityKind(kind) ? securityKinds[kind] : kind) },
-  { head: 'When', cell: ({ at }) => <Ago at={at} /> },
+  { head: 'When', cell: ({ at }) => <TimeText at={at} /> },
   { head: 'Times', isNumber: true, cell: ({ count = 1 }) => formatCount(count) },
   {
     head: 'From',

@@ -9,9 +9,10 @@ import { Button, TextLink } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
 import { formatCount } from '../parts/format.ts'
-import { Ago, Choice, More, Reading, type Tone, ToneBadge } from '../parts/operator-parts.tsx'
+import { Choice, More, Reading, type Tone, ToneBadge } from '../parts/operator-parts.tsx'
 import { Page } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { BetaSection } from './operator-beta.tsx'
 import { FlagsSection } from './operator-flags.tsx'
 
@@ -54,7 +55,7 @@ const dependencyColumns: readonly Column<Health>[] = [
   },
   { head: 'Service', cell: ({ what }) => what },
   { head: 'What it says', cell: (one) => <Finding of={one} /> },
-  { head: 'As of', cell: ({ at }) => <Ago at={at} /> },
+  { head: 'As of', cell: ({ at }) => <TimeText at={at} /> },
 ]
 
 function Finding({ of: { state, ms, code, cause, cure, waiting = 0, dead = 0 } }: { of: Health }) {
@@ -181,7 +182,7 @@ function jobColumns(
 function Due({ at }: { at: number }) {
   const { clock } = useServices()
   const minutes = Math.ceil((at - clock.now()) / 60_000)
-  if (minutes <= 0) return <Ago at={at} />
+  if (minutes <= 0) return <TimeText at={at} />
   return (
     <span class="whitespace-nowrap">
       {minutes < 120 ? `in ${minutes} min` : `in ${Math.round(minutes / 60)} h`}

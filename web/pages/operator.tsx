@@ -12,9 +12,9 @@ import { failureIn } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button, ButtonLink } from '../parts/button.tsx'
 import { TextField } from '../parts/field.tsx'
-import { formatTime } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { AccountBadge, PersonBadge } from './operator-badges.tsx'
 
 /** Those of operators are in the rail, which phones do not have. */
@@ -77,7 +77,9 @@ function DriftCard() {
           <li key={account} class="py-2">
             <Link href={`/operator/accounts/${account}`} class={row}>
               <span class="font-medium break-all">{account}</span>
-              <span class="text-sm text-muted">since {formatTime(since)}</span>
+              <span class="text-sm text-muted">
+                since <TimeText at={since} isExact />
+              </span>
             </Link>
             <ul class="text-sm break-words text-muted">
               {drift.map((text) => (

@@ -6,9 +6,9 @@ import { usePayPage, usePlanChange } from '../api/billing-queries.ts'
 import { failureIn } from '../api/queries.ts'
 import { Button } from '../parts/button.tsx'
 import { TextField } from '../parts/field.tsx'
-import { formatTime } from '../parts/format.ts'
 import { formatMoney } from '../parts/money-text.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 type Plan = Plans['items'][number]
 type Interval = 'month' | 'year'
@@ -115,10 +115,19 @@ function currencyOf({ prices }: Plan, interval: Interval): string {
 
 type Told = { readonly when: string; readonly at: number; readonly due: string; readonly currency: string }
 
-function toldText({ when, at, due }: Told): string {
+function toldText({ when, at, due }: Told) {
   if (when === 'now' && due === '0') return 'It is in force at once, and costs nothing now.'
   if (when === 'now') return 'It is in force as soon as it is paid; you pay for the rest of the period.'
-  if (when === 'end') return `Your plan goes on until ${formatTime(at)} and then ends.`
+  if (when === 'end')
+    return (
+      <>
+        Your plan goes on until <TimeText at={at} isExact /> and then ends.
+      </>
+    )
   if (when === 'kept') return 'This is what you have; a change that waits is taken back.'
-  return `It begins with the next period, on ${formatTime(at)}.`
+  return (
+    <>
+      It begins with the next period, on <TimeText at={at} isExact />.
+    </>
+  )
 }

@@ -1,10 +1,11 @@
 /** The policy of a tunnel: who may connect and how often. A change names the version it builds on (ETag). */
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { useState } from 'preact/hooks'
-import { failureIn, useUpdateTunnel } from '../api/queries.ts'
+import { useUpdateTunnel } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { Checkbox, TextArea, TextField } from '../parts/field.tsx'
+import { type ApiForm, FormOf, useApiForm } from '../parts/form.tsx'
 import { Card } from '../parts/page.tsx'
 import {
   describeEdits,
@@ -14,7 +15,6 @@ import {
   refusedIn,
   textsToPolicy,
 } from '../parts/policy-text.ts'
-import { ProblemNotice } from '../parts/problem-notice.tsx'
 
 type PolicyCardProps = {
   tunnel: Tunnel
@@ -27,7 +27,7 @@ export function PolicyCard({ tunnel, reload }: PolicyCardProps) {
   return (
     <Card title="Policy">
       {isEditing ? (
-        <PolicyForm tunnel={tunnel} reload={reload} onDone={() => setEditing(false)} />
+        <PolicyEditor tunnel={tunnel} reload={reload} onDone={() => setEditing(false)} />
       ) : (
         <div class="flex flex-wrap items-end justify-between gap-4">
           <ul class="min-w-0 space-y-1 break-words text-muted">
@@ -42,105 +42,75 @@ export function PolicyCard({ tunnel, reload }: PolicyCardProps) {
   )
 }
 
-function PolicyForm({ tunnel, reload, onDone }: PolicyCardProps & { onDone: () => void }) {
+function PolicyEditor({ tunnel, reload, onDone }: PolicyCardProps & { onDone: () => void }) {
   const announce = useAnnounce()
   const update = useUpdateTunnel(tunnel.id)
-  const [texts, setTexts] = useState<PolicyTexts>(() => policyToTexts(tunnel.policy))
-  // The tunnel is read again every few seconds, but this edit builds on what it started from.
-  const [base, setBase] = useState(tunnel.revision)
-  const set = (field: keyof PolicyTexts) => (event: { currentTarget: { value: string } }) =>
-    setTexts({ ...texts, [field]: event.currentTarget.value })
-  const save = (revision: number) =>
-    update.mutate(
-      { change: { policy: textsToPolicy(texts) }, revision },
-      {
-        onSuccess: () => {
-          announce('Policy saved. Relays follow within seconds.')
-          onDone()
-        },
+  const form = useApiForm<PolicyTexts, Parameters<typeof update.mutate>[0]>({
+    initial: policyToTexts(tunnel.policy),
+    version: {
+      revision: tunnel.revision,
+      newest: async () => {
+        const newest = await reload()
+        return newest && { values: policyToTexts(newest.policy), revision: newest.revision }
       },
-    )
-  const failure = failureIn(update)
-  const isConflict = failure?.status === 412
-  const takeNewest = async (isOverwriting: boolean) => {
-    const newest = await reload()
-    if (!newest) return
-    setBase(newest.revision)
-    if (isOverwriting) return save(newest.revision)
-    setTexts(policyToTexts(newest.policy))
-    update.reset()
-  }
+    },
+    act: update,
+    toWish: (texts, revision) => ({ change: { policy: textsToPolicy(texts) }, revision }),
+    refused: (texts, issues) => ({
+      ...within('allow', texts, issues),
+      ...within('deny', texts, issues),
+    }),
+    onSent: () => {
+      announce('Policy saved. Relays follow within seconds.')
+      onDone()
+    },
+  })
   return (
-    <form
-      aria-label="Policy"
-      class="space-y-5"
-      onSubmit={(event) => {
-        event.preventDefault()
-        save(base)
-      }}
+    <FormOf
+      form={form}
+      label="Policy"
+      action="Save policy"
+      place="card"
+      isWide
+      names={fieldNames}
+      onCancel={onDone}
     >
-      <PolicyFields
-        kind={tunnel.kind}
-        change={(changed) => setTexts({ ...texts, ...changed })}
-        texts={texts}
-        set={set}
-        issues={failure?.problem.issues ?? []}
-      />
-      {failure && <ProblemNotice failure={failure} />}
-      {isConflict ? (
-        <div class="flex flex-wrap gap-3">
-          <Button onClick={() => void takeNewest(false)}>Load the newest policy</Button>
-          <Button look="danger" onClick={() => void takeNewest(true)} isBusy={update.isPending}>
-            Save mine over it
-          </Button>
-          <Button look="quiet" onClick={onDone}>
-            Cancel
-          </Button>
-        </div>
-      ) : (
-        <div class="flex flex-wrap gap-3">
-          <Button type="submit" look="accent" isBusy={update.isPending}>
-            Save policy
-          </Button>
-          <Button onClick={onDone}>Cancel</Button>
-        </div>
-      )}
-    </form>
+      <PolicyFields kind={tunnel.kind} form={form} />
+    </FormOf>
   )
 }
 
-function PolicyFields({
-  kind,
-  change,
-  texts,
-  set,
-  issues,
-}: {
-  kind: Tunnel['kind']
-  change: (changed: Partial<PolicyTexts>) => void
-  texts: PolicyTexts
-  /** What the API found wrong with the last try. */
-  issues: readonly { readonly path: string }[]
-  set: (field: keyof PolicyTexts) => (event: { currentTarget: { value: string } }) => void
-}) {
+/** Names the addresses themselves, which the API names by their places. */
+function within(list: 'allow' | 'deny', texts: PolicyTexts, issues: readonly { readonly path: string }[]) {
+  const refused = refusedIn(list, texts, issues)
+  return refused === undefined ? {} : { [list]: refused }
+}
+
+const fieldNames: Record<keyof PolicyTexts, string> = {
+  allow: 'allowed addresses',
+  deny: 'denied addresses',
+  connectionsMax: 'connections at once',
+  connectionsPerMinute: 'new connections a minute',
+  requestsPerMinute: 'requests a minute from one visitor',
+  bodyBytesMax: 'the longest request body',
+  httpsOnly: 'only by HTTPS',
+  acmeUpstream: 'who gets the certificates',
+  keepConnections: 'whether connections are kept',
+}
+
+type PolicyForm = ApiForm<PolicyTexts>
+
+function PolicyFields({ kind, form }: { kind: Tunnel['kind']; form: PolicyForm }) {
   return (
     <>
       <div class="grid gap-5 sm:grid-cols-2">
         <TextArea
           label="Allowed addresses"
           hint="One a line, like 203.0.113.7 or 2001:db8::/32. Empty: everybody may connect."
-          error={refusedIn('allow', texts, issues)}
           autofocus
-          value={texts.allow}
-          onInput={set('allow')}
+          {...form.text('allow')}
         />
-        <TextArea
-          label="Denied addresses"
-          hint="Denied wins over allowed."
-          error={refusedIn('deny', texts, issues)}
-          value={texts.deny}
-          onInput={set('deny')}
-        />
+        <TextArea label="Denied addresses" hint="Denied wins over allowed." {...form.text('deny')} />
       </div>
       <div class="grid gap-5 sm:grid-cols-2">
         <TextField
@@ -149,8 +119,7 @@ function PolicyFields({
           min={1}
           max={100_000}
           hint="Empty: the plan's limit."
-          value={texts.connectionsMax}
-          onInput={set('connectionsMax')}
+          {...form.text('connectionsMax')}
         />
         <TextField
           label="New connections a minute"
@@ -158,25 +127,16 @@ function PolicyFields({
           min={1}
           max={1_000_000}
           hint="Empty: the plan's limit."
-          value={texts.connectionsPerMinute}
-          onInput={set('connectionsPerMinute')}
+          {...form.text('connectionsPerMinute')}
         />
       </div>
-      {kind === 'http' && <RequestFields texts={texts} set={set} change={change} />}
+      {kind === 'http' && <RequestFields form={form} />}
     </>
   )
 }
 
 /** What a relay can ask of requests: of http tunnels, whose requests it reads. */
-function RequestFields({
-  texts,
-  set,
-  change,
-}: {
-  texts: PolicyTexts
-  set: (field: keyof PolicyTexts) => (event: { currentTarget: { value: string } }) => void
-  change: (changed: Partial<PolicyTexts>) => void
-}) {
+function RequestFields({ form }: { form: PolicyForm }) {
   return (
     <>
       <div class="grid gap-5 sm:grid-cols-2">
@@ -186,29 +146,25 @@ function RequestFields({
           min={1}
           max={1_000_000}
           hint="Empty: any number. A visitor is one IPv4 address or one IPv6 /64."
-          value={texts.requestsPerMinute}
-          onInput={set('requestsPerMinute')}
+          {...form.text('requestsPerMinute')}
         />
         <TextField
           label="Longest request body, in bytes"
           type="number"
           min={0}
           hint="Empty: any length."
-          value={texts.bodyBytesMax}
-          onInput={set('bodyBytesMax')}
+          {...form.text('bodyBytesMax')}
         />
       </div>
       <Checkbox
         label="Only by HTTPS"
         hint="Requests by plain HTTP are sent to HTTPS."
-        isChecked={texts.httpsOnly}
-        onChange={(httpsOnly) => change({ httpsOnly })}
+        {...form.check('httpsOnly')}
       />
       <Checkbox
         label="Upstream gets its own certificates"
         hint="HTTP-01 challenges at own domains pass to the upstream, such as Caddy, and not to this service."
-        isChecked={texts.acmeUpstream}
-        onChange={(acmeUpstream) => change({ acmeUpstream })}
+        {...form.check('acmeUpstream')}
       />
     </>
   )

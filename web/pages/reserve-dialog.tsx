@@ -1,12 +1,10 @@
 /** Asks which host name or port is to be kept, and offers free ones when it is taken. */
-import { useState } from 'preact/hooks'
 import { type KeptKind, useReserve } from '../api/kept-queries.ts'
-import { failureIn } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
-import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { FormOf, useApiForm } from '../parts/form.tsx'
 
 const fields = {
   names: {
@@ -29,22 +27,15 @@ const fields = {
 
 export function ReserveDialog({ kind, onClose }: { kind: KeptKind; onClose: () => void }) {
   const announce = useAnnounce()
-  const [text, setText] = useState('')
   const reserve = useReserve(kind, ({ url }) => {
     announce(`Reserved: ${url}`)
     onClose()
   })
-  const failure = failureIn(reserve)
+  const form = useApiForm({ initial: { name: '' }, act: reserve, toWish: ({ name }) => name.trim() })
   const { title, label, hint, command, input, action } = fields[kind]
   return (
     <Dialog title={title} onClose={onClose}>
-      <form
-        class="mt-5 space-y-5"
-        onSubmit={(event) => {
-          event.preventDefault()
-          reserve.mutate(text.trim())
-        }}
-      >
+      <FormOf form={form} action={action} onCancel={onClose}>
         <TextField
           {...input}
           label={label}
@@ -57,18 +48,10 @@ export function ReserveDialog({ kind, onClose }: { kind: KeptKind; onClose: () =
           autocomplete="off"
           autocapitalize="none"
           spellcheck={false}
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
+          {...form.text('name')}
         />
-        {failure && <ProblemNotice failure={failure} />}
-        <Suggestions free={failure?.problem.suggestions ?? []} onChoose={setText} />
-        <div class="flex flex-wrap justify-end gap-3">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="accent" isBusy={reserve.isPending}>
-            {action}
-          </Button>
-        </div>
-      </form>
+        <Suggestions free={form.failure?.problem.suggestions ?? []} onChoose={(name) => form.set({ name })} />
+      </FormOf>
     </Dialog>
   )
 }

@@ -15,9 +15,9 @@ import { useServices } from '../api/services.tsx'
 import { useSignOut } from '../api/sign-out.ts'
 import { Button } from '../parts/button.tsx'
 import { TextField } from '../parts/field.tsx'
-import { formatTime } from '../parts/format.ts'
 import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function SecondStepPage() {
   const ways = useWays()
@@ -126,7 +126,9 @@ function Lost({ ways }: { ways: Ways }) {
       )}
       {isWaiting && !isReady && (
         <>
-          <p role="status">The wait ends on {formatTime(asked.readyAt)}. Come back then and sign in again.</p>
+          <p role="status">
+            The wait ends on <TimeText at={asked.readyAt} isExact />. Come back then and sign in again.
+          </p>
           <div class="grid">{act('end', 'Stop the request', 'plain')}</div>
         </>
       )}

@@ -9,13 +9,12 @@ import {
   useRenewCodes,
 } from '../api/factor-queries.ts'
 import { failureIn } from '../api/queries.ts'
-import { useServices } from '../api/services.tsx'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatAgo, formatTime } from '../parts/format.ts'
 import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { AddPasskeyDialog, AppDialog, CodesDialog, RenameDialog } from './factor-dialogs.tsx'
 
 type Asked =
@@ -73,7 +72,6 @@ export function SecurityPage() {
 }
 
 function PasskeysCard({ passkeys, onAsk }: { passkeys: readonly Passkey[]; onAsk: (asked: Asked) => void }) {
-  const { clock } = useServices()
   return (
     <Card title="Passkeys">
       <p class="max-w-prose text-muted">
@@ -86,8 +84,14 @@ function PasskeysCard({ passkeys, onAsk }: { passkeys: readonly Passkey[]; onAsk
             <p class="min-w-0">
               <span class="block font-semibold break-words">{passkey.name}</span>
               <span class="text-sm text-muted">
-                Added {formatAgo(passkey.createdAt, clock.now())},{' '}
-                {passkey.usedAt === 0 ? 'not used yet' : `used ${formatAgo(passkey.usedAt, clock.now())}`}
+                Added <TimeText at={passkey.createdAt} />,{' '}
+                {passkey.usedAt === 0 ? (
+                  'not used yet'
+                ) : (
+                  <>
+                    used <TimeText at={passkey.usedAt} />
+                  </>
+                )}
                 {passkey.backedUp ? ', synced between your devices' : ', on one device only'}
               </span>
             </p>
@@ -118,13 +122,16 @@ function PasskeysCard({ passkeys, onAsk }: { passkeys: readonly Passkey[]; onAsk
 }
 
 function AppCard({ app, onAsk }: { app: Factors['app']; onAsk: (asked: Asked) => void }) {
-  const { clock } = useServices()
   return (
     <Card title="Authenticator app">
       <p class="max-w-prose text-muted">
-        {app
-          ? `Added ${formatAgo(app.createdAt, clock.now())}. It shows a new code every 30 seconds.`
-          : 'An app on your phone that shows a code every 30 seconds, for devices that have no passkey.'}
+        {app ? (
+          <>
+            Added <TimeText at={app.createdAt} />. It shows a new code every 30 seconds.
+          </>
+        ) : (
+          'An app on your phone that shows a code every 30 seconds, for devices that have no passkey.'
+        )}
       </p>
       <div class="mt-4 flex flex-wrap gap-3">
         <Button onClick={() => onAsk({ what: 'app' })}>{app ? 'Set up another app' : 'Set up an app'}</Button>
@@ -163,8 +170,9 @@ function RecoveryNotice({ factors }: { factors: Factors }) {
   return (
     <Card title="Somebody wants to sign in without your second factor">
       <p class="max-w-prose">
-        Whoever knows your password and reads your mail asked for it on {formatTime(asked.askedAt)}, from the
-        network address {asked.from}. From {formatTime(asked.readyAt)} on they can remove all your factors.
+        Whoever knows your password and reads your mail asked for it on{' '}
+        <TimeText at={asked.askedAt} isExact />, from the network address {asked.from}. From{' '}
+        <TimeText at={asked.readyAt} isExact /> on they can remove all your factors.
       </p>
       {failure && <ProblemNotice failure={failure} />}
       <div class="mt-4">

@@ -8,10 +8,10 @@ import { useSignOut } from '../api/sign-out.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatAgo } from '../parts/format.ts'
 import { Card, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { type NamedService, signInText } from '../parts/sign-in-text.ts'
+import { TimeText } from '../parts/time-text.tsx'
 
 const queryKey = ['sign-ins']
 
@@ -69,7 +69,7 @@ function useSignInServices(): readonly NamedService[] {
 }
 
 function SessionRow({ session }: { session: SignIn }) {
-  const { calls, clock } = useServices()
+  const { calls } = useServices()
   const queries = useQueryClient()
   const announce = useAnnounce()
   const end = useMutation({
@@ -80,7 +80,6 @@ function SessionRow({ session }: { session: SignIn }) {
   const failure = failureIn(end)
   const services = useSignInServices()
   const { id, current, device, from, method, signedInAt, lastUsedAt } = session
-  const now = clock.now()
   return (
     <li class="flex flex-wrap items-center justify-between gap-3 py-3">
       <p class="min-w-0">
@@ -89,8 +88,8 @@ function SessionRow({ session }: { session: SignIn }) {
           {current && <span class="text-muted"> · this one</span>}
         </span>
         <span class="text-sm break-words text-muted">
-          {from === '' ? 'from an unknown network' : `from ${from}`} · signed in {formatAgo(signedInAt, now)}{' '}
-          {signInText(method, services)} · last used {formatAgo(lastUsedAt, now)}
+          {from === '' ? 'from an unknown network' : `from ${from}`} · signed in <TimeText at={signedInAt} />{' '}
+          {signInText(method, services)} · last used <TimeText at={lastUsedAt} />
         </span>
       </p>
       {!current && (

@@ -7,6 +7,7 @@ import { useSignOut } from '../api/sign-out.ts'
 import { useAcceptTerms, useOwnTerms, usePutOffTerms } from '../api/terms-queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
+import { formatDay } from '../parts/format.ts'
 import { Card, Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { TermsList } from '../parts/terms-list.tsx'
@@ -75,7 +76,7 @@ function Open({ terms, onDone }: { terms: OwnTerms; onDone: () => void }) {
 
 function DueText({ dueAt }: { dueAt: number }) {
   const { clock } = useServices()
-  const day = new Date(dueAt - 1).toLocaleDateString('en', { dateStyle: 'long', timeZone: 'UTC' })
+  const day = formatDay(new Date(dueAt - 1).toISOString().slice(0, 10))
   if (dueAt > clock.now())
     return (
       <p class="text-muted">

@@ -3,10 +3,11 @@ import type { Transfer } from '@porttunneler/shared/api/schemas/service'
 import { useId } from 'preact/hooks'
 import { failureIn, useAccount } from '../api/queries.ts'
 import { TextLink } from '../parts/button.tsx'
-import { formatBytes, formatTime } from '../parts/format.ts'
+import { formatBytes } from '../parts/format.ts'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { Card, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { resetText, transferWords } from '../parts/transfer-text.ts'
 
 type Look = { readonly icon: IconName; readonly text: string; readonly fill: string; readonly box: string }
@@ -79,7 +80,7 @@ function Used({ transfer }: { transfer: Transfer }) {
         </p>
       )}
       <p class="mt-3 text-sm text-muted">
-        {resetText(to)} Both directions count together; as of {formatTime(countedAt)}.
+        {resetText(to)} Both directions count together; as of <TimeText at={countedAt} isExact />.
       </p>
     </div>
   )

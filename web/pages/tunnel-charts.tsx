@@ -62,8 +62,8 @@ function Throughput({ span, marks, onPart, traffic }: PanelProps) {
       title="Throughput"
       at={traffic.at}
       lines={[
-        { label: 'From visitors', colour: '--accent', isFilled: true, values: traffic.in },
-        { label: 'To visitors', colour: '--second', isBelow: true, isFilled: true, values: traffic.out },
+        { label: 'From visitors', colour: '--chart-1', isFilled: true, values: traffic.in },
+        { label: 'To visitors', colour: '--chart-2', isBelow: true, isFilled: true, values: traffic.out },
       ]}
       format={formatRate}
       leastMax={1_000}
@@ -79,8 +79,8 @@ function Connections({ span, marks, onPart, traffic }: PanelProps) {
       title="Connections"
       at={traffic.at}
       lines={[
-        { label: 'Open', colour: '--accent', isFilled: true, values: traffic.open },
-        { label: 'Opened', colour: '--second', dash: [6, 3], values: traffic.opened },
+        { label: 'Open', colour: '--chart-1', isFilled: true, values: traffic.open },
+        { label: 'Opened', colour: '--chart-2', dash: [6, 3], values: traffic.opened },
       ]}
       format={formatWhole}
       leastMax={4}
@@ -96,11 +96,11 @@ function Answers({ span, marks, onPart, results }: PanelProps) {
       title="Requests"
       at={results.at}
       lines={[
-        { label: '2xx', colour: '--ok', values: results.successful },
-        { label: '3xx', colour: '--muted', dash: [6, 3], values: results.redirected },
-        { label: '4xx', colour: '--warn', dash: [2, 2], values: results.clientError },
-        { label: '5xx', colour: '--danger', values: results.serverError },
-        { label: 'No answer', colour: '--danger', dash: [8, 3, 2, 3], values: results.unanswered },
+        { label: '2xx', colour: '--chart-6', values: results.successful },
+        { label: '3xx', colour: '--chart-1', dash: [6, 3], values: results.redirected },
+        { label: '4xx', colour: '--chart-4', dash: [2, 2], values: results.clientError },
+        { label: '5xx', colour: '--chart-2', values: results.serverError },
+        { label: 'No answer', colour: '--chart-5', dash: [8, 3, 2, 3], values: results.unanswered },
       ]}
       format={formatWhole}
       leastMax={4}
@@ -116,9 +116,9 @@ function Latency({ span, marks, onPart, results }: PanelProps) {
       title="Time to the answer"
       at={results.at}
       lines={[
-        { label: 'p50', colour: '--accent', values: results.p50 },
-        { label: 'p95', colour: '--second', dash: [6, 3], values: results.p95 },
-        { label: 'p99', colour: '--danger', dash: [2, 2], values: results.p99 },
+        { label: 'p50', colour: '--chart-1', values: results.p50 },
+        { label: 'p95', colour: '--chart-2', dash: [6, 3], values: results.p95 },
+        { label: 'p99', colour: '--chart-3', dash: [2, 2], values: results.p99 },
       ]}
       format={formatMs}
       leastMax={20}

@@ -12,6 +12,7 @@ import { CodeText } from '../parts/code-text.tsx'
 import { formatCount, formatTime } from '../parts/format.ts'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { Card } from '../parts/page.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { runsOf } from './tunnel-runs.ts'
 
 type Happened = {
@@ -64,9 +65,9 @@ export function TunnelEvents({ tunnel }: { tunnel: Tunnel }) {
       <ol class="mt-5 divide-y divide-line text-sm">
         {shown.map(({ at, icon, text, code }) => (
           <li key={`${at} ${code} ${text}`} class="flex flex-wrap items-center gap-x-4 gap-y-1 py-2">
-            <time class="w-44 text-muted tabular-nums" dateTime={new Date(at).toISOString()}>
-              {formatTime(at)}
-            </time>
+            <span class="w-44 text-muted">
+              <TimeText at={at} isExact />
+            </span>
             <Icon name={icon} size={16} />
             {code && <CodeText code={code} />}
             <span>{text}</span>

@@ -3,13 +3,14 @@ import { isServed, isTrouble } from '@porttunneler/shared/api/schemas/tunnel-wor
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Link } from 'wouter-preact'
-import { type Live, useLive, useServices } from '../api/services.tsx'
+import { type Live, useLive } from '../api/services.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
-import { formatAgo, formatCount, formatTime } from '../parts/format.ts'
+import { formatCount } from '../parts/format.ts'
 import { LiveNotice, RateText, unknown } from '../parts/live-text.tsx'
 import { useWide } from '../parts/media.ts'
 import { Sparkline } from '../parts/sparkline.tsx'
 import { StateBadge } from '../parts/state-badge.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { useVisibleRows } from '../parts/visible-rows.ts'
 import { Tags } from './tunnel-tags.tsx'
 
@@ -237,15 +238,13 @@ function Name({ tunnel: { id, name } }: { tunnel: Tunnel }) {
 }
 
 function Since({ tunnel: { why } }: { tunnel: Tunnel }) {
-  const { clock } = useServices()
   if (why.since === undefined) return <>{unknown}</>
-  return <time title={formatTime(why.since)}>{formatAgo(why.since, clock.now())}</time>
+  return <TimeText at={why.since} isInRow />
 }
 
 function LastSeen({ tunnel: { state, lastServedAt } }: { tunnel: Tunnel }) {
-  const { clock } = useServices()
   if (lastServedAt === undefined) return <>{isServed(state) ? 'Now' : unknown}</>
-  return <time title={formatTime(lastServedAt)}>{formatAgo(lastServedAt, clock.now())}</time>
+  return <TimeText at={lastServedAt} isInRow />
 }
 
 function Address({ tunnel: { name, endpoint } }: { tunnel: Tunnel }) {

@@ -1,5 +1,6 @@
 /** What a tunnel is, and its end. */
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { useLocation } from 'wouter-preact'
 import { failureIn, useDeleteTunnel } from '../api/queries.ts'
@@ -7,8 +8,8 @@ import { useServices } from '../api/services.tsx'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatTime } from '../parts/format.ts'
 import { Card } from '../parts/page.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function SettingsTab({ tunnel }: { tunnel: Tunnel }) {
   return (
@@ -16,7 +17,7 @@ export function SettingsTab({ tunnel }: { tunnel: Tunnel }) {
       <Card title="Facts">
         <dl class="grid gap-x-8 gap-y-3 text-sm sm:grid-cols-3">
           <Fact label="Kind" text={tunnel.kind} />
-          <Fact label="Created" text={formatTime(tunnel.createdAt)} />
+          <Fact label="Created" text={<TimeText at={tunnel.createdAt} isExact />} />
           <Fact label="Id" text={tunnel.id} />
         </dl>
       </Card>
@@ -25,7 +26,7 @@ export function SettingsTab({ tunnel }: { tunnel: Tunnel }) {
   )
 }
 
-function Fact({ label, text }: { label: string; text: string }) {
+function Fact({ label, text }: { label: string; text: ComponentChildren }) {
   return (
     <div class="min-w-0">
       <dt class="text-muted">{label}</dt>

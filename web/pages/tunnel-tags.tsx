@@ -1,14 +1,11 @@
 /** Tags of tunnels: shown in the list, typed in a form, added to and removed from several at once. */
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
-import { useState } from 'preact/hooks'
-import type { ApiFailure } from '../api/failure.ts'
 import { useTagTunnels } from '../api/tunnel-list.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
-import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
+import { FormOf, useApiForm } from '../parts/form.tsx'
 import { formatCount } from '../parts/format.ts'
-import { ProblemNotice } from '../parts/problem-notice.tsx'
 
 /** A row has room for two; the others are counted. */
 const shownMax = 2
@@ -68,86 +65,54 @@ export function refusedTags(
     : `Tags have lower-case letters, digits, dots, colons and hyphens, at most 32. These do not: ${refused.join(', ')}`
 }
 
-/** The field of a form that makes a tunnel. */
-export function TagsField({
-  tags,
-  failure,
-  onChange,
-}: {
-  tags: string
-  failure: ApiFailure | undefined
-  onChange: (tags: string) => void
-}) {
-  return (
-    <TextField
-      label="Tags"
-      hint="Words that sort it, with spaces between. At most 8."
-      error={refusedTags(tags, failure?.problem.issues)}
-      autocomplete="off"
-      autocapitalize="none"
-      spellcheck={false}
-      placeholder="prod team:web"
-      value={tags}
-      onInput={({ currentTarget }) => onChange(currentTarget.value)}
-    />
-  )
-}
-
 /** The tags that all of them will have, and those that none will. */
 export function TagsDialog({ tunnels, onClose }: { tunnels: readonly Tunnel[]; onClose: () => void }) {
   const announce = useAnnounce()
-  const [added, setAdded] = useState('')
-  const [removed, setRemoved] = useState<ReadonlySet<string>>(new Set())
-  const change = useTagTunnels()
   const there = [...new Set(tunnels.flatMap(({ tags = [] }) => tags))].sort()
+  const change = useTagTunnels()
+  const [failed] = change.data?.failures ?? []
+  const form = useApiForm({
+    initial: { tags: '', removed: [] as readonly string[] },
+    act: {
+      isPending: change.isPending,
+      error: change.error ?? failed ?? null,
+      reset: change.reset,
+      mutate: (wish: Parameters<typeof change.mutate>[0]) =>
+        change.mutate(wish, {
+          onSuccess: ({ done, failures }) => {
+            if (failures.length > 0) return
+            announce(`Tags changed: ${formatCount(done)}`)
+            onClose()
+          },
+        }),
+    },
+    toWish: ({ tags, removed }) => ({ tunnels, add: toTags(tags), remove: new Set(removed) }),
+    refused: ({ tags }, issues) => {
+      const text = refusedTags(tags, issues)
+      return text === undefined ? {} : { tags: text }
+    },
+  })
   const count = tunnels.length === 1 ? '1 tunnel' : `${formatCount(tunnels.length)} tunnels`
-  const [failure] = change.data?.failures ?? []
-  const refused = refusedTags(added, failure?.problem.issues)
-  const save = () =>
-    change.mutate(
-      { tunnels, add: toTags(added), remove: removed },
-      {
-        onSuccess: ({ done, failures }) => {
-          if (failures.length > 0) return
-          announce(`Tags changed: ${formatCount(done)}`)
-          onClose()
-        },
-      },
-    )
   return (
     <Dialog title={`Tags of ${count}`} onClose={onClose}>
-      <form
-        class="mt-4 space-y-4"
-        onSubmit={(event) => {
-          event.preventDefault()
-          save()
-        }}
-      >
+      <FormOf form={form} action="Save tags" onCancel={onClose} isDisabled={!form.isDirty}>
         <TextField
           label="Add"
           hint="With spaces between."
-          error={refused}
           autofocus
           autocomplete="off"
           autocapitalize="none"
           spellcheck={false}
-          value={added}
-          onInput={(event) => setAdded(event.currentTarget.value)}
+          {...form.text('tags')}
         />
-        {there.length > 0 && <Removable {...{ there, removed }} onChange={setRemoved} />}
-        {failure && !refused && <ProblemNotice failure={failure} />}
-        <div class="flex justify-end gap-3">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button
-            type="submit"
-            look="accent"
-            isBusy={change.isPending}
-            disabled={toTags(added).length === 0 && removed.size === 0}
-          >
-            Save tags
-          </Button>
-        </div>
-      </form>
+        {there.length > 0 && (
+          <Removable
+            there={there}
+            removed={new Set(form.values.removed)}
+            onChange={(removed) => form.set({ removed: [...removed] })}
+          />
+        )}
+      </FormOf>
     </Dialog>
   )
 }

@@ -20,14 +20,12 @@ import { TunnelFigures } from './tunnel-figures.tsx'
 import { RequestsTab } from './tunnel-requests.tsx'
 import { SettingsTab } from './tunnel-settings.tsx'
 
-const back = { href: '/', label: 'Tunnels' }
-
 export function TunnelPage({ id }: { id: string }) {
   const query = useTunnel(id)
   const failure = failureIn(query)
   const tunnel = query.data
   return (
-    <Page title={tunnel?.name ?? 'Tunnel'} isBroad lead={tunnel && <WhyText why={tunnel.why} />} back={back}>
+    <Page title={tunnel?.name ?? 'Tunnel'} isBroad lead={tunnel && <WhyText why={tunnel.why} />}>
       {failure && (
         <div class="mb-5">
           <ProblemNotice

@@ -1,8 +1,8 @@
 /** When operators looked at the account, why, and at what, from its audit log. It shows nothing while nobody has. */
 import { useQuery } from '@tanstack/react-query'
 import { useServices } from '../api/services.tsx'
-import { formatTime } from '../parts/format.ts'
 import { Card } from '../parts/page.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function ViewsCard() {
   const { calls } = useServices()
@@ -27,7 +27,7 @@ export function ViewsCard() {
           <li key={id} class="py-3 last:pb-0">
             <span class="block font-medium break-words">{reason}</span>
             <span class="text-sm break-words text-muted">
-              {formatTime(at)}
+              <TimeText at={at} isExact />
               {minutes === undefined ? ', not over yet' : `, for ${minutes} min`}
               {reads.length > 0 && `. Read: ${reads.join(', ')}`}
             </span>

@@ -1,12 +1,13 @@
 /**
  * A modal dialog on the browser's own element, which traps the focus, closes on Escape and gives the focus back.
- * It is mounted while it is wanted: rendering it opens it.
+ * It is mounted while it is wanted: rendering it opens it. What was typed in it is not lost by one Escape.
  */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useId, useRef } from 'preact/hooks'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import type { ApiFailure } from '../api/failure.ts'
 import { Button } from './button.tsx'
 import { ProblemNotice } from './problem-notice.tsx'
+import { useUnsaved } from './unsaved.ts'
 
 export function Dialog({
   title,
@@ -22,6 +23,13 @@ export function Dialog({
 }) {
   const ref = useRef<HTMLDialogElement>(null)
   const id = useId()
+  const unsaved = useUnsaved()
+  const [isAsking, setAsking] = useState(false)
+  const mayClose = () => !isKept && !unsaved.has(ref.current)
+  const leave = () => {
+    if (mayClose()) onClose()
+    else setAsking(!isKept)
+  }
   useEffect(() => {
     const dialog = ref.current
     const opener = document.activeElement
@@ -38,12 +46,19 @@ export function Dialog({
       aria-labelledby={id}
       closedby={isKept ? 'none' : 'closerequest'}
       onCancel={(event) => {
+        // A file input inside sends the same event.
+        if (event.target !== ref.current) return
         event.preventDefault()
-        if (!isKept) onClose()
+        leave()
       }}
-      // Browsers without `closedby` let a second Escape close it whatever is asked.
+      // Browsers let a second Escape close it whatever was said to the first, and have no `closedby` in part.
       onKeyDown={(event) => {
-        if (isKept && event.key === 'Escape') event.preventDefault()
+        if (event.key !== 'Escape' || mayClose()) return
+        event.preventDefault()
+        leave()
+      }}
+      onClose={() => {
+        if (ref.current?.isConnected && !mayClose()) ref.current.showModal()
       }}
       class="m-auto w-[min(32rem,calc(100vw-2rem))] rounded-xl border border-line bg-surface p-6 text-text shadow-2xl"
     >
@@ -51,7 +66,34 @@ export function Dialog({
         {title}
       </h2>
       {children}
+      {isAsking && <Discard onDiscard={onClose} onStay={() => setAsking(false)} />}
     </dialog>
+  )
+}
+
+function Discard({ onDiscard, onStay }: { onDiscard: () => void; onStay: () => void }) {
+  const ref = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    const field = document.activeElement
+    ref.current?.querySelector<HTMLElement>('button:last-of-type')?.focus()
+    return () => {
+      if (field instanceof HTMLElement && field.isConnected) field.focus()
+    }
+  }, [])
+  return (
+    <div
+      ref={ref}
+      role="alert"
+      class="mt-5 flex flex-wrap items-center justify-between gap-3 rounded-md border border-line bg-raised p-3"
+    >
+      <p>Close it, and lose what you have typed?</p>
+      <div class="flex gap-3">
+        <Button look="danger" onClick={onDiscard}>
+          Discard
+        </Button>
+        <Button onClick={onStay}>Keep typing</Button>
+      </div>
+    </div>
   )
 }
 

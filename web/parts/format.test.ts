@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { formatAgo, formatBytes, formatDay, formatRate } from './format.ts'
+import { formatAgo, formatBytes, formatDay, formatRate, localeOf } from './format.ts'
 import { nextAfterSignIn, signInAddress } from './next.ts'
 import { describeEdits, describePolicy, policyToTexts, refusedIn, textsToPolicy } from './policy-text.ts'
 
@@ -28,8 +28,22 @@ describe('numbers for people', () => {
     [60_000, '1 minute ago'],
     [26 * 3_600_000, 'yesterday'],
     [-5_000, 'just now'],
+    [-59_000, 'in a moment'],
+    [-3 * 3_600_000, 'in 3 hours'],
+    [-26 * 3_600_000, 'tomorrow'],
   ])('%d ms later it was %s', (elapsed, text) => {
     expect(formatAgo(1_000_000, 1_000_000 + elapsed)).toBe(text)
+  })
+
+  test.each([
+    [['de-AT', 'en-GB'], 'en-GB'],
+    [['en'], 'en'],
+    [['de-at', 'fr'], 'en-AT'],
+    [['fr'], 'en'],
+    [['zh-Hant-TW'], 'en-TW'],
+    [[], 'en'],
+  ])('a reader of %j gets figures and dates of %s', (wanted, locale) => {
+    expect(localeOf(wanted)).toBe(locale)
   })
 
   test('a day of UTC stays that day in every time zone, and nonsense is shown as it is', () => {

@@ -1,21 +1,52 @@
-/** Numbers and times as people read them. */
-export { formatBytes, formatRate } from '@porttunneler/shared/base/amounts'
+/**
+ * Numbers and times as people read them. The words are English; figures, dates and hours are as in the reader's
+ * country.
+ */
+import { formatBytes as bytesOf } from '@porttunneler/shared/base/amounts'
 
-const counts = new Intl.NumberFormat('en')
+/**
+ * The reader's own English, or English with the figures and dates of the country of their language: `de-AT` gives
+ * `en-AT`, where one and a half is written 1,5.
+ */
+export function localeOf(wanted: readonly string[]): string {
+  const english = wanted.find((tag) => /^en\b/i.test(tag))
+  if (english !== undefined) return english
+  const region = wanted.map((tag) => /-([A-Z]{2})\b/i.exec(tag)?.[1]).find((found) => found !== undefined)
+  return region === undefined ? 'en' : `en-${region.toUpperCase()}`
+}
+
+const locale = localeOf(globalThis.navigator?.languages ?? [])
+const counts = new Intl.NumberFormat(locale)
+const point = counts.formatToParts(1.5).find(({ type }) => type === 'decimal')?.value ?? '.'
 
 export function formatCount(count: number): string {
   return counts.format(count)
 }
 
-const times = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' })
-const days = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeZone: 'UTC' })
+export function formatBytes(bytes: number): string {
+  return bytesOf(bytes).replace('.', point)
+}
+
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatBytes(bytesPerSecond)}/s`
+}
+
+const times = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
+const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' })
 
 /** In the reader's time zone. */
 export function formatTime(ms: number): string {
   return times.format(ms)
 }
 
-const clocks = new Intl.DateTimeFormat('en', { timeStyle: 'short' })
+const ownDays = new Intl.DateTimeFormat(locale, { dateStyle: 'long' })
+
+/** The day in the reader's time zone. */
+export function formatDate(ms: number): string {
+  return ownDays.format(ms)
+}
+
+const clocks = new Intl.DateTimeFormat(locale, { timeStyle: 'short' })
 
 /** The time of day, in the reader's time zone. */
 export function formatClock(ms: number): string {
@@ -37,9 +68,10 @@ const spans = [
 ] as const
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 
-/** "3 minutes ago", "yesterday"; less than a minute is "just now". */
+/** "3 minutes ago", "yesterday", "in 2 hours"; less than a minute away is "just now", or "in a moment". */
 export function formatAgo(ms: number, nowMs: number): string {
   const elapsed = nowMs - ms
-  const span = spans.find(([, length]) => elapsed >= length)
-  return span ? relative.format(-Math.floor(elapsed / span[1]), span[0]) : 'just now'
+  const span = spans.find(([, length]) => Math.abs(elapsed) >= length)
+  if (!span) return elapsed < -10_000 ? 'in a moment' : 'just now'
+  return relative.format(-Math.trunc(elapsed / span[1]), span[0])
 }

@@ -1,14 +1,12 @@
-/** What the operator's lists share: a badge, ages, failures above what was read before, more of a list. */
+/** What the operator's lists share: a badge, failures above what was read before, more of a list. */
 import type { UseInfiniteQueryResult, UseQueryResult } from '@tanstack/react-query'
 import type { ComponentChildren } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
 import { failureIn } from '../api/queries.ts'
-import { useServices } from '../api/services.tsx'
 import { Button } from './button.tsx'
-import { formatAgo, formatTime } from './format.ts'
 import { Icon, type IconName } from './icon.tsx'
 import { Skeleton } from './page.tsx'
 import { ProblemNotice } from './problem-notice.tsx'
+import { TimeText } from './time-text.tsx'
 
 const tones = {
   ok: { icon: 'online', look: 'bg-ok-soft text-ok' },
@@ -29,21 +27,6 @@ export function ToneBadge({ tone, children }: { tone: Tone; children: ComponentC
       <Icon name={icon} size={14} />
       {children}
     </span>
-  )
-}
-
-/** A time as an age, which goes on while the page is open; the exact time on hover. */
-export function Ago({ at }: { at: number }) {
-  const { clock } = useServices()
-  const [, setTick] = useState(0)
-  useEffect(() => {
-    const timer = clock.every(15_000, () => setTick((tick) => tick + 1))
-    return () => timer.clear()
-  }, [clock])
-  return (
-    <time dateTime={new Date(at).toISOString()} title={formatTime(at)} class="whitespace-nowrap">
-      {formatAgo(at, clock.now())}
-    </time>
   )
 }
 
@@ -70,7 +53,7 @@ export function Reading({
           <ProblemNotice failure={failure} onRetry={() => void query.refetch()} />
           {query.dataUpdatedAt > 0 && (
             <p class="text-sm text-muted">
-              What you see was read <Ago at={query.dataUpdatedAt} />.
+              What you see was read <TimeText at={query.dataUpdatedAt} />.
             </p>
           )}
         </>

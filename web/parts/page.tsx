@@ -1,20 +1,22 @@
 /** The frame of one page: title for the tab, heading that takes the focus after navigation, skeletons, empty states. */
-import type { ComponentChildren } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { type ComponentChildren, createContext } from 'preact'
+import { useContext, useEffect, useState } from 'preact/hooks'
 import { TextLink } from './button.tsx'
-import { Icon } from './icon.tsx'
+
+/** A page above the one that is shown, from the table of routes. */
+export type Crumb = { readonly path: string; readonly title: string }
+/** Those above the page, the highest first: none at the first level. */
+export const CrumbsContext = createContext<readonly Crumb[]>([])
 
 export function Page({
   title,
   lead,
-  back,
   actions,
   isBroad = false,
   children,
 }: {
   title: string
   lead?: ComponentChildren
-  back?: { readonly href: string; readonly label: string }
   actions?: ComponentChildren
   /** It uses all of a wide screen. */
   isBroad?: boolean
@@ -22,12 +24,7 @@ export function Page({
 }) {
   return (
     <div class={isBroad ? undefined : 'max-w-7xl'}>
-      {back && (
-        <p class="mb-3 flex items-center gap-1 text-sm text-muted">
-          <Icon name="back" size={16} />
-          <TextLink href={back.href}>{back.label}</TextLink>
-        </p>
-      )}
+      <Crumbs title={title} />
       <div class="mb-6 flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
         <div class="min-w-0">
           <Heading title={title} />
@@ -37,6 +34,26 @@ export function Page({
       </div>
       {children}
     </div>
+  )
+}
+
+function Crumbs({ title }: { title: string }) {
+  const above = useContext(CrumbsContext)
+  if (above.length === 0) return null
+  return (
+    <nav aria-label="Where this page is" class="mb-3 text-sm text-muted">
+      <ol class="flex min-w-0 items-center gap-2">
+        {above.map((crumb) => (
+          <li key={crumb.path} class="flex items-center gap-2">
+            <TextLink href={crumb.path}>{crumb.title}</TextLink>
+            <span aria-hidden="true">/</span>
+          </li>
+        ))}
+        <li aria-current="page" class="truncate">
+          {title}
+        </li>
+      </ol>
+    </nav>
   )
 }
 

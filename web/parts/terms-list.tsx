@@ -1,6 +1,7 @@
 /** Documents of the operator as a list of links, each with its version. */
 import type { OwnTerms, TermsDocument } from '@porttunneler/shared/api/schemas/terms'
 import { termsNames } from '@porttunneler/shared/base/terms-kinds'
+import { formatDate } from './format.ts'
 
 type Item = Pick<TermsDocument, 'kind' | 'version' | 'url'> & Pick<OwnTerms['items'][number], 'accepted'>
 
@@ -31,7 +32,7 @@ export function TermsLink({ item: { kind, url } }: { item: Pick<Item, 'kind' | '
 
 function acceptedText({ version, accepted }: Item): string {
   if (!accepted) return ''
-  const day = new Date(accepted.at).toLocaleDateString('en', { dateStyle: 'long' })
+  const day = formatDate(accepted.at)
   return accepted.version === version
     ? `, accepted on ${day}`
     : `. You accepted version ${accepted.version} on ${day}`

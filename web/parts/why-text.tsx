@@ -1,6 +1,6 @@
 /** Why a tunnel is in its state, since when, and what to do. */
 import type { TunnelWhy } from '@porttunneler/shared/api/schemas/tunnels'
-import { formatAgo, formatTime } from './format.ts'
+import { TimeText } from './time-text.tsx'
 
 export function WhyText({ why: { cause, cure, code, since } }: { why: TunnelWhy }) {
   return (
@@ -10,9 +10,7 @@ export function WhyText({ why: { cause, cure, code, since } }: { why: TunnelWhy 
       {since !== undefined && (
         <>
           {' '}
-          <time dateTime={new Date(since).toISOString()} title={formatTime(since)}>
-            Since {formatAgo(since, Date.now())}.
-          </time>
+          Since <TimeText at={since} />.
         </>
       )}
       {code && <code class="ml-2 font-mono text-xs">{code}</code>}
