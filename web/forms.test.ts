@@ -22,6 +22,7 @@ const apart: Readonly<Record<string, string>> = {
   'pages/operator-security.tsx': 'a search',
   'pages/operator.tsx': 'a search',
   'pages/audit.tsx': 'a search',
+  'pages/tunnel-connections.tsx': 'a search',
 }
 
 test('forms: whatever sends something to the API is a form of form.tsx', () => {

@@ -16,24 +16,25 @@ import { Button } from '../parts/button.tsx'
 import { CodeText } from '../parts/code-text.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { SelectField, TextField } from '../parts/field.tsx'
-import { formatCount, formatTime } from '../parts/format.ts'
+import { formatCount } from '../parts/format.ts'
 import { Card, Skeleton } from '../parts/page.tsx'
 import type { KeepWish } from '../parts/policy-text.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 const shownMax = 100
 
 type Open = LiveConnections['open'][number]
 const openColumns: readonly Column<Open>[] = [
   { head: 'From', cell: ({ from }) => <code class="font-mono text-[0.8125rem]">{from}</code> },
-  { head: 'Since', cell: ({ startedAt }) => formatTime(startedAt) },
+  { head: 'Since', cell: ({ startedAt }) => <TimeText at={startedAt} isExact isInRow /> },
   { head: 'Open for', cell: ({ ms }) => lasted(ms), isNumber: true },
   { head: 'In', cell: (row) => formatBytes(row.in), isNumber: true },
   { head: 'Out', cell: (row) => formatBytes(row.out), isNumber: true },
 ]
 const endedColumns: readonly Column<EndedConnection>[] = [
   { head: 'From', cell: ({ from }) => <code class="font-mono text-[0.8125rem]">{from}</code> },
-  { head: 'Ended', cell: ({ endedAt }) => formatTime(endedAt) },
+  { head: 'Ended', cell: ({ endedAt }) => <TimeText at={endedAt} isExact isInRow /> },
   { head: 'Lasted', cell: ({ ms }) => lasted(ms), isNumber: true },
   { head: 'In', cell: (row) => formatBytes(row.in), isNumber: true },
   { head: 'Out', cell: (row) => formatBytes(row.out), isNumber: true },
