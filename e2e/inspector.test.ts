@@ -73,13 +73,17 @@ async function startAgent() {
   const fields = 'Authorization: Bearer topsecret\r\nContent-Type: application/json\r\n'
   const post = (path: string, body: string) =>
     send(`POST ${path} HTTP/1.1\r\nHost: web.test\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`)
-  return { url: server.url, bodies, post }
+  return { server, bodies, post }
 }
 
 test('a webhook arrives, is found by what is in it, changed and sent again', async () => {
-  const { url, bodies, post } = await startAgent()
+  const { server, bodies, post } = await startAgent()
   const { page, takeErrors, screenshot } = await openTab(browser)
-  await page.goto(url)
+  await page.goto(server.url)
+  await page.getByText('The link of the inspector is needed').waitFor()
+  await page.goto('about:blank')
+  takeErrors()
+  await page.goto(server.link)
   await page.getByText('No request has come yet').waitFor()
   post('/other', '{"type":"ping"}')
   post('/hooks/pay', '{"type":"invoice.paid"}')

@@ -198,7 +198,7 @@ export type AgentSnapshot = {
   readonly state: 'running' | 'draining' | 'stopped'
   /** The proxy to relays and an https server, without its password; undefined: none. */
   readonly proxy?: string
-  /** The address of its inspector (docs/inspector.md); undefined: it has none. */
+  /** The link to its inspector, token and all (docs/inspector.md); undefined: it has none. */
   readonly inspector?: string
   /** Present once ptun.yaml was read again. */
   readonly config?: ConfigStatus

@@ -42,7 +42,7 @@ export function tellInspector({ opened }: Inspection, event: AgentEvent): void {
 
 /** The events about it with which the output begins. */
 export function inspectorEvents({ opened, failure }: Inspection): readonly AgentEvent[] {
-  if (opened) return [{ event: 'inspector.ready', url: opened.server.url }]
+  if (opened) return [{ event: 'inspector.ready', url: opened.server.link }]
   return failure ? [{ event: 'inspector.failed', problem: problemOf(failure) }] : []
 }
 
@@ -56,7 +56,7 @@ export function terminalOf({ opened }: Inspection): TerminalInspection | undefin
   if (!opened) return undefined
   const { inspector, server } = opened
   return {
-    url: server.url,
+    url: server.link,
     recent: (count) => inspector.recent(count),
     resendLast: (tunnel) => inspector.resendLast(tunnel),
   }
@@ -64,7 +64,7 @@ export function terminalOf({ opened }: Inspection): TerminalInspection | undefin
 
 /** A snapshot that says where the inspector is. */
 export function withInspector(snapshot: AgentSnapshot, { opened }: Inspection): AgentSnapshot {
-  return opened ? { ...snapshot, inspector: opened.server.url } : snapshot
+  return opened ? { ...snapshot, inspector: opened.server.link } : snapshot
 }
 
 /** `ptun inspect`: opens the inspector of each agent that serves the tunnel, or of all. @throws inspector.none */
@@ -80,13 +80,20 @@ export async function inspect(context: Context, tunnel: string | undefined): Pro
     )
   for (const { pid, inspector = '', tunnels } of found) {
     const names = tunnels.map(({ name }) => name)
-    const url = tunnel === undefined ? inspector : `${inspector}/?tunnel=${encodeURIComponent(tunnel)}`
+    const url = tunnel === undefined ? inspector : linkTo(inspector, tunnel)
     say(context, `${url}  ${names.join(', ')}`)
     tell(context, { event: 'inspector', url, pid, tunnels: names })
     const page = pageOf(url)
     if (page !== undefined && canOpen(context)) await openBrowser(page)
   }
   return 0
+}
+
+/** The link to the requests of one tunnel; what is behind `#` stays there. */
+function linkTo(inspector: string, tunnel: string): string {
+  const link = new URL(inspector)
+  link.searchParams.set('tunnel', tunnel)
+  return link.href
 }
 
 function parsePort(text: string): number {

@@ -1,12 +1,17 @@
 /**
- * Who may speak to the inspector: the user's own browser on its own page, and programs of this machine. A web page of
- * anybody else must get nothing from it, whatever name it calls this machine by (DNS rebinding), and must not be able
- * to change anything (CSRF). Sources: the Fetch standard for Origin and Sec-Fetch-Site.
+ * Who may speak to the inspector: who has the link that ptun printed. A web page of anybody else must get nothing from
+ * it, whatever name it calls this machine by (DNS rebinding), and must not be able to change anything (CSRF); nor may
+ * other users of this machine. The token is in the link behind `#`, which browsers send to nobody, and no cookie:
+ * browsers send those to every port of a host, so to servers of other users too (RFC 6265, 8.5). Sources: the Fetch
+ * standard for Origin and Sec-Fetch-Site.
  */
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { fail, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 
 export const tokenHeader = 'ptun-inspector'
+/** The same in the query of a GET. */
+export const tokenQuery = 'token'
 
 /**
  * No answer of the inspector may be framed, guessed at, kept or read by another origin, and its page runs its own
@@ -25,11 +30,32 @@ export const safeHeaders: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 }
 
-/** @returns why a request is refused; undefined if it may pass */
-export function strangeness(
-  { method, headers, url = '/' }: Pick<IncomingMessage, 'method' | 'headers' | 'url'>,
+type Asked = Pick<IncomingMessage, 'method' | 'headers' | 'url'>
+
+/**
+ * The page itself holds nothing, so everybody of this machine may load it; what it shows needs the token.
+ * @returns why a request is refused: inspector.stranger, inspector.link; undefined if it may pass
+ */
+export function refusalOf(
+  asked: Asked,
   { port, token }: { readonly port: number; readonly token: string },
-): string | undefined {
+): PortTunnelerError | undefined {
+  const strange = strangeness(asked, port)
+  if (strange !== undefined) return fail('inspector.stranger', strange)
+  const { method, headers, url = '/' } = asked
+  const reads = method === 'GET' || method === 'HEAD'
+  const isForAll = reads && !pathOf(url).startsWith('/api')
+  if (isForAll || isToken(headers[tokenHeader], token)) return undefined
+  // A picture, a download and a stream of events have no headers of ours.
+  const isInAddress = reads && isToken(new URL(url, 'http://inspector').searchParams.get(tokenQuery), token)
+  return isInAddress ? undefined : fail('inspector.link')
+}
+
+function pathOf(url: string): string {
+  return new URL(url, 'http://inspector').pathname
+}
+
+function strangeness({ method, headers, url = '/' }: Asked, port: number): string | undefined {
   const names = [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`]
   if (headers.host === undefined || !names.includes(headers.host.toLowerCase()))
     return `This machine is not called "${(headers.host ?? '').slice(0, 80)}" here.`
@@ -40,11 +66,10 @@ export function strangeness(
   // A link from elsewhere may open the page, and nothing else.
   if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isPage)
     return 'Another web page sent this.'
-  if (method === 'GET' || method === 'HEAD') return undefined
-  return isToken(headers[tokenHeader], token) ? undefined : 'The token of the page is missing.'
+  return undefined
 }
 
-function isToken(sent: string | readonly string[] | undefined, token: string): boolean {
+function isToken(sent: string | readonly string[] | null | undefined, token: string): boolean {
   if (typeof sent !== 'string') return false
   const [a, b] = [Buffer.from(sent), Buffer.from(token)]
   return a.length === b.length && timingSafeEqual(a, b)

@@ -34,8 +34,8 @@ export type InspectorOptions = {
 }
 
 export class Inspector implements Inspect {
-  /** What a page must send back with each change. */
-  readonly token = randomBytes(24).toString('base64url')
+  /** What every call must have (guard.ts). New each time, as an old one may lie in histories. 128 bits. */
+  readonly token = randomBytes(16).toString('base64url')
   readonly recorder: Recorder
   readonly replays: Replays
   readonly #clock: Clock
@@ -87,7 +87,6 @@ export class Inspector implements Inspect {
   get about(): InspectorAbout {
     return {
       version,
-      token: this.token,
       tunnels: [...this.#tunnels],
       redacted: { headers: redactedHeaders, parameters: redactedParameters },
       limits: {

@@ -36,7 +36,7 @@ async function serving(...rig: Parameters<typeof open>) {
   ) =>
     new Promise<Answer>((resolve, reject) => {
       const headers = {
-        ...(method !== 'GET' && { [tokenHeader]: opened.inspector.token }),
+        [tokenHeader]: opened.inspector.token,
         ...options.headers,
       }
       const sent = httpRequest({ host: '127.0.0.1', port, method, path, headers }, (response) => {
@@ -83,9 +83,31 @@ describe('who may ask', () => {
     const { call, inspector, ask } = await serving(hello)
     await ask(get())
     for (const token of ['', 'x', `${inspector.token}x`, inspector.token.toLowerCase()])
-      expect((await call(method, path, { headers: { [tokenHeader]: token } })).status).toBe(403)
+      expect((await call(method, path, { headers: { [tokenHeader]: token } })).status).toBe(401)
     expect(inspector.recorder.lastId).toBe(1)
     expect(inspector.recorder.ring.size).toBe(1)
+  })
+
+  test.each(['/api/about', '/api/requests', '/api/requests.har', '/api/live', '/api/connections'])(
+    'another user of this machine gets nothing of %s',
+    async (path) => {
+      const { call, inspector } = await serving(hello)
+      for (const token of ['', 'x', inspector.token.slice(1)]) {
+        const answer = await call('GET', `${path}?token=${token}`, { headers: { [tokenHeader]: token } })
+        expect(answer.status).toBe(401)
+        expect(answer.text).toContain('PT-6097')
+        expect(answer.text).not.toContain(inspector.token)
+      }
+    },
+  )
+
+  test('pictures and downloads have the token in their address, and changes never', async () => {
+    const { call, inspector } = await serving(hello)
+    const headers = { [tokenHeader]: '' }
+    const { token } = inspector
+    expect((await call('GET', `/api/requests.har?token=${token}`, { headers })).status).toBe(200)
+    expect((await call('POST', `/api/resend-last?token=${token}`, { headers })).status).toBe(401)
+    expect((await call('DELETE', `/api/requests?token=${token}`, { headers })).status).toBe(401)
   })
 
   test('a link of another page may open the page itself', async () => {
@@ -250,7 +272,7 @@ describe('the list', () => {
     const { call, ask, inspector, server } = await serving(hello)
     await ask(get())
     const stop = new AbortController()
-    const live = await fetch(`${server.url}/api/live`, { signal: stop.signal })
+    const live = await fetch(`${server.url}/api/live?token=${inspector.token}`, { signal: stop.signal })
     const reader = live.body?.getReader()
     await reader?.read()
     const { text } = await call('POST', '/api/requests/1/replay', { body: { target: '/again' } })

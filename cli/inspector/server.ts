@@ -10,7 +10,7 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { problemOf } from '../agent/events.ts'
 import { errnoOf } from '../paths.ts'
-import { safeHeaders, strangeness } from './guard.ts'
+import { refusalOf, safeHeaders, tokenQuery } from './guard.ts'
 import type { Inspector } from './inspector.ts'
 import { answerCall, type Reply } from './routes.ts'
 
@@ -34,7 +34,12 @@ const types: Readonly<Record<string, string>> = {
 const pagePattern = /^\/(?:requests\/\d+|connections)?$/
 const assetPattern = /^\/(?:assets\/)?[\w-]+(?:\.[\w-]+)*\.(?:js|css|svg|woff2|txt)$/
 
-export type InspectorServer = { readonly url: string; close(): Promise<void> }
+export type InspectorServer = {
+  readonly url: string
+  /** The address of the page with the token behind `#`: who has it sees everything, so it is for the user alone. */
+  readonly link: string
+  close(): Promise<void>
+}
 
 export type ServerOptions = {
   readonly clock: Clock
@@ -59,8 +64,10 @@ export async function serveInspector(
     () => true,
     () => false,
   )
+  const url = `http://127.0.0.1:${listening.port}`
   return {
-    url: `http://127.0.0.1:${listening.port}`,
+    url,
+    link: `${url}/#${inspector.token}`,
     close: async () => {
       site.close()
       await Promise.all([closed(server), ...(hasSecond ? [closed(second)] : [])])
@@ -113,13 +120,14 @@ class Site {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { token } = this.#inspector
-    const strange = strangeness(request, { port: this.#listening.port, token })
-    if (strange !== undefined) throw fail('inspector.stranger', strange)
+    const refusal = refusalOf(request, { port: this.#listening.port, token })
+    if (refusal) throw refusal
     const url = new URL(request.url ?? '/', 'http://inspector')
     const path = url.pathname
     if (path === '/api/live') this.#follow(response)
     else if (path.startsWith('/api/')) {
       const body = await readJson(request)
+      url.searchParams.delete(tokenQuery)
       const query = Object.fromEntries(url.searchParams)
       send(response, await answerCall(this.#inspector, { method: request.method ?? '', path, query, body }))
     } else send(response, await this.#page(path))

@@ -24,12 +24,19 @@ export type Filter = {
 const pageSize = '100'
 
 export class InspectorApi {
-  #token = ''
+  readonly #token: string
 
-  async about(): Promise<InspectorAbout> {
-    const about = await this.#get<InspectorAbout>('/api/about')
-    this.#token = about.token
-    return about
+  constructor(token: string) {
+    this.#token = token
+  }
+
+  about(): Promise<InspectorAbout> {
+    return this.#get('/api/about')
+  }
+
+  /** The address of what the browser itself asks for: pictures, downloads, live changes. */
+  address(path: string): string {
+    return `${path}${path.includes('?') ? '&' : '?'}token=${encodeURIComponent(this.#token)}`
   }
 
   list(filter: Filter, before?: number): Promise<InspectedPage> {

@@ -15,7 +15,7 @@ import { useAct } from './use-act.ts'
 import { useLoaded, useRevision } from './use-live.ts'
 
 export function App({ api }: { api: InspectorApi }) {
-  const { revision, isLive } = useRevision()
+  const { revision, isLive } = useRevision(api)
   const [place, go] = usePlace()
   const about = useLoaded('about', 0, () => api.about())
   if (about.failure)
@@ -60,7 +60,7 @@ export function App({ api }: { api: InspectorApi }) {
             />
           </div>
           {place.id === undefined ? (
-            <Hints redacted={about.value?.redacted} />
+            <Hints api={api} redacted={about.value?.redacted} />
           ) : (
             <RequestDetail
               key={place.id}
@@ -121,13 +121,13 @@ function ClearButton({ api }: { api: InspectorApi }) {
 
 type Redacted = { readonly headers: readonly string[]; readonly parameters: readonly string[] }
 
-function Hints({ redacted }: { redacted: Redacted | undefined }) {
+function Hints({ api, redacted }: { api: InspectorApi; redacted: Redacted | undefined }) {
   return (
     <section aria-label="Hints" class="hidden max-w-2xl space-y-4 overflow-auto p-6 text-muted lg:block">
       <p>Choose a request to see its headers, its body and its times, or to send it again.</p>
       <p>
         Everything is kept in the memory of ptun and is gone when it ends.{' '}
-        <a class="text-accent underline" href="/api/requests.har" download>
+        <a class="text-accent underline" href={api.address('/api/requests.har')} download>
           Save all as a HAR file
         </a>
       </p>

@@ -39,11 +39,11 @@ export function BodyView({
         {message.keptBytes < message.bytes && (
           <span>the first {formatBytes(message.keptBytes)} are kept</span>
         )}
-        <a class="text-accent underline" href={`/api/requests/${id}/raw?of=${of}`} download>
+        <a class="text-accent underline" href={api.address(`/api/requests/${id}/raw?of=${of}`)} download>
           Save
         </a>
       </p>
-      <Content body={value} picture={`/api/requests/${id}/picture?of=${of}`} />
+      <Content body={value} picture={api.address(`/api/requests/${id}/picture?of=${of}`)} />
     </div>
   )
 }

@@ -1,17 +1,18 @@
 /** Reads again whenever the inspector says that something has changed; one reading at a time. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { type ApiFailure, toFailure } from '../api/failure.ts'
+import type { InspectorApi } from './api.ts'
 
 /** @returns a number that rises with each change, and whether changes arrive */
-export function useRevision(): { readonly revision: number; readonly isLive: boolean } {
+export function useRevision(api: InspectorApi): { readonly revision: number; readonly isLive: boolean } {
   const [state, setState] = useState({ revision: 0, isLive: false })
   useEffect(() => {
-    const events = new EventSource('/api/live')
+    const events = new EventSource(api.address('/api/live'))
     events.onmessage = ({ data }) => setState({ revision: JSON.parse(data).revision, isLive: true })
     // The browser tries again by itself.
     events.onerror = () => setState(({ revision }) => ({ revision, isLive: false }))
     return () => events.close()
-  }, [])
+  }, [api])
   return state
 }
 

@@ -7,17 +7,12 @@ import { tabAddress } from '../parts/tabs.tsx'
 import { TunnelCharts } from './tunnel-charts.tsx'
 import { runsOf } from './tunnel-runs.ts'
 
-const inspector = 'http://127.0.0.1:4040'
-
 export function RequestsTab({ tunnel }: { tunnel: Tunnel }) {
   return (
     <Card title="Requests">
       <p class="mb-5 text-sm text-muted">
-        Each request with its headers and body is in the inspector on the machine where the agent runs:{' '}
-        <a class="underline underline-offset-4" href={inspector} target="_blank" rel="noreferrer">
-          {inspector}
-        </a>
-        . They never leave that machine.
+        Each request with its headers and body is in the inspector on the machine where the agent runs. Run{' '}
+        <code>ptun inspect {tunnel.name}</code> there to open it. They never leave that machine.
       </p>
       <TunnelCharts tunnel={tunnel} shown={['results', 'latency']}>
         {({ results }) => <Codes codes={results.codes} />}

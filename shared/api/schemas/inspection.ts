@@ -108,8 +108,6 @@ export type InspectedConnection = {
 /** What the page needs to know first. */
 export type InspectorAbout = {
   readonly version: string
-  /** Sent back with every change, in the header `ptun-inspector`. */
-  readonly token: string
   readonly tunnels: readonly string[]
   /** Values of these are replaced when they are seen. */
   readonly redacted: { readonly headers: readonly string[]; readonly parameters: readonly string[] }

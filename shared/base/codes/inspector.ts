@@ -56,9 +56,8 @@ export const inspectorCodes = {
     retry: 'never',
     owner: 'peer',
     title: 'Only the page of the inspector may ask this',
-    cause:
-      'The call came from another web page, under a name that is not this machine, or without the token of the page.',
-    cure: 'Open the address that ptun prints, and load the page anew if ptun was started again since.',
+    cause: 'The call came from another web page, or under a name that is not this machine.',
+    cure: 'Open the link that ptun prints, or run ptun inspect.',
   },
   'inspector.none': {
     code: 'PT-6096',
@@ -69,5 +68,16 @@ export const inspectorCodes = {
     title: 'No inspector is running',
     cause: 'No agent of yours runs on this machine, or all were started with --no-inspect.',
     cure: 'Start a tunnel, for example: ptun http 3000.',
+  },
+  'inspector.link': {
+    code: 'PT-6097',
+    http: 401,
+    exit: 1,
+    retry: 'never',
+    owner: 'user',
+    title: 'The link of the inspector is needed',
+    cause:
+      'Only the link that ptun printed opens the inspector, so that other users of this machine see nothing. It is new each time ptun starts.',
+    cure: 'Run ptun inspect, press i in the live view of ptun, or open the link that ptun printed.',
   },
 } as const satisfies Record<string, ErrorEntry>
