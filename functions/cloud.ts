@@ -19,6 +19,7 @@ import {
 import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { openLookUps } from '@porttunneler/shared/dns/look-ups'
+import { openPublicPost } from '@porttunneler/shared/dns/public-post'
 import { openPayments } from '@porttunneler/shared/payments/open'
 import { openFirestoreBackups } from './platform/backups.firestore.ts'
 import { lazyBus } from './platform/bus.lazy.ts'
@@ -79,6 +80,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     inquiries: openInquiryDesk({ resolvers, trustResolvers, clock }),
     dns: openZones(settings, clock),
     askNetworks: cloudflareAsker(),
+    post: openPublicPost(),
     payments: settings.stripeKey ? openPayments({ key: settings.stripeKey }) : noPayments,
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }

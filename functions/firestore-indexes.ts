@@ -44,6 +44,7 @@ export const expiring = [
   'usageMonths',
   'usagePeriods',
   'waitList',
+  'webhookDeliveries',
 ]
 
 /**
@@ -135,6 +136,8 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['users', 'providers'],
   ['users', 'terms'],
   ['users', 'termsTold'],
+  ['webhookDeliveries', 'body'],
+  ['webhooks', 'secrets'],
   // Long texts, and numbers that only rise.
   ['audit', 'body'],
   ['audit', 'leaf'],

@@ -15,6 +15,7 @@ import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolm
 import { cloudflareAsker } from '@porttunneler/shared/dns/cloudflare-networks'
 import { type DeskOptions, openInquiryDesk } from '@porttunneler/shared/dns/look'
 import { openLookUps } from '@porttunneler/shared/dns/look-ups'
+import { openPublicPost } from '@porttunneler/shared/dns/public-post'
 import { resolversSchema } from '@porttunneler/shared/dns/resolvers'
 import type { SmtpSettings } from '@porttunneler/shared/mail/settings'
 import { openSmtpMail } from '@porttunneler/shared/mail/smtp'
@@ -93,6 +94,7 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     certificates: certificatesOf(options, dns.resolvers),
     dns: noDns,
     askNetworks: cloudflareAsker(),
+    post: openPublicPost(),
     payments: paymentsOf(options.billing),
   }
   return {

@@ -17,6 +17,7 @@ import { reserveName, reservePort } from '../control/reserving.ts'
 import { freshMs } from '../control/sign-ins/fresh.ts'
 import { signIns } from '../control/sign-ins/sign-in-documents.ts'
 import { invite } from '../control/team/invitations.ts'
+import { alertIds, changingAlerts, ofAlerts } from '../testing/alert-access.ts'
 import { freshOfOperators, ofOperators } from '../testing/operator-access.ts'
 import type { Role, Scope } from './schemas/access.ts'
 
@@ -105,6 +106,7 @@ const rows: readonly Row[] = [
   ['PATCH /v1/domains/{domain}', 'oadTAS', { tunnel: null }],
   ['POST /v1/domains/{domain}/check', 'oadTAS'],
   ['DELETE /v1/domains/{domain}', 'oadTAS'],
+  ...ofAlerts,
   // There is no authority here; callers with the right are told so.
   ['POST /v1/certificates', 'oadTASB', { host: 'app.example.com', csr: 'none' }, 409],
   ['GET /v1/certificates/{certificate}', 'oadTASB', undefined, 404],
@@ -227,6 +229,7 @@ const undoable = [
   'POST /v1/ports',
   'PATCH /v1/ports/{port}',
   'DELETE /v1/ports/{port}',
+  ...changingAlerts,
   'POST /v1/domains',
   'PATCH /v1/domains/{domain}',
   'POST /v1/domains/{domain}/check',
@@ -355,6 +358,7 @@ async function makeWorld() {
       '{port}': 'home:20010',
       '{part}': '1',
       '{tunnel}': tunnel,
+      ...alertIds,
       '{key}': victim.key.id,
       '{member}': other.id,
       '{invitation}': invitation.id,

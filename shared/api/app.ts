@@ -17,6 +17,7 @@ import { describeApi } from './openapi.ts'
 import { toProblem } from './problem.ts'
 import { accountRoutes } from './routes/account.ts'
 import { addressChangeRoutes } from './routes/address-change.ts'
+import { alertRoutesOf, alertRuleRoutes } from './routes/alerts.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { billingRoutes } from './routes/billing.ts'
 import { certificateRoutes } from './routes/certificates.ts'
@@ -45,6 +46,7 @@ import { signInListRoutes } from './routes/sign-ins.ts'
 import { termsRoutes } from './routes/terms.ts'
 import { tunnelRoutes } from './routes/tunnels.ts'
 import { waitListRoutes } from './routes/wait-list.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 
 export type { ApiDeps } from './kit.ts'
 
@@ -110,6 +112,9 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     nameRoutesOf(deps, cursors),
     portRoutesOf(deps, cursors),
     domainRoutes(deps, cursors),
+    alertRoutesOf(cursors),
+    alertRuleRoutes(),
+    webhookRoutes(cursors),
     certificateRoutes(deps),
   ]
 }

@@ -4,6 +4,7 @@
  * a deadline; `signal` ends it earlier.
  */
 import type { z } from 'zod'
+import { alertCalls } from './client-alerts.ts'
 import { billingCalls } from './client-billing.ts'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { connectionCalls } from './client-connections.ts'
@@ -49,6 +50,7 @@ export function makeClient(options: ClientOptions) {
     ...operatorCalls(options),
     ...operatorServiceCalls(options),
     ...auditCalls(options),
+    ...alertCalls(options),
     ...billingCalls(options),
     ...signInCalls(options),
     ...serviceSignInCalls(options),

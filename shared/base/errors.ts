@@ -4,6 +4,7 @@
  * Code names failures by key (`lease.held`), people by number (`PT-2101`); docs/errors/ has a page for each number.
  */
 import { accountCodes } from './codes/account.ts'
+import { alertCodes } from './codes/alerts.ts'
 import { apiCodes } from './codes/api.ts'
 import { backupCodes } from './codes/backup.ts'
 import { certificateCodes } from './codes/certificates.ts'
@@ -47,6 +48,7 @@ export type ErrorEntry = {
 }
 
 export const codes = {
+  ...alertCodes,
   ...apiCodes,
   ...accountCodes,
   ...socialCodes,

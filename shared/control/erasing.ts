@@ -75,6 +75,8 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
   await eraseAll(control, job, { query: queries.connectionsOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.feedbackOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.alertsOfAccount, ...plain })
+  await eraseAll(control, job, { query: queries.webhooksOfAccount, ...plain })
+  await eraseAll(control, job, { query: queries.deliveriesOfAccount, ...plain })
   await store.delete(rulesRef(job.account))
   await eraseAll(control, job, { query: queries.invitationsOfAccount, ...plain })
   // The last mail to its people needs their addresses.

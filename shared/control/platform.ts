@@ -288,6 +288,21 @@ export interface InquiryDesk {
  */
 export type AskNetworks = (signal: AbortSignal) => Promise<readonly string[]>
 
+// --- Addresses that strangers chose ---------------------------------------------------------------------------------
+
+/**
+ * Sends a text by HTTPS to the public internet, and nowhere else.
+ * @throws webhook.address when the host has an address that is not public, webhook.failed when there is no answer
+ */
+export type PostPublic = (
+  asked: {
+    readonly url: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: string
+  },
+  signal: AbortSignal,
+) => Promise<{ readonly status: number; readonly text: string }>
+
 // --- Dns: records of the service's own zones ----------------------------------------------------------------------
 
 export type ZoneRecord = {
@@ -326,6 +341,8 @@ export type Platform = {
   readonly dns: Dns
   readonly askNetworks: AskNetworks
   readonly payments: Payments
+  /** Undefined: this process sends no webhooks. */
+  readonly post?: PostPublic
 }
 
 /** How the domain reports that a background task failed; never swallowed. */

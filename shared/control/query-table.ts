@@ -1,5 +1,6 @@
 /** Every query the control plane makes; indexes are generated from this table. */
 import { alerts } from './alerts/alert-documents.ts'
+import { deliveries, webhooks } from './alerts/webhook-documents.ts'
 import { audit, seals } from './audit-documents.ts'
 import { certificates } from './certificate-documents.ts'
 import { connections } from './connections/documents.ts'
@@ -206,6 +207,16 @@ export const queries = {
     direction: 'descending',
   }),
   untoldAlerts: declareQuery('untoldAlerts', alerts, { equals: ['account', 'untold'], order: 'last' }),
+  webhooksOfAccount: declareQuery('webhooksOfAccount', webhooks, { equals: ['account'], order: 'createdAt' }),
+  deliveriesOfWebhook: declareQuery('deliveriesOfWebhook', deliveries, {
+    equals: ['account', 'webhook'],
+    order: 'createdAt',
+    direction: 'descending',
+  }),
+  deliveriesOfAccount: declareQuery('deliveriesOfAccount', deliveries, {
+    equals: ['account'],
+    order: 'createdAt',
+  }),
   dueJobs: declareQuery('dueJobs', documents.jobs, { equals: ['state', 'shard'], order: 'dueAt' }),
   jobsByState: declareQuery('jobsByState', documents.jobs, { equals: ['state'], order: 'dueAt' }),
   auditBySeal: declareQuery('auditBySeal', audit, { equals: ['seal'], order: 'at' }),

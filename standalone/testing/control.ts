@@ -13,7 +13,7 @@ import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import type { Payments } from '@porttunneler/shared/control/money/payments'
 import { noPayments } from '@porttunneler/shared/control/money/payments-none'
 import { noDns } from '@porttunneler/shared/control/own-records'
-import type { AskNetworks, Dns, InquiryDesk, Store } from '@porttunneler/shared/control/platform'
+import type { AskNetworks, Dns, InquiryDesk, PostPublic, Store } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { syncRelay } from '@porttunneler/shared/control/relays'
@@ -48,6 +48,7 @@ export function makeTestControl({
   askNetworks = async () => [],
   payments = noPayments,
   random = Math.random,
+  post,
 }: {
   log?: Log
   plan?: string
@@ -59,6 +60,7 @@ export function makeTestControl({
   askNetworks?: AskNetworks
   payments?: Payments
   random?: () => number
+  post?: PostPublic
 } = {}) {
   // Real time paces races: with a clock that stands still, their losers would wait for ever.
   const { store, documents } = openMemoryStore()
@@ -81,6 +83,7 @@ export function makeTestControl({
     dns,
     askNetworks,
     payments,
+    ...(post && { post }),
   }
   const parts = { clock, random, log, settings }
   const control = makeControl(platform, parts)

@@ -45,7 +45,7 @@ export type AlertDoc = {
 }
 
 /** A rule that the account has set; the usual ones are in kinds.ts and not stored. */
-type RuleDoc = {
+export type RuleDoc = {
   readonly kind: string
   readonly tunnel?: string
   readonly tag?: string
@@ -53,7 +53,7 @@ type RuleDoc = {
   readonly threshold?: number
   readonly forMs?: number
 }
-type WindowDoc = {
+export type WindowDoc = {
   readonly id: string
   /** '' = all of the account. */
   readonly tunnel: string

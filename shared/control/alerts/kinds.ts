@@ -4,7 +4,7 @@
  */
 import type { AlertKind } from '../../api/schemas/alerts.ts'
 import { limits } from '../../protocol/limits.ts'
-import type { AlertRulesDoc } from './alert-documents.ts'
+import type { AlertRulesDoc, RuleDoc } from './alert-documents.ts'
 
 const minuteMs = 60_000
 
@@ -52,6 +52,7 @@ export const kindTable: { readonly [K in AlertKind]: KindEntry } = {
   'domain.failing': { title: 'Domain is failing', on: true, hasOwnMail: true },
   'certificate.failing': { title: 'Certificate cannot be renewed', on: true },
   'payment.failed': { title: 'Payment failed', on: true, hasOwnMail: true },
+  'webhook.failing': { title: 'Webhook is disabled', on: true },
   // A relay that is replaced is away for a minute or two.
   'relay.down': { title: 'Relay is down', on: true, forMs: 3 * minuteMs + limits.syncMs },
   'jobs.dead': { title: 'Jobs have failed for good', on: true, forMs: 0 },
@@ -89,4 +90,9 @@ export function maintenanceEnd(
     ({ tunnel, from, until }) => (tunnel === '' || tunnel === subject) && from <= nowMs && nowMs < until,
   )
   return now.length === 0 ? undefined : Math.max(...now.map(({ until }) => until))
+}
+
+/** Two rules that say the same of the same tunnels. */
+export function isSameScope(a: RuleDoc, b: RuleDoc): boolean {
+  return a.kind === b.kind && a.tunnel === b.tunnel && a.tag === b.tag
 }

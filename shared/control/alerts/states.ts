@@ -109,7 +109,7 @@ export function quietEnd({ quietAt, unsteady }: AlertDoc): number {
 }
 
 /** With a line in its timeline. */
-function changed(before: AlertDoc, nowMs: number, what: string, by = ''): AlertDoc {
+export function changed(before: AlertDoc, nowMs: number, what: string, by = ''): AlertDoc {
   const timeline = [...before.timeline, { at: nowMs, what, by }].slice(-timelineMax)
   return { ...before, last: nowMs, timeline, ttl: new Date(nowMs + keptMs) }
 }

@@ -13,14 +13,20 @@ import { type Addressed, mailWish } from '../mail/sending.ts'
 import type { Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { type AlertDoc, alertRef, noRules, rulesRef } from './alert-documents.ts'
+import { describeAlert } from './alerting.ts'
+import { lookToDeliver } from './delivering.ts'
 import { kindTable, maintenanceEnd } from './kinds.ts'
+import type { Told } from './payloads.ts'
+import type { WebhookDoc } from './webhook-documents.ts'
+import { webhooksMax } from './webhooks.ts'
 
 const hourMs = 3_600_000
 /** A mail about a state of that long ago would only confuse. */
 const usefulMs = 24 * hourMs
 /** A mail that names more is not read, and a transaction has room for 60 documents. */
 const namedMax = 20
-const readersMax = 20
+/** 20 alerts, 15 mails, and a delivery with its job for each of 5 webhooks, besides this job. */
+const readersMax = 15
 /** Read at a time, to say how many more there are. */
 const newsMax = 200
 /** Held back while there is maintenance; at least this often it is looked whether that was taken back. */
@@ -50,9 +56,10 @@ async function tell(control: Control, job: RunningJob): Promise<void> {
         mailWish(control.vault, { ...letter, to: address }, { account, until: nowMs + usefulMs }),
       ),
     )
-    await mark(control, job, { told: open.slice(0, namedMax), wishes, nowMs })
+    const hooks = await webhooksOf(control, account)
+    await mark(control, job, { told: open.slice(0, namedMax), wishes, hooks, nowMs })
     for (let start = namedMax; start < open.length; start += namedMax)
-      await mark(control, job, { told: open.slice(start, start + namedMax), wishes: [], nowMs })
+      await mark(control, job, { told: open.slice(start, start + namedMax), wishes: [], hooks, nowMs })
   }
   if (ends.length > 0) await job.pause({}, Math.min(nowMs + holdMs, ...ends))
   else if (items.length === newsMax) await job.pause({}, nowMs)
@@ -64,10 +71,12 @@ async function mark(
   {
     told,
     wishes,
+    hooks,
     nowMs,
   }: {
     readonly told: readonly Snapshot<AlertDoc>[]
     readonly wishes: readonly Awaited<ReturnType<typeof mailWish>>[]
+    readonly hooks: readonly Snapshot<WebhookDoc>[]
     readonly nowMs: number
   },
 ): Promise<void> {
@@ -75,14 +84,26 @@ async function mark(
   await job.advance({}, async (tx) => {
     const latest = await Promise.all(told.map(({ data }) => tx.get(alertRef(data))))
     const asks = await Promise.all(wishes.map((wish) => look(tx, wish, nowMs)))
+    const sent = { told: told.map(toldOf), nowMs, url: `${control.settings.consoleUrl}/alerts` }
+    const sends = await Promise.all(hooks.map((hook) => lookToDeliver(tx, hook, sent)))
     for (const [index, found] of latest.entries()) {
       // Something newer has happened to it: that is told next.
       if (!found || found.data.news !== told[index]?.data.news) continue
       tx.set(found.ref, { ...found.data, untold: 0, news: '', toldAt: nowMs })
     }
-    asked = asks.map((ask) => ask())
+    asked = [...asks, ...sends].map((ask) => ask())
   })
   await kick(control, asked)
+}
+
+async function webhooksOf({ store }: Control, account: string): Promise<readonly Snapshot<WebhookDoc>[]> {
+  const found = await store.query(queries.webhooksOfAccount, { where: { account }, limit: webhooksMax })
+  return found.items.filter(({ data }) => data.state === 'active')
+}
+
+function toldOf(found: Snapshot<AlertDoc>): Told {
+  const { timeline: _, ...alert } = describeAlert(found)
+  return { account: found.data.account, news: found.data.news, alert }
 }
 
 function letterOf(

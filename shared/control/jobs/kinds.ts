@@ -1,5 +1,6 @@
 /** Every kind of job there is, for the workers of both shells. */
 import { checkTunnels } from '../alerts/checking.ts'
+import { sendWebhooks } from '../alerts/delivering.ts'
 import { tellOfAlerts } from '../alerts/telling.ts'
 import { exportAudit } from '../audit/export.ts'
 import { sealAudit } from '../audit/sealer.ts'
@@ -86,6 +87,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     makeFigures(control),
     checkTunnels(control),
     tellOfAlerts(control),
+    sendWebhooks(control),
   ]
 }
 

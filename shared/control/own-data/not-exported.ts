@@ -31,6 +31,8 @@ export const notExported: { readonly [collection: string]: Reasons } = {
   usageMonths: ofAccounts,
   alerts: ofAccounts,
   alertRules: ofAccounts,
+  webhooks: ofAccounts,
+  webhookDeliveries: 'it has copies of alerts, for 30 days',
 
   tunnelNames: 'the name is in tunnels',
   names: 'the host is in tunnels',

@@ -1,5 +1,4 @@
 /** What an export of an account has: what its people made and what it used, without any secret. */
-import { alertRules, alerts, rulesRef } from '../alerts/alert-documents.ts'
 import { audit } from '../audit-documents.ts'
 import { certificates } from '../certificate-documents.ts'
 import { accounts, endpoints, keys, members, tunnels } from '../documents.ts'
@@ -10,6 +9,7 @@ import { notes } from '../operator/operator-documents.ts'
 import { queries } from '../query-table.ts'
 import { quotas } from '../quota-documents.ts'
 import { invitations } from '../team/invitation-documents.ts'
+import { partsOfAlerts } from './of-alerts.ts'
 import {
   auditFields,
   feedbackFields,
@@ -219,36 +219,7 @@ export const partsOfAccounts: readonly Part[] = [
     find: (control, { id }) => these(control, [quotas.ref(id)]),
   }),
   ...partsOfUsage,
-  part('account', alerts, {
-    fields: {
-      account: 'show',
-      kind: 'show',
-      subject: 'show',
-      name: 'show',
-      state: 'show',
-      since: 'show',
-      last: 'show',
-      endedAt: 'show',
-      quietAt: 'hide',
-      unsteady: 'show',
-      cause: 'show',
-      cure: 'show',
-      code: 'show',
-      news: 'hide',
-      untold: 'hide',
-      toldAt: 'show',
-      closedBy: 'show',
-      mutedUntil: 'show',
-      timeline: 'show',
-      ttl: 'show',
-    },
-    find: (control, { id }) => all(control, queries.alertsOfAccount, { where: { account: id } }),
-  }),
-  part('account', alertRules, {
-    fields: { account: 'show', rules: 'show', windows: 'show', revision: 'hide' },
-    named: nameless,
-    find: (control, { id }) => these(control, [rulesRef(id)]),
-  }),
+  ...partsOfAlerts,
   part('account', feedback, {
     fields: feedbackFields,
     find: (control, { id }) => all(control, queries.feedbackOfAccount, { where: { account: id } }),
