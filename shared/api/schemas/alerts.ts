@@ -8,8 +8,6 @@ const minuteMs = 60_000
 export const ownerAlerts = [
   'tunnel.down',
   'tunnel.upstream',
-  'tunnel.errors',
-  'tunnel.latency',
   'quota.near',
   'quota.reached',
   'domain.failing',
@@ -17,9 +15,7 @@ export const ownerAlerts = [
   'payment.failed',
   'webhook.failing',
 ] as const
-/** What the operators of the service are told of. */
-const serviceAlerts = ['relay.down', 'jobs.dead', 'jobs.failing', 'backup.overdue'] as const
-export type AlertKind = (typeof ownerAlerts)[number] | (typeof serviceAlerts)[number]
+export type AlertKind = (typeof ownerAlerts)[number]
 export const alertStates = ['firing', 'acknowledged', 'resolved'] as const
 
 const alertIdSchema = idSchema('alr')

@@ -3,7 +3,6 @@
  * one of them, for all tunnels, those with a tag, or one; the narrowest counts.
  */
 import type { AlertKind } from '../../api/schemas/alerts.ts'
-import { limits } from '../../protocol/limits.ts'
 import type { AlertRulesDoc, RuleDoc } from './alert-documents.ts'
 
 const minuteMs = 60_000
@@ -23,7 +22,7 @@ type KindEntry = {
 
 /**
  * Five minutes: a restart of a machine or a deployment takes two or three, and a relay says after one that an agent is
- * away. Roll-ups know whole hours, so their rules have no time of their own.
+ * away.
  */
 const downMs = 5 * minuteMs
 /** The shortest time of a rule, and so the time of the first look after an event. */
@@ -32,32 +31,12 @@ export const firstLookMs = minuteMs
 export const kindTable: { readonly [K in AlertKind]: KindEntry } = {
   'tunnel.down': { title: 'Tunnel is down', on: true, forMs: downMs },
   'tunnel.upstream': { title: 'Upstream is failing', on: true, forMs: downMs },
-  'tunnel.errors': {
-    title: 'Many requests fail',
-    on: true,
-    threshold: 10,
-    thresholdMin: 1,
-    unit: '%',
-  },
-  // Off: how slow is too slow only its owner knows.
-  'tunnel.latency': {
-    title: 'Answers are slow',
-    on: false,
-    threshold: 3_000,
-    thresholdMin: 1_000,
-    unit: 'ms',
-  },
   'quota.near': { title: 'Most of the transfer is used', on: true },
   'quota.reached': { title: 'The transfer is used up', on: true },
   'domain.failing': { title: 'Domain is failing', on: true, hasOwnMail: true },
   'certificate.failing': { title: 'Certificate cannot be renewed', on: true },
   'payment.failed': { title: 'Payment failed', on: true, hasOwnMail: true },
   'webhook.failing': { title: 'Webhook is disabled', on: true },
-  // A relay that is replaced is away for a minute or two.
-  'relay.down': { title: 'Relay is down', on: true, forMs: 3 * minuteMs + limits.syncMs },
-  'jobs.dead': { title: 'Jobs have failed for good', on: true, forMs: 0 },
-  'jobs.failing': { title: 'Jobs keep failing', on: true, forMs: 15 * minuteMs },
-  'backup.overdue': { title: 'Backup is overdue', on: true, forMs: 0 },
 }
 
 type Effective = { readonly on: boolean; readonly forMs: number; readonly threshold: number }
