@@ -62,7 +62,7 @@ export function ChartPanel(props: PanelProps) {
 /** A mark this near to the crosshair, as a share of what is shown, is told. */
 const nearShare = 0.01
 
-function markText({ marks, span }: PanelProps, time: number): string {
+function markText({ marks, span }: Pick<PanelProps, 'marks' | 'span'>, time: number): string {
   const near = (span.to - span.from) * nearShare
   const mark = marks.find(({ at }) => Math.abs(at - time) <= near)
   return mark ? ` · ${mark.text}` : ''
@@ -164,12 +164,13 @@ function Picture(props: PictureProps) {
   )
 }
 
-function valueText({ at, lines, format }: PanelProps, shown: number): string {
+function valueText({ at, lines, format, marks, span }: PanelProps, shown: number): string {
   const figures = lines.map(({ label, values }) => {
     const value = values[shown]
     return `${label} ${value === null || value === undefined ? 'unknown' : format(value)}`
   })
-  return [formatTime(at[shown] ?? 0), ...figures].join(', ')
+  const time = at[shown] ?? 0
+  return [formatTime(time), ...figures].join(', ') + markText({ marks, span }, time)
 }
 
 const page = 10
@@ -198,11 +199,12 @@ function summaryOf({ lines, format }: PanelProps): string {
 /** So many rows are read at once; each has the most of its time. */
 const rowsMax = 30
 
-function FigureTable({ title, at, lines, format }: PanelProps) {
+function FigureTable({ title, at, lines, format, marks }: PanelProps) {
   const per = Math.max(1, Math.ceil(at.length / rowsMax))
   const rows = at.filter((_, index) => index % per === 0)
   return (
-    <div class="max-h-80 overflow-auto rounded-md border border-line">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: without the focus a keyboard could not move through the rows
+    <div class="max-h-80 overflow-auto rounded-md border border-line" tabIndex={0}>
       <table class="w-full text-left text-sm">
         <caption class="sr-only">{title}: the most of each time</caption>
         <thead class="sticky top-0 bg-surface text-muted">
@@ -222,6 +224,13 @@ function FigureTable({ title, at, lines, format }: PanelProps) {
             <tr key={time}>
               <th scope="row" class="px-3 py-1 font-normal whitespace-nowrap text-muted">
                 {formatTime(time)}
+                {marks
+                  .filter((mark) => mark.at >= time && mark.at < (rows[row + 1] ?? Number.POSITIVE_INFINITY))
+                  .map((mark) => (
+                    <span key={`${mark.at} ${mark.text}`} class="block whitespace-normal">
+                      {mark.text}
+                    </span>
+                  ))}
               </th>
               {lines.map(({ label, values }) => {
                 const known = values.slice(row * per, (row + 1) * per).filter((value) => value !== null)

@@ -4,6 +4,7 @@
  * anew.
  */
 import UPlot from 'uplot'
+import { chartColours } from './code-lines.ts'
 
 /** A line: its colour is the name of a custom property, its dash tells lines apart without colour. */
 export type Line = {
@@ -14,7 +15,6 @@ export type Line = {
   readonly isBelow?: boolean
   readonly isFilled?: boolean
 }
-const chartColours = ['--chart-1', '--chart-2', '--chart-3', '--chart-4', '--chart-5', '--chart-6'] as const
 /** A chart has its own six colours; those of states stand for nothing else. */
 type Colour = (typeof chartColours)[number]
 

@@ -2,16 +2,18 @@
 import { isTrouble } from '@porttunneler/shared/api/schemas/tunnel-words'
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { useMemo } from 'preact/hooks'
+import { useChanges } from '../api/changes.ts'
 import { useTimeline } from '../api/history.ts'
 import { failureIn } from '../api/queries.ts'
 import { ChartPanel } from '../charts/chart-panel.tsx'
+import { chartColours, linesOfCodes } from '../charts/code-lines.ts'
 import type { Mark } from '../charts/panel-plot.ts'
 import { RangeBar } from '../charts/range-bar.tsx'
 import { useTimeRange } from '../charts/time-range.ts'
 import { formatCount, formatRate } from '../parts/format.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 
-type Shown = 'throughput' | 'connections' | 'results' | 'latency'
+type Shown = 'throughput' | 'connections' | 'results' | 'codes' | 'latency'
 type Timeline = ReturnType<typeof useTimeline>
 
 /** The charts one below another, with one crosshair and one time. */
@@ -28,12 +30,16 @@ export function TunnelCharts({
   const timeline = useTimeline(tunnel.id, range)
   const { relayStarts, query } = timeline
   const failure = failureIn(query)
+  const changes = useChanges(tunnel)
   const { cause, since } = tunnel.why
   const marks = useMemo((): readonly Mark[] => {
-    const starts = relayStarts.map((at): Mark => ({ at, text: 'A relay began', kind: 'change' }))
+    const starts = [
+      ...relayStarts.map((at): Mark => ({ at, text: 'A relay began', kind: 'change' })),
+      ...changes.map(({ at, text }): Mark => ({ at, text, kind: 'change' })),
+    ]
     const kind = isTrouble(tunnel.state) ? 'trouble' : 'change'
     return since === undefined ? starts : [...starts, { at: since, text: cause, kind }]
-  }, [relayStarts, since, cause, tunnel.state])
+  }, [relayStarts, changes, since, cause, tunnel.state])
   const panel = { marks, onPart }
   return (
     <div class="space-y-6">
@@ -44,6 +50,7 @@ export function TunnelCharts({
       {shown.includes('throughput') && <Throughput {...panel} {...timeline} />}
       {shown.includes('connections') && <Connections {...panel} {...timeline} />}
       {shown.includes('results') && <Answers {...panel} {...timeline} />}
+      {shown.includes('codes') && <Codes {...panel} {...timeline} />}
       {shown.includes('latency') && <Latency {...panel} {...timeline} />}
       {children?.(timeline)}
     </div>
@@ -102,6 +109,31 @@ function Answers({ span, marks, onPart, results }: PanelProps) {
         { label: '5xx', colour: '--chart-2', values: results.serverError },
         { label: 'No answer', colour: '--chart-5', dash: [8, 3, 2, 3], values: results.unanswered },
       ]}
+      format={formatWhole}
+      leastMax={4}
+      height="low"
+    />
+  )
+}
+
+/** The dashes tell lines apart without colour. */
+const dashes = [undefined, [6, 3], [2, 2], [8, 3, 2, 3], [4, 2]] as const
+
+/** Errors that visitors met, by code beside the chart by status. */
+function Codes({ span, marks, onPart, results }: PanelProps) {
+  const lines = linesOfCodes(results)
+  if (lines.length === 0) return null
+  return (
+    <ChartPanel
+      {...{ span, marks, onPart }}
+      // A picture keeps the lines that it was made with.
+      key={lines.map(({ label }) => label).join()}
+      title="Errors by code"
+      at={results.at}
+      lines={lines.map(({ label, values }, at) => {
+        const dash = dashes[at]
+        return { label, values, colour: chartColours[at] ?? '--chart-6', ...(dash && { dash }) }
+      })}
       format={formatWhole}
       leastMax={4}
       height="low"

@@ -1,10 +1,8 @@
 /** What happened to a tunnel: changes, errors that visitors met, relays that began. */
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
-import { useQuery } from '@tanstack/react-query'
 import { useLocation, useSearch } from 'wouter-preact'
+import { useChanges } from '../api/changes.ts'
 import { useTimeline } from '../api/history.ts'
-import { useMe } from '../api/queries.ts'
-import { useServices } from '../api/services.tsx'
 import { RangeBar } from '../charts/range-bar.tsx'
 import { useTimeRange } from '../charts/time-range.ts'
 import { Button } from '../parts/button.tsx'
@@ -31,7 +29,7 @@ export function TunnelEvents({ tunnel }: { tunnel: Tunnel }) {
   const changes = useChanges(tunnel)
   const stepMs = Math.max(60_000, span.stepMs)
   const events: readonly Happened[] = [
-    ...changes,
+    ...changes.map(({ at, text, isFirst }): Happened => ({ at, text, icon: isFirst ? 'plus' : 'sliders' })),
     ...relayStarts.map((at): Happened => ({ at, icon: 'tunnel', text: 'A relay of its region began.' })),
     ...runsOf(results.codes, runSteps * stepMs).map(
       ({ code, from, to, count }): Happened => ({
@@ -88,24 +86,4 @@ function useOnly() {
     navigate(`${path}?${query}`, { replace: true })
   }
   return { only: new URLSearchParams(search).get('code') ?? undefined, onAll }
-}
-
-/** From the audit log, for people who may read it. */
-function useChanges({ id, createdAt, updatedAt }: Tunnel): readonly Happened[] {
-  const { calls } = useServices()
-  const mayRead = useMe().data?.permissions.includes('audit.read') ?? false
-  const query = useQuery({
-    queryKey: ['changes', id, updatedAt],
-    enabled: mayRead,
-    queryFn: ({ signal }) => calls.changesOf(id, signal),
-  })
-  const made: Happened = { at: createdAt, icon: 'plus', text: 'The tunnel was made.' }
-  if (!query.data) return [made]
-  return query.data.items.map(({ at, action }) => ({ at, icon: 'sliders', text: `${wordOf(action)}.` }))
-}
-
-/** "tunnel.updated" -> "Tunnel updated" */
-function wordOf(action: string): string {
-  const text = action.replaceAll(/[._]/g, ' ')
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }

@@ -14,7 +14,7 @@ export function RequestsTab({ tunnel }: { tunnel: Tunnel }) {
         Each request with its headers and body is in the inspector on the machine where the agent runs. Run{' '}
         <code>ptun inspect {tunnel.name}</code> there to open it. They never leave that machine.
       </p>
-      <TunnelCharts tunnel={tunnel} shown={['results', 'latency']}>
+      <TunnelCharts tunnel={tunnel} shown={['results', 'codes', 'latency']}>
         {({ results }) => <Codes codes={results.codes} />}
       </TunnelCharts>
     </Card>

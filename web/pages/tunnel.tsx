@@ -2,7 +2,6 @@
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { useState } from 'preact/hooks'
 import { asOf, failureIn, useTunnel } from '../api/queries.ts'
-import { Button } from '../parts/button.tsx'
 import { CommandLine } from '../parts/copy-button.tsx'
 import { EndpointText } from '../parts/endpoint-text.tsx'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
@@ -17,6 +16,7 @@ import { TunnelCode } from './tunnel-code.tsx'
 import { KeptConnections, OpenConnections } from './tunnel-connections.tsx'
 import { TunnelEvents } from './tunnel-events.tsx'
 import { TunnelFigures } from './tunnel-figures.tsx'
+import { TunnelMenu } from './tunnel-menu.tsx'
 import { RequestsTab } from './tunnel-requests.tsx'
 import { SettingsTab } from './tunnel-settings.tsx'
 
@@ -54,20 +54,18 @@ function Bar({ tunnel, stateAsOf }: { tunnel: Tunnel; stateAsOf: number | undefi
   const [isCode, setCode] = useState(false)
   const { name, kind, state, endpoint } = tunnel
   return (
-    <div class="z-10 -mx-1 sm:sticky sm:top-0 mb-4 bg-ground px-1 py-2">
-      <div class="flex flex-wrap items-center gap-x-4 gap-y-2 rounded-xl border border-line bg-surface px-3 py-2">
-        <span class="hidden font-semibold sm:inline" aria-hidden="true">
+    <div class="sticky top-0 z-10 -mx-1 mb-4 bg-ground px-1 py-2">
+      <div class="relative flex flex-wrap items-center gap-x-4 gap-y-1 rounded-xl border border-line bg-surface px-3 py-2 pr-14">
+        <span class="max-w-56 truncate font-semibold" aria-hidden="true">
           {name}
         </span>
         <StateBadge state={state} asOf={stateAsOf} />
         <div class="min-w-0">
           <EndpointText tunnel={tunnel} />
         </div>
-        {endpoint && (
-          <Button look="quiet" onClick={() => setCode(true)}>
-            QR code
-          </Button>
-        )}
+        <div class="absolute top-1.5 right-2">
+          <TunnelMenu tunnel={tunnel} onCode={endpoint && (() => setCode(true))} />
+        </div>
         <div class="ml-auto hidden min-w-0 xl:block">
           <CommandLine command={`npx porttunneler ${kind} ${ports[kind]} --name ${name}`} />
         </div>
