@@ -219,13 +219,19 @@ describeWith(['chromium'], 'console', () => {
       await page.getByRole('link', { name: 'API keys' }).click()
       await page.getByRole('button', { name: 'Create key' }).click()
       await page.getByLabel('Name').fill('made by hand')
+      await page.keyboard.press('Escape')
+      await page.getByRole('button', { name: 'Keep typing' }).click()
       await page.getByRole('dialog').getByRole('button', { name: 'Create key' }).click()
+      await page.getByText(/^pts_[\w-]{43}$/).waitFor()
+      for (let times = 0; times < 3; times++) await page.keyboard.press('Escape')
       const key = (await page.getByText(/^pts_[\w-]{43}$/).textContent()) ?? ''
       await page.getByRole('button', { name: 'I have stored it' }).click()
       await callApi({ api: service.api, key }, 'GET', '/v1/tunnels')
       await page.getByRole('button', { name: 'Revoke made by hand' }).click()
       await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
       await page.getByRole('row').filter({ hasText: 'made by hand' }).waitFor({ state: 'detached' })
+      // The button that had the focus went with its row.
+      await page.waitForFunction("document.activeElement?.textContent === 'API keys'")
       await expect(callApi({ api: service.api, key }, 'GET', '/v1/tunnels')).rejects.toThrow('401')
     }))
 

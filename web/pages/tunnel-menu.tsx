@@ -60,7 +60,7 @@ export function TunnelMenu({ tunnel, onCode }: { tunnel: Tunnel; onCode: (() => 
             <button type="button" class={item} onClick={choose(() => setAsked('tags'))}>
               Tags
             </button>
-            <button type="button" class={`${item} text-danger`} onClick={choose(() => setAsked('delete'))}>
+            <button type="button" class={item} onClick={choose(() => setAsked('delete'))}>
               Delete tunnel
             </button>
           </>

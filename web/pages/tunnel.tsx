@@ -60,8 +60,8 @@ function Bar({ tunnel, stateAsOf }: { tunnel: Tunnel; stateAsOf: number | undefi
           {name}
         </span>
         <StateBadge state={state} asOf={stateAsOf} />
-        <div class="min-w-0">
-          <EndpointText tunnel={tunnel} />
+        <div class="max-w-full min-w-0">
+          <EndpointText tunnel={tunnel} isOneLine />
         </div>
         <div class="absolute top-1.5 right-2">
           <TunnelMenu tunnel={tunnel} onCode={endpoint && (() => setCode(true))} />

@@ -2,11 +2,12 @@
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { CopyButton } from './copy-button.tsx'
 
-export function EndpointText({ tunnel }: { tunnel: Tunnel }) {
+/** @param isOneLine cuts a long one off, where room is scarce */
+export function EndpointText({ tunnel, isOneLine = false }: { tunnel: Tunnel; isOneLine?: boolean }) {
   const { endpoint } = tunnel
   if (!endpoint) return <span class="text-muted">None until an agent serves it</span>
   const isPage = /^https?:\/\//.test(endpoint.url)
-  const look = 'min-w-0 font-mono text-[0.8125rem] break-all'
+  const look = `min-w-0 font-mono text-[0.8125rem] ${isOneLine ? 'truncate sm:whitespace-normal sm:break-all' : 'break-all'}`
   return (
     <div class="flex items-center gap-2">
       {isPage ? (
