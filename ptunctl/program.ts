@@ -61,6 +61,10 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   )
   addSecrets(groupOf('secrets', 'what the key of the vault has sealed'))
   addBackup(groupOf('backup', 'copies of a standalone server, and the way back from one'))
+  addRetention(
+    groupOf('retention', 'what is kept how long, and what went'),
+    groupOf('holds', 'what a law or a court wants kept'),
+  )
   addOperators(groupOf('operators', 'people who may act as operators through the service'))
   quiet(program, output)
   return program
@@ -299,6 +303,17 @@ function addBackup(verb: Verb): void {
     'settle',
     'after a database was restored by other means: end the leases and keys of the time that it forgot',
   ).argument('<at>', 'what it was restored to, such as 2026-01-31T12:00Z', readTime)
+}
+
+function addRetention(retention: Verb, holds: Verb): void {
+  retention('retention.show', 'show', 'show how long each thing is kept and why, and what went by month')
+  holds('holds.list', 'list', 'list holds, and whether an erasure waits for one')
+  const about = (command: Command) =>
+    because(command.argument('<about>', 'acc_…, usr_… or an e-mail address'))
+  about(
+    holds('holds.set', 'set', 'erase and forget nothing of an account or a person until it ends'),
+  ).requiredOption('--until <time>', 'when it ends by itself, within ten years', readTime)
+  about(holds('holds.release', 'release', 'end it now; what waited goes on within an hour'))
 }
 
 function addOperators(verb: Verb): void {

@@ -18,6 +18,7 @@ import type { Office } from '@porttunneler/shared/control/operator/act'
 import type { OnBackgroundError, Subscription } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { admitStranger } from '@porttunneler/shared/control/registration'
+import { countGone } from '@porttunneler/shared/control/retention/gone'
 import { hasInvitation } from '@porttunneler/shared/control/team/open-invitations'
 import { addressReader, httpsReader } from './addresses.ts'
 import { webhookSecretsOf } from './billing-settings.ts'
@@ -97,7 +98,12 @@ export function openControlPlane(options: ControlPlaneOptions): ControlPlane {
     await worker.round(roundsMs)
     // A full slice means that there may be more; requests run in between.
     const until = await purgeTime.read()
-    while ((await store.purgeExpired(until)) === purgeSlice) await sleep(clock, pauseMs)
+    for (let isFull = true; isFull; ) {
+      const gone = await store.purgeExpired(until)
+      await countGone(control, gone)
+      isFull = Object.values(gone).reduce((sum, count) => sum + count, 0) >= purgeSlice
+      if (isFull) await sleep(clock, pauseMs)
+    }
   })
   return {
     fetch: (request, env) =>

@@ -16,6 +16,7 @@ import { addressRef } from './mail/addresses.ts'
 import { operators } from './operator/operator-documents.ts'
 import type { Doc, Forgotten, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
+import { lookToCountGone } from './retention/gone.ts'
 import { signInsMax } from './sign-ins/beginning.ts'
 import { signInPlaces } from './sign-ins/sign-in-documents.ts'
 import { erasedIdentity } from './tombstones.ts'
@@ -60,6 +61,9 @@ export async function erasePerson(
   await eraseTraces(control, person)
   const nowMs = clock.now()
   await job.advance(rest, async (tx) => {
+    const count = await lookToCountGone(tx, nowMs)
+    // One, with all that is theirs.
+    count({ users: 1 })
     tx.delete(users.ref(person.id))
     tx.delete(waitingRef(person.email))
     tx.delete(addressRef(person.email))

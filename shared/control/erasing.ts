@@ -14,6 +14,8 @@ import { type JobKind, jobRef, look, type RunningJob } from './jobs/jobs.ts'
 import { eraseNotes } from './operator/desk.ts'
 import type { Doc, Page, Query, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { queries } from './query-table.ts'
+import { lookToCountGone } from './retention/gone.ts'
+import { waitsForHold } from './retention/holds.ts'
 import { tombstoneOf } from './tombstones.ts'
 
 /** A transaction's documents are limited: the job, and three for each tunnel. */
@@ -63,6 +65,7 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
   if (account?.data.status !== 'closed') return
   if (await store.get(jobRef('account.close', job.account)))
     return job.pause(job.progress, clock.now() + closingWaitMs)
+  if (await waitsForHold(control, job)) return
   const nowMs = clock.now()
   await eraseAll(control, job, {
     query: queries.tunnelsOfAccount,
@@ -106,7 +109,7 @@ type Part<T extends Doc> = {
 }
 
 async function eraseAll<T extends Doc>(
-  { store }: Control,
+  { store, clock }: Control,
   job: RunningJob,
   { query, limit, erase: eraseOne }: Part<T>,
 ): Promise<void> {
@@ -116,7 +119,9 @@ async function eraseAll<T extends Doc>(
     if (items.length === 0) return
     const { erased } = progressSchema.parse(job.progress)
     await job.advance({ erased: erased + items.length }, async (tx) => {
+      const count = await lookToCountGone(tx, clock.now())
       for (const found of items) eraseOne(tx, found)
+      count({ [query.collection]: items.length })
     })
   }
 }
@@ -129,7 +134,7 @@ function eraseTunnel(tx: Transaction, { ref, data }: Snapshot<TunnelDoc>, nowMs:
 }
 
 /** @returns false while the rest is not sealed yet */
-async function eraseAudit({ store }: Control, job: RunningJob): Promise<boolean> {
+async function eraseAudit({ store, clock }: Control, job: RunningJob): Promise<boolean> {
   for (;;) {
     job.signal.throwIfAborted()
     const where = { account: job.account }
@@ -139,6 +144,9 @@ async function eraseAudit({ store }: Control, job: RunningJob): Promise<boolean>
     if (sealed.length === 0) return false
     await store.batch(sealed.map(({ ref }) => ({ op: 'delete', ref })))
     const { erased } = progressSchema.parse(job.progress)
-    await job.advance({ erased: erased + sealed.length })
+    await job.advance({ erased: erased + sealed.length }, async (tx) => {
+      const count = await lookToCountGone(tx, clock.now())
+      count({ audit: sealed.length })
+    })
   }
 }

@@ -14,6 +14,7 @@ import { serviceDays, serviceMonths } from './operator/figure-documents.ts'
 import { notes, operators } from './operator/operator-documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
+import { goneMonths, holds } from './retention/retention-documents.ts'
 import { signIns } from './sign-ins/sign-in-documents.ts'
 import { invitations } from './team/invitation-documents.ts'
 import * as usage from './usage-documents.ts'
@@ -49,6 +50,12 @@ export const queries = {
   operatorsByState: declareQuery('operatorsByState', operators, {
     equals: ['state'],
     order: 'since',
+  }),
+  holdsByTime: declareQuery('holdsByTime', holds, { equals: [], order: 'since' }),
+  goneMonthsByTime: declareQuery('goneMonthsByTime', goneMonths, {
+    equals: [],
+    order: 'month',
+    direction: 'descending',
   }),
   feedbackByTime: declareQuery('feedbackByTime', feedback, {
     equals: [],

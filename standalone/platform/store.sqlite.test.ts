@@ -178,9 +178,9 @@ test('purge: documents past their ttl are deleted in slices; the rest stays', as
   await put(purgeSlice + 5, 'past', { ...thing, ttl: new Date(1_000) })
   await put(3, 'future', { ...thing, ttl: new Date(1_001) })
   await put(3, 'without', thing)
-  expect(await store.purgeExpired(1_000)).toBe(purgeSlice)
-  expect(await store.purgeExpired(1_000)).toBe(5)
-  expect(await store.purgeExpired(1_000)).toBe(0)
+  expect(await store.purgeExpired(1_000)).toEqual({ things: purgeSlice })
+  expect(await store.purgeExpired(1_000)).toEqual({ things: 5 })
+  expect(await store.purgeExpired(1_000)).toEqual({})
   expect((await store.query(byGroup, { where: { group: 'a' }, limit: 50 })).items).toHaveLength(6)
 })
 

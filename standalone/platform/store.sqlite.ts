@@ -157,12 +157,15 @@ export class SqliteStore implements Store {
 
   /**
    * Removes documents whose `ttl` is past, at most `purgeSlice` of them; call again while it returns that many.
-   * @returns how many were removed
+   * @returns how many were removed, by collection
    */
-  async purgeExpired(nowMs: number): Promise<number> {
+  async purgeExpired(nowMs: number): Promise<Readonly<Record<string, number>>> {
     const sql = `DELETE FROM documents WHERE (collection, id) IN
-      (SELECT collection, id FROM documents WHERE ttl <= ? ORDER BY ttl LIMIT ${purgeSlice})`
-    return guard(() => Number(this.#statement(sql).run(nowMs).changes))
+      (SELECT collection, id FROM documents WHERE ttl <= ? ORDER BY ttl LIMIT ${purgeSlice}) RETURNING collection`
+    const counts: Record<string, number> = {}
+    for (const { collection } of guard(() => this.#statement(sql).all(nowMs)))
+      counts[String(collection)] = (counts[String(collection)] ?? 0) + 1
+    return counts
   }
 
   async close(): Promise<void> {

@@ -34,6 +34,7 @@ import { endViews } from '../operator/views.ts'
 import { keepOwnRecords } from '../own-records.ts'
 import { giveOwners } from '../ownerless-keys.ts'
 import { keepProxyNetworks } from '../proxy-networks.ts'
+import { keepHolds } from '../retention/holds.ts'
 import { rotateKeys, sweepEndpoints } from '../schedule.ts'
 import { tellTeam } from '../team/letters.ts'
 import { tellOfTerms } from '../terms/news.ts'
@@ -85,6 +86,7 @@ function jobKinds(control: Control): readonly JobKind[] {
     reportTransfer(control),
     reconcileBilling(control),
     makeFigures(control),
+    keepHolds(control),
     checkTunnels(control),
     tellOfAlerts(control),
     sendWebhooks(control),

@@ -15,6 +15,7 @@ import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import { askToFollowPayer } from '../money/following.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
+import { waitsForHold } from '../retention/holds.ts'
 import { requireStill } from '../still.ts'
 import { lookToTellTeam } from '../team/letters.ts'
 import { endOf, graceMs, type Leaving, leavingFrom, remindAt } from './terms.ts'
@@ -140,6 +141,7 @@ async function run(control: Control, job: RunningJob): Promise<void> {
   if (nowMs < remindAt(leaving, nowMs)) return job.pause({ of, told: 'begun' }, remindAt(leaving, nowMs))
   if (told !== 'soon') await tell(control, job, { of, told: 'soon' })
   if (nowMs < endOf(leaving, nowMs)) return job.pause({ of, told: 'soon' }, endOf(leaving, nowMs))
+  if (await waitsForHold(control, job)) return
   await close(control, job, of)
 }
 

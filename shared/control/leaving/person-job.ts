@@ -15,6 +15,7 @@ import { operators } from '../operator/operator-documents.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { membersMax, queries } from '../query-table.ts'
 import { lookToTake } from '../quota.ts'
+import { personWaitsForHold } from '../retention/holds.ts'
 import { lookToUnserve, memberOf } from '../unserve.ts'
 import { lookToKeep, lookToLeaveWith, writeKept } from './accounts.ts'
 import { leaveKind, membershipsOf, othersThan } from './people.ts'
@@ -55,6 +56,7 @@ async function run(control: Control, job: RunningJob): Promise<void> {
   if (nowMs < remindAt(leaving, nowMs)) return job.pause({ of, told: 'begun' }, remindAt(leaving, nowMs))
   if (told !== 'soon' && told !== 'done') await tell(control, job, { of, told: 'soon' })
   if (nowMs < endOf(leaving, nowMs)) return job.pause({ of, told: 'soon' }, endOf(leaving, nowMs))
+  if (told !== 'done' && (await personWaitsForHold(control, job))) return
   if (told !== 'done') await begin(control, job, { of, user })
   await end(control, job, of)
 }

@@ -35,5 +35,8 @@ export type OperatorAction =
   | 'note.removed'
   | 'view.began'
   | 'view.ended'
+  | 'hold.set'
+  | 'hold.released'
+  | 'hold.ended'
   | 'operator.added'
   | 'operator.removed'

@@ -20,6 +20,7 @@ import { operatorActs } from './operators.ts'
 import { peopleActs } from './people.ts'
 import { planActs } from './plans.ts'
 import { relayActs } from './relays.ts'
+import { retentionActs } from './retention.ts'
 import { secretActs } from './secrets.ts'
 import { waitListActs } from './wait-list.ts'
 
@@ -44,6 +45,7 @@ const acts = {
   ...auditActs,
   ...backupActs,
   ...secretActs,
+  ...retentionActs,
 }
 export type ActName = keyof typeof acts
 

@@ -15,6 +15,8 @@ export type Part = {
   readonly of: 'person' | 'account'
   /** One row at a time; a page of documents is in memory at most. */
   readonly rows: (control: Control, whose: Whose) => AsyncIterable<Doc>
+  /** The documents themselves, for legal holds. */
+  readonly found: (control: Control, whose: Whose) => AsyncIterable<Snapshot>
 }
 
 /** 'hide': secrets, hashes of secrets, and counters that only the service needs. */
@@ -38,7 +40,7 @@ export function part<T extends Doc>(of: Part['of'], from: Collection<T>, shape: 
       yield { ...named(ref.id), ...Object.fromEntries(shown), ...unpack?.(data) }
     }
   }
-  return { name: from.name, of, rows }
+  return { name: from.name, of, rows, found: find }
 }
 
 /** Fewer than a transaction or an answer may hold; at most this many documents are in memory. */
