@@ -9,9 +9,10 @@ import type { Order } from '@porttunneler/shared/control/operator/acts'
 import { CommanderError } from 'commander'
 import { checkFile, hasProblems, type SendOrder, verifyAll } from './audit.ts'
 import { isOwnBackup, type OwnBackup, runOwnBackup } from './backup.ts'
-import { plansText, withPlans } from './plans.ts'
+import { askReport, textOf } from './compliance.ts'
+import { withPlans } from './plans.ts'
 import { buildProgram, type Globals } from './program.ts'
-import { failureText, resultText, stackText } from './show.ts'
+import { failureText, stackText } from './show.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 export type Io = {
@@ -33,7 +34,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
         ? await runBackup(act, input, { globals, env: io.env })
         : await runVerb(order, act, input)
       if (hasProblems(result)) exit = 1
-      const text = act === 'plans.show' ? plansText : resultText
+      const text = textOf(act, input)
       io.stdout.write(isJson ? `${JSON.stringify(result)}\n` : text(result))
     },
     { writeOut: (text) => io.stdout.write(text), writeErr: (text) => (said += text) },
@@ -65,6 +66,7 @@ export function tellFailure(error: unknown, isJson: boolean, io: Pick<Io, 'stdou
 /** Most verbs are one act. */
 async function runVerb(order: SendOrder, act: Order['act'] | 'audit.check', input: object): Promise<unknown> {
   if (act === 'audit.check') return checkFile(input)
+  if (act === 'compliance.report') return order(act, askReport(input))
   if (act === 'plans.apply') return order(act, await withPlans(input))
   return act === 'audit.verify' ? verifyAll(order, input) : order(act, input)
 }

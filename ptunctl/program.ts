@@ -2,6 +2,7 @@
 import type { ActName } from '@porttunneler/shared/control/operator/acts'
 import { Command, type OutputConfiguration } from 'commander'
 import { because, readFlagValue, readList, readNumber, readRange, readTime } from './arguments.ts'
+import { addCompliance, addRetention } from './keeping-verbs.ts'
 import { addBilling, addPlans, type Verb } from './money-verbs.ts'
 
 export type Globals = { readonly data?: string; readonly json?: boolean; readonly as?: string }
@@ -65,6 +66,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
     groupOf('retention', 'what is kept how long, and what went'),
     groupOf('holds', 'what a law or a court wants kept'),
   )
+  addCompliance(groupOf('compliance', 'what auditors ask for'))
   addOperators(groupOf('operators', 'people who may act as operators through the service'))
   quiet(program, output)
   return program
@@ -303,17 +305,6 @@ function addBackup(verb: Verb): void {
     'settle',
     'after a database was restored by other means: end the leases and keys of the time that it forgot',
   ).argument('<at>', 'what it was restored to, such as 2026-01-31T12:00Z', readTime)
-}
-
-function addRetention(retention: Verb, holds: Verb): void {
-  retention('retention.show', 'show', 'show how long each thing is kept and why, and what went by month')
-  holds('holds.list', 'list', 'list holds, and whether an erasure waits for one')
-  const about = (command: Command) =>
-    because(command.argument('<about>', 'acc_…, usr_… or an e-mail address'))
-  about(
-    holds('holds.set', 'set', 'erase and forget nothing of an account or a person until it ends'),
-  ).requiredOption('--until <time>', 'when it ends by itself, within ten years', readTime)
-  about(holds('holds.release', 'release', 'end it now; what waited goes on within an hour'))
 }
 
 function addOperators(verb: Verb): void {

@@ -138,7 +138,8 @@ async function write({ store, clock }: Control, job: RunningJob): Promise<void> 
 
 type Sealed = { readonly seal: SealDoc; readonly leaves: SealLeavesDoc }
 
-async function linesOf(
+/** Entries with their proofs; all seals of `items` are in memory at once. */
+export async function linesOf(
   store: Pick<Store, 'getAll'>,
   items: readonly Snapshot<AuditDoc>[],
 ): Promise<ExportLine[]> {

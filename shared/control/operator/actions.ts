@@ -35,6 +35,7 @@ export type OperatorAction =
   | 'note.removed'
   | 'view.began'
   | 'view.ended'
+  | 'compliance.read'
   | 'hold.set'
   | 'hold.released'
   | 'hold.ended'

@@ -8,6 +8,7 @@ import { backupActs } from './backups.ts'
 import { billingActs } from './billing.ts'
 import { cellActs } from './cells.ts'
 import { certificateActs } from './certificates.ts'
+import { complianceActs } from './compliance.ts'
 import { feedbackActs } from './feedback.ts'
 import { flagActs } from './flags.ts'
 import { inviteActs } from './invites.ts'
@@ -46,6 +47,7 @@ const acts = {
   ...backupActs,
   ...secretActs,
   ...retentionActs,
+  ...complianceActs,
 }
 export type ActName = keyof typeof acts
 

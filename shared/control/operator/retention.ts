@@ -30,7 +30,7 @@ export const retentionActs = {
 }
 
 /** What is kept how long, and what went in which month. */
-export async function readRetention(control: Pick<Control, 'store'>) {
+async function readRetention(control: Pick<Control, 'store'>) {
   return {
     kept: [...Object.entries(terms).map(([name, term]) => ({ name, ...term })), ...files],
     gone: await readGone(control),

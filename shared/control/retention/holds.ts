@@ -20,7 +20,7 @@ import { terms } from './terms.ts'
 
 const dayMs = 24 * 3_600_000
 /** No law asks for more. */
-export const holdMsMax = 3_660 * dayMs
+const holdMsMax = 3_660 * dayMs
 /** A hundred years: no other `ttl` is half as far ahead. */
 export const heldShiftMs = 36_525 * dayMs
 /** How often an erasure looks whether the hold has ended. */

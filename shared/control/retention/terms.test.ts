@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { expiring } from '../../../functions/firestore-indexes.ts'
+import { z } from 'zod'
 import { collectionsIn } from '../../testing/collections.ts'
 import { partsOfAccounts } from '../own-data/of-accounts.ts'
 import { partsOfPeople } from '../own-data/of-people.ts'
@@ -18,7 +18,14 @@ test('every collection that the code declares has a row in terms.ts, and no othe
   expect(Object.keys(terms).toSorted()).toEqual(collectionsIn(texts))
 })
 
+const indexesSchema = z.object({
+  fieldOverrides: z.array(z.object({ collectionGroup: z.string(), ttl: z.boolean().optional() })),
+})
+
 test('what the store deletes by its ttl is what the table says, as Firestore gets it', () => {
+  const file = JSON.parse(readFileSync(join(root, 'functions/firestore.indexes.json'), 'utf8'))
+  const { fieldOverrides } = indexesSchema.parse(file)
+  const expiring = fieldOverrides.filter(({ ttl }) => ttl).map(({ collectionGroup }) => collectionGroup)
   const said = Object.entries(terms).filter(([, { endsBy }]) => endsBy === 'ttl')
   const local = ['refreshTokens', 'passwordResets', 'knownDevices', 'signInAttempts', 'signInFailures']
   // An erased person's way of signing in and a ttl that is set late: they end by erasure first.
