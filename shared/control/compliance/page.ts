@@ -26,7 +26,8 @@ export function complianceHtml(report: ComplianceReport): string {
 </head>
 <body>
 <h1>${escapeHtml(title)}</h1>
-<p>As of ${timeText(at)}. PortTunneler ${escapeHtml(version)}. Audit entries from ${timeText(span.from)} to ${timeText(span.to)}.</p>
+<p>As of ${timeText(at)}. PortTunneler ${escapeHtml(version)}.
+Audit entries from ${timeText(span.from)} to ${timeText(span.to)}.</p>
 ${[...accessParts(report), ...auditParts(report), ...dataParts(report)].join('\n')}
 </body>
 </html>
