@@ -54,7 +54,7 @@ function tableText(rows: readonly Row[]): string {
 /** Field names show which fields are times. */
 function cellText(key: string, value: unknown): string {
   if (value === undefined || value === null || value === '') return '-'
-  const isTime = /(?:^at|At|Until|From|since)$/.test(key) && typeof value === 'number'
+  const isTime = /(?:^at|^until|At|Until|From|since)$/.test(key) && typeof value === 'number'
   if (isTime) return value === 0 ? '-' : new Date(value).toISOString().replace('T', ' ').slice(0, 19)
   if (Array.isArray(value)) return value.map((each) => cellText('', each)).join(', ') || '-'
   return printable(typeof value === 'object' ? JSON.stringify(value) : String(value))
