@@ -7,25 +7,25 @@ import { type Document, isMap, isScalar, isSeq, type LineCounter } from 'yaml'
 import type { z } from 'zod'
 import { configSchema } from './config-schema.ts'
 import { httpOptionNames, passthroughText, upstreamProtocols } from './http-options.ts'
+import { innermost, type Path, sayIssue, sayPlace } from './issue-words.ts'
 import { nearest } from './nearest.ts'
 
 /** Lines and columns count from 1. */
 export type ConfigProblem = { readonly line: number; readonly column: number; readonly message: string }
 
 type Issue = z.core.$ZodIssue
-export type Path = readonly PropertyKey[]
 
 /** One problem for each place, and none about a key that is missing only because it was misspelt beside it. */
 export function worthTelling(issues: readonly Issue[]): readonly Issue[] {
   const meant = new Set(
     issues.flatMap((issue) => {
       if (issue.code !== 'unrecognized_keys') return []
-      return issue.keys.map((key) => pathText([...issue.path, nearest(key, knownKeys(issue.path)) ?? key]))
+      return issue.keys.map((key) => placeKey([...issue.path, nearest(key, knownKeys(issue.path)) ?? key]))
     }),
   )
   const byPlace = new Map<string, Issue>()
   for (const issue of issues) {
-    const place = pathText(issue.path)
+    const place = placeKey(issue.path)
     // A later check of the same place knows more: "0 is not a port" rather than "at least 1".
     if (issue.code === 'unrecognized_keys') byPlace.set(`${place} keys`, issue)
     else if (!meant.has(place)) byPlace.set(place, issue)
@@ -33,17 +33,19 @@ export function worthTelling(issues: readonly Issue[]): readonly Issue[] {
   return [...byPlace.values()]
 }
 
-export function pathText(path: Path): string {
-  return path.map(String).join('.')
+/** Tells places apart, whatever their keys contain. */
+function placeKey(path: Path): string {
+  return JSON.stringify(path.map(String))
 }
 
-export function problemsOf(issue: Issue, document: Document, lines: LineCounter): readonly ConfigProblem[] {
+export function problemsOf(found: Issue, document: Document, lines: LineCounter): readonly ConfigProblem[] {
+  const issue = innermost(found)
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({
       ...at(lines, offsetOf(document, [...issue.path, key], 'key')),
       message: unknownKey(key, issue.path, document),
     }))
-  const label = issue.path.length > 0 ? `${pathText(issue.path)}: ` : ''
+  const label = issue.path.length > 0 ? `${sayPlace(issue.path)}: ` : ''
   const place = issue.code === 'invalid_key' ? 'key' : 'value'
   return [{ ...at(lines, offsetOf(document, issue.path, place)), message: `${label}${say(issue)}` }]
 }
@@ -52,10 +54,10 @@ function unknownKey(key: string, path: Path, document: Document): string {
   const kind = document.getIn([...path, 'kind'])
   const isForHttp = httpOptionNames.some((name) => name === key) && path.at(-1) !== 'health'
   if (isForHttp && (kind === 'tcp' || kind === 'tls'))
-    return `${pathText([...path, key])}: ${passthroughText(kind)}`
+    return `${sayPlace([...path, key])}: ${passthroughText(kind)}`
   const known = knownKeys(path)
   const guess = nearest(key, known)
-  const where = path.length > 0 ? ` in ${pathText(path)}` : ''
+  const where = path.length > 0 ? ` in ${sayPlace(path)}` : ''
   return guess
     ? `unknown key "${key}"${where}; did you mean "${guess}"?`
     : `unknown key "${key}"${where}; there is: ${known.join(', ')}`
@@ -115,19 +117,15 @@ function say(issue: Issue): string {
     return 'a port or a range of ports is expected'
   if (issue.code === 'invalid_union' && (issue.path.at(-2) === 'allow' || issue.path.at(-2) === 'deny'))
     return 'an address or a network such as 192.0.2.0/24 is expected'
-  if (issue.code === 'invalid_union') return 'a port or host:port is expected'
+  if (issue.code === 'invalid_union' && issue.path.at(-1) === 'upstream')
+    return 'a port or host:port is expected'
+  if (issue.code === 'invalid_union' && issue.path.at(-1) === 'hsts')
+    return 'true, false or a map is expected'
+  if (issue.code === 'invalid_union') return 'text is expected'
   if (issue.code === 'invalid_value' && issue.path.at(-1) === 'version') return 'only version 1 exists'
   if (issue.code === 'invalid_type' && issue.path.length === 0)
     return 'the file holds no map of version and tunnels'
-  if (issue.code === 'invalid_type')
-    return `${issue.expected === 'record' ? 'a map' : article(issue.expected)} is expected`
-  if (issue.code === 'too_big') return `at most ${issue.maximum} is allowed`
-  if (issue.code === 'too_small') return `at least ${issue.minimum} is needed`
-  return issue.message
-}
-
-function article(noun: string): string {
-  return noun === 'int' ? 'a whole number' : /^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`
+  return sayIssue(issue)
 }
 
 /** The place of a path in the text; for something missing, the place of its parent. */

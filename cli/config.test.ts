@@ -87,7 +87,7 @@ const bad: readonly BadFile[] = [
     tunnels('web: {kind: http}'),
     '3:3',
     'PT-6012',
-    /tunnels.web.upstream: a port or host:port/,
+    /tunnel web, upstream: a port or host:port/,
   ],
   [
     'an unknown kind',
@@ -237,6 +237,43 @@ const bad: readonly BadFile[] = [
   ['a novel', `# ${'x'.repeat(300_000)}`, '', 'PT-6012', /longer than/],
 ]
 
+/** Every kind of slip that the library has words of its own for. */
+const wordless: readonly string[] = [
+  ...[
+    'upstream: []',
+    'policy: []',
+    'policy: {allow: x}',
+    'policy: {allow: [1, x/y]}',
+    'policy: {connectionsMax: 1.5}',
+    'policy: {httpsOnly: yes please}',
+    'policy: {acme: nobody}',
+    'policy: {keepConnections: 1}',
+    'policy: {requestsPerMinute: 0, zzz: 1}',
+    'pool: 1',
+    'tags: [A B]',
+    'tags: prod',
+    'domain: ""',
+    'e2e: 1',
+    'hostHeader: [x]',
+    'auth: 1',
+    'health: 1',
+    'health: {kind: http, status: 99}',
+    'redirects: [{from: 1, to: 2}]',
+    'redirects: [{from: /a, to: /b, status: 999}]',
+    'requestHeaders: {set: {x: [1]}}',
+    'requestHeaders: {add: {x: [{}]}}',
+    'requestHeaders: {set: {"a b": c}}',
+    'responseHeaders: {remove: x}',
+    'hsts: sometimes',
+    'hsts: {maxAgeSeconds: x}',
+    'hsts: {maxAgeSeconds: -1}',
+  ].map((option) => tunnels(`web: {kind: http, upstream: 1, ${option}}`)),
+  tunnels('web: 1'),
+  tunnels('db: {kind: tcp, upstream: 1, policy: {httpsOnly: true}}'),
+  'version: 1\ntunnels: []',
+  `proxy: 1\ncell: ""\n${tunnels('web: {kind: http, upstream: 1}')}`,
+]
+
 function tunnels(...lines: readonly string[]): string {
   return `version: 1\ntunnels:\n${lines.map((line) => `  ${line}`).join('\n')}\n`
 }
@@ -356,6 +393,24 @@ describe('ptun.yaml', () => {
     expect(failure.code).toBe(code)
     expect(failure.detail).toMatch(message)
     expect(failure.detail.startsWith(at ? `ptun.yaml:${at} ` : 'ptun.yaml')).toBe(true)
+  })
+
+  test.each([...bad.map(([, text]) => text), ...wordless])('%j is refused in words for people', (text) => {
+    const { fields, detail, code } = failureOf(text)
+    const said =
+      code === 'PT-6012' && Array.isArray(fields.problems) ? fields.problems : [{ message: detail }]
+    for (const { message } of said as readonly { message: string }[])
+      expect(message.replaceAll('192.0.2.0/24', 'NETWORK')).not.toMatch(
+        /\w\.\w+\.\d|tunnels\.\w|\b(?:an?|expected) (?:array|boolean|object|record|string)\b|Invalid|undefined|regex|pattern/,
+      )
+  })
+
+  test('a place is said as a person would say it', () => {
+    const text = tunnels('web: {kind: http, upstream: 1, policy: {allow: [here]}}')
+    expect(failureOf(text).detail).toBe(
+      'ptun.yaml:3:51 tunnel web, access rules, first entry of allow: ' +
+        'an address or a network such as 192.0.2.0/24 is expected',
+    )
   })
 
   test('all problems are reported at once, in the order of the file', () => {

@@ -15,8 +15,6 @@ import {
   at,
   type ConfigProblem,
   offsetOf,
-  type Path,
-  pathText,
   problemsOf,
   variableText,
   withoutValue,
@@ -31,6 +29,7 @@ import {
   httpParts,
   passthroughText,
 } from './http-options.ts'
+import { type Path, sayPlace } from './issue-words.ts'
 import { nearest } from './nearest.ts'
 import { type Environment, errnoOf } from './paths.ts'
 import { faultOfPolicy, type PolicyParts } from './policy.ts'
@@ -75,7 +74,7 @@ export function parseConfig(text: string, path: string, env: Environment = {}): 
     const config = toConfig(parsed.data, dirname(path), (place, message) =>
       problems.push({
         ...at(lines, offsetOf(document, place, 'value')),
-        message: `${pathText(place)}: ${isFilled(document, place, filled) ? variableText : message}`,
+        message: `${sayPlace(place)}: ${isFilled(document, place, filled) ? variableText : message}`,
       }),
     )
     if (problems.length === 0) return config
@@ -120,7 +119,8 @@ type Tell = (place: Path, message: string) => void
 
 function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Tell): Config {
   const wanted = Object.entries(tunnels).flatMap(([name, tunnel]): readonly WantedTunnel[] => {
-    const sayAt = (option: string, message: string) => tell(['tunnels', name, option], message)
+    const sayAt = (option: string | Path, message: string) =>
+      tell(['tunnels', name, ...[option].flat()], message)
     const common = {
       kind: tunnel.kind,
       ...(tunnel.proxyProtocol && { proxyProtocol: tunnel.proxyProtocol }),
@@ -237,7 +237,7 @@ function toHttpParts(
 
 function toPolicy(
   tunnel: ConfigFile['tunnels'][string],
-  tell: (option: string, message: string) => void,
+  tell: (option: Path, message: string) => void,
 ): PolicyParts {
   const { kind, policy = {} } = tunnel
   const isEndToEnd = kind !== 'tcp' && tunnel.e2e === true
@@ -245,7 +245,7 @@ function toPolicy(
   const why = isEndToEnd
     ? 'with e2e the relay reads no request, so it cannot keep this.'
     : passthroughText(kind)
-  if (rule !== undefined) tell('policy', `${rule}: ${why}`)
+  if (rule !== undefined) tell(['policy', rule], why)
   return policy
 }
 

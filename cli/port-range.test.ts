@@ -59,12 +59,12 @@ describe('port ranges', () => {
   test.each<[lines: readonly string[], message: string]>([
     [
       ['ftp: {kind: tcp, upstream: 1-3, port: 7-8}'],
-      'ptun.yaml:3:30 tunnels.ftp.upstream: 3 upstreams do not fit',
+      'ptun.yaml:3:30 tunnel ftp, upstream: 3 upstreams do not fit',
     ],
-    [['ftp: {kind: tcp, upstream: 1, port: 8-7}'], 'ptun.yaml:3:39 tunnels.ftp.port: "8-7" ends before'],
+    [['ftp: {kind: tcp, upstream: 1, port: 8-7}'], 'ptun.yaml:3:39 tunnel ftp, port: "8-7" ends before'],
     [
       ['ftp: {kind: tcp, upstream: 1, port: [7]}'],
-      'tunnels.ftp.port: a port or a range of ports is expected',
+      'tunnel ftp, port: a port or a range of ports is expected',
     ],
     [
       ['ftp: {kind: tcp, upstream: 1, port: 7-8}', 'ftp-7: {kind: tcp, upstream: 1}'],
@@ -75,7 +75,7 @@ describe('port ranges', () => {
       ['a: {kind: tcp, upstream: 1, port: 1-300}', 'b: {kind: tcp, upstream: 1, port: 301-600}'],
       'at most 500',
     ],
-    [['web: {kind: http, upstream: 1-3}'], 'tunnels.web.upstream'],
+    [['web: {kind: http, upstream: 1-3}'], 'tunnel web, upstream'],
   ])('%s is refused with its place', (lines, message) => {
     expect(() => config(...lines)).toThrow(message)
   })

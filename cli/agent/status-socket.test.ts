@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,6 +34,15 @@ describe('status socket', () => {
   test('only its user can enter the folder', async () => {
     const socket = await serveStatus(folder, { pid: 7, snapshot: () => snapshot(7) })
     expect((await stat(folder)).mode & 0o777).toBe(0o700)
+    await socket.close()
+  })
+
+  test.skipIf(process.platform === 'win32')('a folder that others could enter is closed first', async () => {
+    await mkdir(folder, { recursive: true })
+    await chmod(folder, 0o755)
+    const socket = await serveStatus(folder, { pid: 7, snapshot: () => snapshot(7) })
+    expect((await stat(folder)).mode & 0o777).toBe(0o700)
+    expect((await stat(join(folder, '7.sock'))).mode & 0o077).toBe(0)
     await socket.close()
   })
 

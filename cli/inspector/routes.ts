@@ -2,6 +2,7 @@
 import type { ReplayWish } from '@porttunneler/shared/api/schemas/inspection'
 import { fail } from '@porttunneler/shared/base/errors'
 import { z } from 'zod'
+import { sayIssue, sayPlace } from '../issue-words.ts'
 import { pictureType, viewBody } from './body-view.ts'
 import { asCurl, asFetch } from './copy-as.ts'
 import { decodeBody } from './decode.ts'
@@ -158,5 +159,6 @@ function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw fail('cli.usage', `${issue?.path.join('.') || 'The call'}: ${issue?.message ?? 'not understood'}.`)
+  const place = sayPlace(issue?.path ?? [])
+  throw fail('cli.usage', `${place || 'The call'}: ${issue ? sayIssue(issue) : 'not understood'}.`)
 }
