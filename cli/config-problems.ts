@@ -7,11 +7,16 @@ import { type Document, isMap, isScalar, isSeq, type LineCounter } from 'yaml'
 import type { z } from 'zod'
 import { configSchema } from './config-schema.ts'
 import { httpOptionNames, passthroughText, upstreamProtocols } from './http-options.ts'
-import { innermost, type Path, sayIssue, sayPlace } from './issue-words.ts'
+import { type Path, sayIssue, sayPlace } from './issue-words.ts'
 import { nearest } from './nearest.ts'
 
-/** Lines and columns count from 1. */
-export type ConfigProblem = { readonly line: number; readonly column: number; readonly message: string }
+/** Lines and columns count from 1. `path`: the keys that lead to it, if it is about a value. */
+export type ConfigProblem = {
+  readonly line: number
+  readonly column: number
+  readonly path?: Path
+  readonly message: string
+}
 
 type Issue = z.core.$ZodIssue
 
@@ -38,16 +43,22 @@ function placeKey(path: Path): string {
   return JSON.stringify(path.map(String))
 }
 
-export function problemsOf(found: Issue, document: Document, lines: LineCounter): readonly ConfigProblem[] {
-  const issue = innermost(found)
+export function problemsOf(issue: Issue, document: Document, lines: LineCounter): readonly ConfigProblem[] {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({
       ...at(lines, offsetOf(document, [...issue.path, key], 'key')),
+      path: [...issue.path, key],
       message: unknownKey(key, issue.path, document),
     }))
   const label = issue.path.length > 0 ? `${sayPlace(issue.path)}: ` : ''
   const place = issue.code === 'invalid_key' ? 'key' : 'value'
-  return [{ ...at(lines, offsetOf(document, issue.path, place)), message: `${label}${say(issue)}` }]
+  return [
+    {
+      ...at(lines, offsetOf(document, issue.path, place)),
+      path: issue.path,
+      message: `${label}${say(issue)}`,
+    },
+  ]
 }
 
 function unknownKey(key: string, path: Path, document: Document): string {

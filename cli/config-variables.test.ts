@@ -49,7 +49,7 @@ describe('variables in ptun.yaml', () => {
 
   test('a variable cannot add lines, keys or tunnels', () => {
     const said = refusal(one('    upstream: ${PORT}'), { PORT: '3000\n  evil: {kind: tcp, upstream: 1}' })
-    expect(said).toMatch(/^ptun\.yaml:5:15 tunnels\.web\.upstream: /)
+    expect(said).toMatch(/^ptun\.yaml:5:15 tunnel web, upstream: /)
   })
 
   test.each<[what: string, lines: string, place: string, said: RegExp]>([
@@ -82,7 +82,7 @@ describe('variables in ptun.yaml', () => {
     (line) => {
       const text = `version: 1\ntunnels:\n  web:\n    kind: http\n    upstream: 1\n    ${line}\n`
       const detail = refusal(text, { SECRET: 'top secret' })
-      expect(detail).toMatch(/ptun\.yaml:6:\d+ tunnels\.web\./)
+      expect(detail).toMatch(/ptun\.yaml:6:\d+ tunnel web, /)
       expect(detail).not.toMatch(/top|secret/)
     },
   )
@@ -91,7 +91,7 @@ describe('variables in ptun.yaml', () => {
     '%s: its value is in no message',
     (line) => {
       const detail = refusal(one(`    ${line}`), { SECRET: 'top secret' })
-      expect(detail).toMatch(/ptun\.yaml:\d+:\d+ tunnels\.web\./)
+      expect(detail).toMatch(/ptun\.yaml:\d+:\d+ tunnel web, /)
       expect(detail).not.toMatch(/top|secret/)
     },
   )

@@ -29,7 +29,7 @@ import {
   httpParts,
   passthroughText,
 } from './http-options.ts'
-import { type Path, sayPlace } from './issue-words.ts'
+import { innermost, type Path, sayPlace } from './issue-words.ts'
 import { nearest } from './nearest.ts'
 import { type Environment, errnoOf } from './paths.ts'
 import { faultOfPolicy, type PolicyParts } from './policy.ts'
@@ -74,13 +74,14 @@ export function parseConfig(text: string, path: string, env: Environment = {}): 
     const config = toConfig(parsed.data, dirname(path), (place, message) =>
       problems.push({
         ...at(lines, offsetOf(document, place, 'value')),
+        path: place,
         message: `${sayPlace(place)}: ${isFilled(document, place, filled) ? variableText : message}`,
       }),
     )
     if (problems.length === 0) return config
   } else
     problems.push(
-      ...worthTelling(parsed.error.issues)
+      ...worthTelling(parsed.error.issues.map(innermost))
         .map((issue) => (isFilled(document, issue.path, filled) ? withoutValue(issue) : issue))
         .flatMap((issue) => problemsOf(issue, document, lines)),
     )

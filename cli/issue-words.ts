@@ -1,4 +1,4 @@
-/** Where a value stands and what is wrong with it, for people: no paths with dots, no patterns, no words of the library. */
+/** Says to people where a value stands and what is wrong with it: no paths with dots, no words of the library. */
 import type { z } from 'zod'
 
 type Issue = z.core.$ZodIssue
@@ -57,7 +57,7 @@ export function sayIssue(issue: Issue): string {
   return /^Invalid /.test(issue.message) ? 'it is not written as it must be' : issue.message
 }
 
-/** Of a value that may be of several forms, what is wrong inside the form that was meant: the one that fits furthest. */
+/** A value that fits none of its forms has a fault inside the form that was meant, if one of them fits from outside. */
 export function innermost(issue: Issue): Issue {
   if (issue.code !== 'invalid_union') return issue
   const inside = issue.errors.flat().find(({ path }) => path.length > 0)

@@ -138,7 +138,12 @@ describe('command line', () => {
   test('programs get problems of the configuration with line and column', async () => {
     const { stdout } = await run(['config', 'check', badFile, '--json'])
     expect(JSON.parse(stdout).problems).toEqual([
-      { line: 3, column: 21, message: expect.stringContaining('did you mean "upstream"?') },
+      {
+        line: 3,
+        column: 21,
+        path: ['tunnels', 'web', 'upstraem'],
+        message: expect.stringContaining('did you mean "upstream"?'),
+      },
     ])
   })
 

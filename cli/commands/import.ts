@@ -97,7 +97,9 @@ function checked({ tunnels, notes }: Draft): {
   return { tunnels: kept, notes: [...notes, ...more] }
 }
 
-const problemsSchema = z.array(z.object({ message: z.string() })).min(1)
+const problemsSchema = z
+  .array(z.object({ path: z.array(z.union([z.string(), z.number()])).optional(), message: z.string() }))
+  .min(1)
 
 function faultOf(one: Into): { readonly setting: string | undefined; readonly text: string } | undefined {
   const text = textOf({ tunnels: [one], notes: [] })
@@ -110,7 +112,8 @@ function faultOf(one: Into): { readonly setting: string | undefined; readonly te
     if (!isFailure(error)) throw error
     const [problem] = problemsSchema.safeParse(error.fields.problems).data ?? []
     const message = problem?.message ?? error.detail
-    return { setting: /^tunnels\.[^.:]+\.(\w+)/.exec(message)?.[1], text: message }
+    const [, , setting] = problem?.path ?? []
+    return { setting: setting === undefined ? undefined : String(setting), text: message }
   }
 }
 

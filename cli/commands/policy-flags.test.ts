@@ -37,8 +37,10 @@ test.each([
 
 test('a rule about requests says which it is, also in ptun.yaml', () => {
   expect(() => fromFile('tls', '{httpsOnly: true}')).toThrow(
-    /3:41 tunnels\.web\.policy: httpsOnly: .*http tunnels only/,
+    /3:53 tunnel web, access rules, httpsOnly: .*http tunnels only/,
   )
-  expect(() => fromFile('http', '{allow: [nowhere]}')).toThrow(/tunnels\.web\.policy\.allow/)
+  expect(() => fromFile('http', '{allow: [nowhere]}')).toThrow(
+    /tunnel web, access rules, first entry of allow/,
+  )
   expect(() => fromFile('http', '{httpOnly: true}')).toThrow(/did you mean "httpsOnly"/)
 })
