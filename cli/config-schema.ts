@@ -9,6 +9,7 @@ import { parseUpstream } from './agent/upstream.ts'
 import { upstreamProtocols } from './http-options.ts'
 import { portTunnels } from './port-range.ts'
 import { parseProxy } from './proxy/settings.ts'
+import { webhooksSchema } from './webhook-options.ts'
 
 /**
  * Each port of a range is one. 500 need ten claims of 50 at the start, and a relay lets a session bind 1,000.
@@ -180,6 +181,9 @@ const requestShape = {
     .describe(
       'Tell browsers that came by HTTPS to come by nothing else (Strict-Transport-Security); true: for a day.',
     ),
+  webhooks: webhooksSchema
+    .optional()
+    .describe('Let in only requests with the right signature of a webhook; their bodies have at most 1 MiB.'),
 }
 
 const tunnelSchema = z.discriminatedUnion('kind', [

@@ -17,6 +17,7 @@ import { authorityOf, type Upstream } from './agent/upstream.ts'
 import type { UpstreamTls } from './agent/upstream-tls.ts'
 import type { RequestRules } from './http/pipeline.ts'
 import { faultOfLogin, type Login, loginOf } from './http/stages/logins.ts'
+import { type WebhookOptions, webhookCheckOf } from './webhook-options.ts'
 
 /** As written; missing or empty means not set. */
 export type HttpOptions = {
@@ -31,6 +32,7 @@ export type HttpOptions = {
   readonly requestHeaders?: HeaderEdits | undefined
   readonly responseHeaders?: HeaderEdits | undefined
   readonly hsts?: Hsts | false | undefined
+  readonly webhooks?: WebhookOptions | undefined
 }
 
 export const httpOptionNames: readonly (keyof HttpOptions)[] = [
@@ -45,6 +47,7 @@ export const httpOptionNames: readonly (keyof HttpOptions)[] = [
   'requestHeaders',
   'responseHeaders',
   'hsts',
+  'webhooks',
 ]
 
 export type HttpParts = Pick<WantedTunnel, 'tls' | 'requests' | 'upstreamProtocol'>
@@ -186,7 +189,8 @@ function rulesOf(
     )
   const host = hostHeader === 'rewrite' ? authorityOf(upstream) : hostHeader
   const logins = loginsOf(options, folder)
-  const edits = editsOf(options)
+  const webhooks = options.webhooks && webhookCheckOf(options.webhooks, secretOf(options.webhooks, folder))
+  const edits = { ...editsOf(options), ...(webhooks && { webhooks }) }
   if (host === undefined && logins.length === 0 && Object.keys(edits).length === 0) return undefined
   return {
     logins,
@@ -203,6 +207,13 @@ function editsOf({ redirects, requestHeaders, responseHeaders, hsts }: HttpOptio
     ...(responseHeaders && { responseHeaders }),
     ...(hsts && { hsts }),
   }
+}
+
+function secretOf({ secret, secretFile }: WebhookOptions, folder: string): string {
+  const text = secret ?? (secretFile === undefined ? '' : read(resolve(folder, secretFile), 'webhooks'))
+  // Everybody can sign with an empty one.
+  if (text.trim() === '') throw refuse('cli.file', 'webhooks', 'The secret of the signatures is empty.')
+  return text
 }
 
 function loginsOf({ auth = [], authFile }: HttpOptions, folder: string): readonly Login[] {
@@ -250,7 +261,7 @@ function readCa(path: string): string {
 
 function read(path: string, option: keyof HttpOptions): string {
   try {
-    if (option === 'authFile') requirePrivate(path)
+    if (option !== 'upstreamCa') requirePrivate(path, option)
     const text = readFileSync(path, 'utf8')
     if (text.length <= fileBytesMax) return text
   } catch (cause) {
@@ -261,13 +272,13 @@ function read(path: string, option: keyof HttpOptions): string {
 }
 
 /** As with ptun's own key file. Windows has no such modes. */
-function requirePrivate(path: string): void {
+function requirePrivate(path: string, option: keyof HttpOptions): void {
   const mode = statSync(path).mode & 0o777
   if (process.platform === 'win32' || (mode & 0o077) === 0) return
   throw refuse(
     'cli.file',
-    'authFile',
-    `${path} has mode ${mode.toString(8)}, so others may read the passwords; it must be 600.`,
+    option,
+    `${path} has mode ${mode.toString(8)}, so others may read the secrets; it must be 600.`,
   )
 }
 

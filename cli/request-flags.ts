@@ -19,6 +19,11 @@ export function requestOptions(): readonly Option[] {
     ).argParser(several),
     new Option('--auth-file <file>', 'the same from a file, one user:password a line'),
     new Option(
+      '--verify-webhook <kind>',
+      'let in only signed webhooks: stripe, github, slack, hmac or hmac:<header>; secret: PTUN_WEBHOOK_SECRET',
+    ),
+    new Option('--webhook-secret-file <file>', 'with --verify-webhook: the secret from a file'),
+    new Option(
       '--redirect <rule>',
       "send visitors elsewhere: '/old/* -> /new/*'; repeat it for several",
     ).argParser(several),

@@ -25,6 +25,7 @@ export function settingsOf({
     ...(redirects > 0 ? [redirects === 1 ? '1 redirect' : `${redirects} redirects`] : []),
     ...(requests?.requestHeaders ? ['changes request headers'] : []),
     ...(requests?.responseHeaders ? ['changes response headers'] : []),
+    ...(requests?.webhooks ? [`checks webhooks (${requests.webhooks.scheme})`] : []),
     ...(requests?.hsts ? ['HSTS'] : []),
     ...(policy ? [`policy: ${sayPolicy(Object.keys(policy))}`] : []),
     ...(tls?.isUnchecked ? ['certificate not checked'] : tls?.ca ? ['own authority'] : []),

@@ -111,6 +111,7 @@ export class Visitor implements StreamSink {
     const rewriter = new HeadRewriter({ address: visitorAddress, proto: 'https' })
     return new RequestGate(this.#stream, {
       stages: stagesOf(rules, { guesses: guesses(), realm: tunnel.name ?? tunnel.wanted.kind }),
+      webhooks: rules.webhooks,
       clock,
       visitorAddress,
       awaitsUpgrade,

@@ -197,7 +197,15 @@ async function require(run: RunCommand, words: readonly string[]): Promise<void>
 
 /** What works in this shell, and would be missing in the service. */
 function sayLeftOut(context: Context): void {
-  const names = ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY', 'NO_PROXY', 'PTUN_AUTH', 'NODE_EXTRA_CA_CERTS']
+  const names = [
+    'HTTPS_PROXY',
+    'HTTP_PROXY',
+    'ALL_PROXY',
+    'NO_PROXY',
+    'PTUN_AUTH',
+    'PTUN_WEBHOOK_SECRET',
+    'NODE_EXTRA_CA_CERTS',
+  ]
   const set = names.filter((name) => context.env[name] || context.env[name.toLowerCase()])
   if (set.length > 0)
     warn(

@@ -19,8 +19,10 @@ import { type EditFlags, type Edits, editsOfFlags } from './edit-flags.ts'
 import type { InspectFlag } from './inspect.ts'
 import { type PolicyFlags, policyOfFlags } from './policy-flags.ts'
 import { serve } from './serve.ts'
+import { type WebhookFlags, webhooksOfFlags } from './webhook-flags.ts'
 
-export type TunnelOptions = Omit<HttpOptions, keyof Edits> &
+export type TunnelOptions = Omit<HttpOptions, keyof Edits | 'webhooks'> &
+  WebhookFlags &
   EditFlags &
   PolicyFlags & {
     readonly name?: string
@@ -52,7 +54,13 @@ export async function serveTunnel(
   const places =
     kind === 'tcp' ? named(() => portTunnels(upstream, port)) : [{ upstream: parseUpstream(upstream) }]
   const auth = [...(options.auth ?? []), ...loginsOfEnvironment(context.env.PTUN_AUTH)]
-  const asked = { ...options, auth, hsts: undefined, ...editsOfFlags(options) }
+  const asked = {
+    ...options,
+    auth,
+    hsts: undefined,
+    ...editsOfFlags(options),
+    webhooks: webhooksOfFlags(options, context.env),
+  }
   // For server and relay it is of kind tls.
   const policy = policyOfFlags(options.e2e ? 'tls' : kind, options)
   const partsOf = ({ upstream: at }: (typeof places)[number]) => {
@@ -134,6 +142,7 @@ const spellings: Readonly<Record<string, string>> = {
   'request-headers': '--request-header-…',
   'response-headers': '--response-header-…',
   redirects: '--redirect',
+  webhooks: '--verify-webhook',
 }
 
 /** Names the option as it is written here. */

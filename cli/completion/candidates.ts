@@ -24,6 +24,7 @@ const sources: Readonly<Record<string, Source>> = {
   '--tunnel': 'tunnels',
   '--config': 'files',
   '--auth-file': 'files',
+  '--webhook-secret-file': 'files',
   '--upstream-ca': 'files',
 }
 

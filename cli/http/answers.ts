@@ -21,6 +21,9 @@ export type AskedRequest = {
   readonly host: string
 }
 
+/** A request whose head was not understood, or never came. */
+export const unread: AskedRequest = { method: 'GET', isHttps: true, bytes: Buffer.alloc(0), host: '' }
+
 /** Long enough for what browsers send. */
 const acceptLengthMax = 256
 
@@ -54,7 +57,7 @@ export type Answers = {
   readonly isLost: boolean
 }
 
-export class PassedAnswers implements Answers {
+class PassedAnswers implements Answers {
   readonly #watch = new AnswerWatch()
   readonly #write: (bytes: Buffer) => boolean
 
@@ -190,4 +193,11 @@ export function editedHead(
   const edit = new HeadEdit(bytes)
   for (const stage of stages) stage.onAnswer?.({ ...answer, edit })
   return edit.toBuffer()
+}
+
+/** Answers are read only if a stage changes them. */
+export function answersOf(options: ConstructorParameters<typeof EditedAnswers>[0]): Answers {
+  return options.stages.some(({ onAnswer }) => onAnswer)
+    ? new EditedAnswers(options)
+    : new PassedAnswers(options.write)
 }

@@ -15,6 +15,7 @@ import { hstsStage } from './stages/hsts.ts'
 import type { Login } from './stages/logins.ts'
 import { passwordStage } from './stages/password.ts'
 import { redirectStage } from './stages/redirects.ts'
+import type { WebhookCheck } from './webhooks/held-webhook.ts'
 
 /** The user's settings as data, so that two versions of them can be compared; missing or empty parts change nothing. */
 export type RequestRules = {
@@ -28,6 +29,8 @@ export type RequestRules = {
   readonly requestHeaders?: HeaderEdits
   readonly responseHeaders?: HeaderEdits
   readonly hsts?: Hsts
+  /** Only requests with such a signature may come in (held-webhook.ts). */
+  readonly webhooks?: WebhookCheck
 }
 
 /** A request on its way through the stages. */
@@ -67,6 +70,15 @@ export type Stage = {
   onAnswer?(answer: PassingAnswer): void
 }
 
+/** The answer of the first stage that has one. */
+export function firstReply(stages: readonly Stage[], request: PassingRequest): Reply | undefined {
+  for (const stage of stages) {
+    const reply = stage.onRequest?.(request)
+    if (reply) return reply
+  }
+  return undefined
+}
+
 export type StageParts = {
   /** The tunnel's wrong passwords. */
   readonly guesses: Guesses
@@ -88,6 +100,6 @@ export function stagesOf(rules: RequestRules, parts: StageParts): readonly Stage
 }
 
 /** Whether some requests may never need the upstream. */
-export function mayReply({ redirects, logins }: RequestRules): boolean {
-  return redirects !== undefined || logins.length > 0
+export function mayReply({ redirects, logins, webhooks }: RequestRules): boolean {
+  return redirects !== undefined || webhooks !== undefined || logins.length > 0
 }

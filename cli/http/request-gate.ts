@@ -19,25 +19,24 @@ import {
   type AnswerFault,
   type Answers,
   type AskedRequest,
+  answersOf,
   askedRequest,
-  EditedAnswers,
-  editedHead,
-  PassedAnswers,
+  unread,
 } from './answers.ts'
 import { Credit } from './credit.ts'
 import type { GateOptions } from './gate-options.ts'
 import { HeadEdit } from './head-edit.ts'
 import { lateEnd } from './late-end.ts'
-import type { Reply } from './pipeline.ts'
-import { renderReply, statusOf } from './replies.ts'
+import { firstReply, type Reply } from './pipeline.ts'
+import { ownAnswer } from './replies.ts'
 import { UpgradeReader } from './upgrade.ts'
+import { continueBytes, type HeldParts, HeldWebhook } from './webhooks/held-webhook.ts'
 
 type State = 'scanning' | 'holding' | 'awaiting' | 'raw' | 'settling' | 'ended'
 
-/** A request whose head was not understood, or never came. */
-const unread: AskedRequest = { method: 'GET', isHttps: true, bytes: Buffer.alloc(0), host: '' }
 /** A visitor who was answered here may finish what it is sending: a reset would destroy the answer (RFC 9112, 9.6). */
 const lingerMs = 5_000
+const misdirected: Reply = { kind: 'page', key: 'http.misdirected' }
 
 export class RequestGate implements SplicedStream {
   readonly #stream: VisitorStream
@@ -57,6 +56,8 @@ export class RequestGate implements SplicedStream {
   #held: RequestHead | undefined
   #lastAsked: AskedRequest | undefined
   #hasHeard = false
+  /** A request that is checked when it is whole. */
+  #webhook: HeldWebhook | undefined
 
   constructor(stream: VisitorStream, options: GateOptions) {
     this.#stream = stream
@@ -64,11 +65,8 @@ export class RequestGate implements SplicedStream {
     if (options.awaitsUpgrade) this.#reader = new UpgradeReader()
     this.#credits = new Credit((bytes) => stream.consumed(bytes))
     this.#timers = new VisitorTimers(options.clock)
-    const { stages } = options
     const write = (bytes: Buffer) => stream.write(bytes)
-    this.#answers = stages.some(({ onAnswer }) => onAnswer)
-      ? new EditedAnswers({ stages, write, onBroken: (fault) => this.#onBroken(fault) })
-      : new PassedAnswers(write)
+    this.#answers = answersOf({ stages: options.stages, write, onBroken: (fault) => this.#onBroken(fault) })
   }
 
   /** Where TLS ends here, nobody else bounds the time that a visitor may take. Call it when the handshake is over. */
@@ -91,7 +89,8 @@ export class RequestGate implements SplicedStream {
 
   onFin(): void {
     if (this.#state === 'settling' || this.#hasEnded) return
-    if (this.#options.endToEnd && this.#forwardedTotal === 0) this.#endWith('stream.aborted')
+    if (this.#webhook) this.#answerWith({ kind: 'page', key: 'webhook.signature' }, this.#webhook.asked)
+    else if (this.#options.endToEnd && this.#forwardedTotal === 0) this.#endWith('stream.aborted')
     else this.#options.finish()
   }
 
@@ -103,6 +102,7 @@ export class RequestGate implements SplicedStream {
   close(): void {
     this.#state = 'ended'
     this.#timers.clear()
+    this.#webhook = this.#webhook?.close()
     this.#scanner.take()
   }
 
@@ -163,15 +163,10 @@ export class RequestGate implements SplicedStream {
         return
       }
       if (event.kind === 'head') this.#takeHead(event)
-      else if (event.kind === 'body') {
-        this.#deliver(event.bytes)
-        if (event.isLast) this.#onRequestEnd()
-      } else if (this.#options.endToEnd) {
-        this.#answerWith({ kind: 'page', key: event.key }, unread)
-      } else {
-        // The relay scans by the same rules, so this sender got past it.
-        this.#cut(event.key)
-      }
+      else if (event.kind === 'body') this.#onBody(event.bytes, event.isLast)
+      else if (this.#options.endToEnd) this.#answerWith({ kind: 'page', key: event.key }, unread)
+      // The relay scans by the same rules, so this sender got past it.
+      else this.#cut(event.key)
     }
   }
 
@@ -200,25 +195,43 @@ export class RequestGate implements SplicedStream {
 
   #onHead(head: RequestHead): void {
     const { stages, visitorAddress, endToEnd } = this.#options
-    const stream = this.#stream
     const edit = new HeadEdit(endToEnd ? endToEnd.rewriter.rewrite(head) : head.bytes)
     const asked = askedRequest(head, edit)
     // A host of somebody else's would reach an application that thinks it is its own.
-    if (endToEnd && head.host !== endToEnd.host()) {
-      this.#answerWith({ kind: 'page', key: 'http.misdirected' }, asked)
-      return
+    const isForeign = endToEnd && head.host !== endToEnd.host()
+    const reply = isForeign ? misdirected : firstReply(stages, { head, edit, visitorAddress })
+    if (reply) this.#answerWith(reply, asked)
+    else this.#admit({ head, edit, asked })
+  }
+
+  #admit(request: HeldParts): void {
+    const { webhooks, endToEnd } = this.#options
+    const stream = this.#stream
+    if (endToEnd) this.#timers.awaitProgress(() => stream.bytesIn + stream.bytesOut, this.#giveUp)
+    this.#webhook = webhooks && new HeldWebhook(webhooks, request)
+    if (!this.#webhook) this.#send(request)
+    else if (this.#webhook.mayContinue && this.#answers.isComplete) stream.write(continueBytes)
+    if (this.#webhook || request.head.body === 0) this.#onBody(Buffer.alloc(0), request.head.body === 0)
+  }
+
+  #onBody(bytes: Buffer, isLast: boolean): void {
+    const webhook = this.#webhook
+    const reply = webhook?.take(bytes, isLast, this.#options.clock.now())
+    if (webhook && reply) this.#answerWith(reply, webhook.asked)
+    else if (!webhook) {
+      if (bytes.length > 0) this.#deliver(bytes)
+    } else if (isLast) {
+      this.#send(webhook)
+      if (webhook.body.length > 0) this.#deliver(webhook.body)
+      this.#webhook = webhook.close()
     }
-    for (const stage of stages) {
-      const reply = stage.onRequest?.({ head, edit, visitorAddress })
-      if (reply === undefined) continue
-      this.#answerWith(reply, asked)
-      return
-    }
+    if (isLast && !reply) this.#onRequestEnd()
+  }
+
+  #send({ head, edit, asked }: HeldParts): void {
+    const { endToEnd } = this.#options
     this.#answers.asked(asked)
-    if (endToEnd) {
-      if (!this.#lastAsked) this.#timers.awaitProgress(() => stream.bytesIn + stream.bytesOut, this.#giveUp)
-      this.#lastAsked = asked
-    }
+    if (endToEnd) this.#lastAsked = asked
     if (endToEnd && head.wantsUpgrade) {
       this.#reader = new UpgradeReader()
       this.#upgradeAnswer = undefined
@@ -228,7 +241,6 @@ export class RequestGate implements SplicedStream {
     this.#upgradePending = head.wantsUpgrade && this.#reader !== undefined && isFirst
     this.#forwardedTotal += 1
     this.#deliver(edit.toBuffer())
-    if (head.body === 0) this.#onRequestEnd()
   }
 
   #onRequestEnd(): void {
@@ -290,6 +302,7 @@ export class RequestGate implements SplicedStream {
   /** The relay ends a stream on which the upstream is silent for minutes. */
   #answerWith(reply: Reply, asked: AskedRequest): void {
     this.#state = 'settling'
+    this.#webhook = this.#webhook?.close()
     this.#timers.forgetHead()
     this.#reply = { reply, asked }
     // A visitor who asks for more takes that answer for complete, and we cannot tell.
@@ -307,11 +320,7 @@ export class RequestGate implements SplicedStream {
 
   #tell(reply: Reply, asked: AskedRequest): void {
     this.#leave(reply.kind === 'page' ? reply.key : undefined)
-    const bytes = renderReply(reply, asked)
-    const bodyAt = bytes.indexOf('\r\n\r\n') + 4
-    const answer = { status: statusOf(reply), isHttps: asked.isHttps, isOwn: true }
-    this.#stream.write(editedHead(bytes.subarray(0, bodyAt), this.#options.stages, answer))
-    if (bodyAt < bytes.length) this.#stream.write(bytes.subarray(bodyAt))
+    for (const bytes of ownAnswer(reply, asked, this.#options.stages)) this.#stream.write(bytes)
     this.#stream.end()
   }
 

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
+import { readWebhookRules } from '../http/webhooks/signatures.ts'
 import { Inspector } from './inspector.ts'
 import { type InspectorServer, serveInspector } from './server.ts'
-import { readWebhookRules } from './signatures.ts'
 
 export type OpenedInspector = { readonly inspector: Inspector; readonly server: InspectorServer }
 

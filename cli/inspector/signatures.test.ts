@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { readWebhookRules, ruleFor, verdictOf } from '../http/webhooks/signatures.ts'
 import { post, useInspectorRigs } from '../testing/inspector-rig.ts'
 import { Message } from './entry.ts'
-import { readWebhookRules, ruleFor, verdictOf } from './signatures.ts'
 
 const open = useInspectorRigs()
 const secret = 'whsec_test'

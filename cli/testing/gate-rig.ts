@@ -39,6 +39,7 @@ export function openGate(
   }
   const gate = new RequestGate(stream as unknown as Stream, {
     stages: stagesOf(rules, { guesses, realm: 'web' }),
+    webhooks: rules.webhooks,
     clock,
     visitorAddress: '192.0.2.1',
     awaitsUpgrade,

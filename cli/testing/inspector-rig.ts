@@ -10,10 +10,10 @@ import { afterEach, expect } from 'vitest'
 import { newTunnel, type WantedTunnel } from '../agent/tunnels.ts'
 import { VisitorDesk } from '../agent/visitor-desk.ts'
 import type { VisitorStream } from '../agent/visitor-stream.ts'
+import { readWebhookRules } from '../http/webhooks/signatures.ts'
 import type { Entry } from '../inspector/entry.ts'
 import { Inspector } from '../inspector/inspector.ts'
 import type { RingLimits } from '../inspector/ring.ts'
-import { readWebhookRules } from '../inspector/signatures.ts'
 
 const info: OpenInfo = {
   bind: 1,

@@ -51,9 +51,9 @@ export class VisitorTimers {
     this.#head = undefined
   }
 
-  /** Waits for any byte; see `watchIdle`. */
+  /** Waits for any byte, from its first call on; see `watchIdle`. */
   awaitProgress(progress: () => number, onIdle: () => void): void {
-    this.#idle = watchIdle(this.#clock, progress, onIdle)
+    this.#idle ??= watchIdle(this.#clock, progress, onIdle)
   }
 
   forgetProgress(): void {

@@ -1,5 +1,6 @@
 /** PT-6nnn: the command line, its configuration, and what only the agent sees (upstreams: upstream.ts). */
 import type { ErrorEntry } from '../errors.ts'
+import { webhookCodes } from './webhooks.ts'
 
 const usage = { http: 400, exit: 2, retry: 'never', owner: 'user' } as const
 const signIn = { http: 401, exit: 3, retry: 'never', owner: 'user' } as const
@@ -272,4 +273,5 @@ export const cliCodes = {
       'Ten wrong passwords came from one network within a minute, so passwords from there are not checked for a while.',
     cure: 'Wait a minute, then try again with the right user name and password.',
   },
+  ...webhookCodes,
 } as const satisfies Record<string, ErrorEntry>

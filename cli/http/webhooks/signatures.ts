@@ -1,6 +1,6 @@
 /**
- * Checks the signatures of webhooks that passed, and marks each request with the result; it refuses none, because the
- * program behind the tunnel checks for itself. Rules come from PTUN_WEBHOOKS, where `ps` does not show them. Sources:
+ * Checks the signatures of webhooks: the inspector marks requests by them (rules of PTUN_WEBHOOKS, where `ps` does not
+ * show them), and the gate refuses those of a tunnel with `webhooks` (held-webhook.ts). Sources:
  * docs.stripe.com/webhooks/signature, docs.github.com (Validating webhook deliveries), api.slack.com (Verifying
  * requests).
  */
@@ -8,12 +8,11 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { SignatureVerdict } from '@porttunneler/shared/api/schemas/inspection'
 import { fail } from '@porttunneler/shared/base/errors'
 import { Secret } from '@porttunneler/shared/base/secret'
-import type { Message } from './entry.ts'
 
-const schemes = ['stripe', 'github', 'slack', 'hmac'] as const
+export const webhookSchemes = ['stripe', 'github', 'slack', 'hmac'] as const
 
 export type WebhookRule = {
-  readonly scheme: (typeof schemes)[number]
+  readonly scheme: (typeof webhookSchemes)[number]
   /** The path, or the beginning of it with `*` behind. */
   readonly path: string
   readonly secret: Secret
@@ -24,9 +23,14 @@ export type WebhookRule = {
 /** As Stripe and Slack advise. */
 const toleranceMs = 5 * 60_000
 const rulesMax = 50
-const namePattern = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+export const signatureHeaderPattern = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 
-type Signed = { readonly headers: Pick<Message, 'header'>; readonly body: Buffer; readonly nowMs: number }
+type Signed = {
+  /** `header`: the value of a header; its name in small letters. */
+  readonly headers: { header(name: string): string | undefined }
+  readonly body: Buffer
+  readonly nowMs: number
+}
 type Wanted = {
   readonly signatures: readonly string[]
   readonly text: readonly (string | Buffer)[]
@@ -43,13 +47,14 @@ export function readWebhookRules(text = ''): readonly WebhookRule[] {
   return lines.map((line, at) => {
     const [kind = '', path = '', secret = '', ...more] = line.trim().split(/\s+/)
     const [name, header = 'x-signature'] = kind.toLowerCase().split(':')
-    const scheme = schemes.find((one) => one === name)
-    const isWhole = path.startsWith('/') && secret !== '' && more.length === 0 && namePattern.test(header)
+    const scheme = webhookSchemes.find((one) => one === name)
+    const isWhole =
+      path.startsWith('/') && secret !== '' && more.length === 0 && signatureHeaderPattern.test(header)
     if (scheme && isWhole) return { scheme, path, secret: new Secret(secret), header }
     throw fail(
       'cli.usage',
       `Line ${at + 1} of PTUN_WEBHOOKS is not like "stripe /hooks/stripe <secret>". ` +
-        `It may begin with ${schemes.join(', ')} or hmac:<header>.`,
+        `It may begin with ${webhookSchemes.join(', ')} or hmac:<header>.`,
     )
   })
 }
@@ -62,7 +67,10 @@ export function ruleFor(rules: readonly WebhookRule[], target: string): WebhookR
   )
 }
 
-export function verdictOf({ scheme, secret, header }: WebhookRule, signed: Signed): SignatureVerdict {
+export function verdictOf(
+  { scheme, secret, header }: Omit<WebhookRule, 'path'>,
+  signed: Signed,
+): SignatureVerdict {
   const wanted = readers[scheme](signed, header)
   if (!wanted || wanted.signatures.length === 0) return 'missing'
   const hmac = createHmac('sha256', secret.reveal())
@@ -107,4 +115,10 @@ function isDigest(signature: string, digest: Buffer): boolean {
   const coding = /^[0-9a-f]{64}$/i.test(signature) ? 'hex' : 'base64'
   const sent = Buffer.from(signature, coding)
   return sent.length === digest.length && timingSafeEqual(sent, digest)
+}
+
+/** The header without which a request has no signature; in small letters. */
+export function signatureHeader({ scheme, header }: Pick<WebhookRule, 'scheme' | 'header'>): string {
+  if (scheme === 'hmac') return header
+  return { stripe: 'stripe-signature', github: 'x-hub-signature-256', slack: 'x-slack-signature' }[scheme]
 }
