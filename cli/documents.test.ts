@@ -105,7 +105,7 @@ describe('docs/cli.md', () => {
   test('every ptun.yaml shown is valid', () => {
     const files = blocks('yaml')
     expect(files.length).toBeGreaterThan(0)
-    const env = { PUBLIC_PORT: '20100' }
+    const env = { PUBLIC_PORT: '20100', STRIPE_SECRET: 'whsec_x' }
     for (const text of files) expect(parseConfig(text, 'ptun.yaml', env).tunnels.length).toBeGreaterThan(0)
   })
 })

@@ -10,7 +10,11 @@ export const webhooksSchema = z
     verify: z
       .enum(webhookSchemes)
       .describe('Who signs: stripe, github, slack, or hmac (SHA-256 of the body).'),
-    secret: z.string().min(1).optional().describe('The secret of the signatures, as in ${STRIPE_SECRET}.'),
+    secret: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The secret of the signatures, best from a variable of the environment.'),
     secretFile: z.string().min(1).optional().describe('The same from a file that others may not read.'),
     header: z
       .string()

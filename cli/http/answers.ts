@@ -196,8 +196,12 @@ export function editedHead(
 }
 
 /** Answers are read only if a stage changes them. */
-export function answersOf(options: ConstructorParameters<typeof EditedAnswers>[0]): Answers {
-  return options.stages.some(({ onAnswer }) => onAnswer)
-    ? new EditedAnswers(options)
-    : new PassedAnswers(options.write)
+export function answersOf(
+  stream: { write(bytes: Buffer): boolean },
+  stages: readonly Stage[],
+  onBroken: (fault: AnswerFault) => void,
+): Answers {
+  const write = (bytes: Buffer) => stream.write(bytes)
+  const isEdited = stages.some(({ onAnswer }) => onAnswer)
+  return isEdited ? new EditedAnswers({ stages, write, onBroken }) : new PassedAnswers(write)
 }

@@ -7,6 +7,7 @@
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import type { HeaderEdits, Hsts, Redirect } from '@porttunneler/shared/protocol/http-edits'
+import type { GateOptions } from './gate-options.ts'
 import type { HeadEdit } from './head-edit.ts'
 import type { Guesses } from './stages/guesses.ts'
 import { answerHeaderStage, requestHeaderStage } from './stages/headers.ts'
@@ -70,8 +71,13 @@ export type Stage = {
   onAnswer?(answer: PassingAnswer): void
 }
 
-/** The answer of the first stage that has one. */
-export function firstReply(stages: readonly Stage[], request: PassingRequest): Reply | undefined {
+/** The answer of the first stage that has one, if the request is for this tunnel at all. */
+export function firstReply(
+  { stages, endToEnd }: Pick<GateOptions, 'stages' | 'endToEnd'>,
+  request: PassingRequest,
+): Reply | undefined {
+  // A host of somebody else's would reach an application that thinks it is its own.
+  if (endToEnd && request.head.host !== endToEnd.host()) return { kind: 'page', key: 'http.misdirected' }
   for (const stage of stages) {
     const reply = stage.onRequest?.(request)
     if (reply) return reply

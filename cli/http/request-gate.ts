@@ -36,7 +36,6 @@ type State = 'scanning' | 'holding' | 'awaiting' | 'raw' | 'settling' | 'ended'
 
 /** A visitor who was answered here may finish what it is sending: a reset would destroy the answer (RFC 9112, 9.6). */
 const lingerMs = 5_000
-const misdirected: Reply = { kind: 'page', key: 'http.misdirected' }
 
 export class RequestGate implements SplicedStream {
   readonly #stream: VisitorStream
@@ -65,8 +64,7 @@ export class RequestGate implements SplicedStream {
     if (options.awaitsUpgrade) this.#reader = new UpgradeReader()
     this.#credits = new Credit((bytes) => stream.consumed(bytes))
     this.#timers = new VisitorTimers(options.clock)
-    const write = (bytes: Buffer) => stream.write(bytes)
-    this.#answers = answersOf({ stages: options.stages, write, onBroken: (fault) => this.#onBroken(fault) })
+    this.#answers = answersOf(stream, options.stages, (fault) => this.#onBroken(fault))
   }
 
   /** Where TLS ends here, nobody else bounds the time that a visitor may take. Call it when the handshake is over. */
@@ -172,14 +170,11 @@ export class RequestGate implements SplicedStream {
 
   #takeHead(head: RequestHead): void {
     this.#timers.forgetHead()
-    const waits = this.#options.endToEnd && head.wantsUpgrade && !this.#answers.isComplete
-    if (!waits) {
-      this.#onHead(head)
-      return
-    }
-    this.#state = 'holding'
-    // Its bytes are the scanner's, which goes on without them.
-    this.#held = { ...head, bytes: Buffer.from(head.bytes) }
+    if (this.#options.endToEnd && head.wantsUpgrade && !this.#answers.isComplete) {
+      this.#state = 'holding'
+      // Its bytes are the scanner's, which goes on without them.
+      this.#held = { ...head, bytes: Buffer.from(head.bytes) }
+    } else this.#onHead(head)
   }
 
   /** Sends on the request that was held, when everything before it is answered. */
@@ -194,12 +189,10 @@ export class RequestGate implements SplicedStream {
   }
 
   #onHead(head: RequestHead): void {
-    const { stages, visitorAddress, endToEnd } = this.#options
-    const edit = new HeadEdit(endToEnd ? endToEnd.rewriter.rewrite(head) : head.bytes)
+    const rewriter = this.#options.endToEnd?.rewriter
+    const edit = new HeadEdit(rewriter ? rewriter.rewrite(head) : head.bytes)
     const asked = askedRequest(head, edit)
-    // A host of somebody else's would reach an application that thinks it is its own.
-    const isForeign = endToEnd && head.host !== endToEnd.host()
-    const reply = isForeign ? misdirected : firstReply(stages, { head, edit, visitorAddress })
+    const reply = firstReply(this.#options, { head, edit, visitorAddress: this.#options.visitorAddress })
     if (reply) this.#answerWith(reply, asked)
     else this.#admit({ head, edit, asked })
   }
@@ -218,11 +211,10 @@ export class RequestGate implements SplicedStream {
     const webhook = this.#webhook
     const reply = webhook?.take(bytes, isLast, this.#options.clock.now())
     if (webhook && reply) this.#answerWith(reply, webhook.asked)
-    else if (!webhook) {
-      if (bytes.length > 0) this.#deliver(bytes)
-    } else if (isLast) {
+    else if (!webhook) this.#deliver(bytes)
+    else if (isLast) {
       this.#send(webhook)
-      if (webhook.body.length > 0) this.#deliver(webhook.body)
+      this.#deliver(webhook.body)
       this.#webhook = webhook.close()
     }
     if (isLast && !reply) this.#onRequestEnd()
@@ -264,6 +256,7 @@ export class RequestGate implements SplicedStream {
   }
 
   #deliver(bytes: Buffer): void {
+    if (bytes.length === 0) return
     this.#credits.delivered(bytes.length)
     this.#options.deliver(bytes)
   }

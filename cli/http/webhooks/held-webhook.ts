@@ -1,7 +1,7 @@
 /**
- * A request of a tunnel that takes signed webhooks alone (`webhooks` in ptun.yaml): it is kept until it is whole, checked,
- * and then passed on byte for byte. What has no signature at all, or says that it is too long, is refused before anything
- * is kept.
+ * A request of a tunnel that takes signed webhooks alone (`webhooks` in ptun.yaml): it is kept until it is whole,
+ * checked, and then passed on byte for byte. What has no signature at all, or says that it is too long, is refused
+ * before anything is kept.
  */
 import { Buffer } from 'node:buffer'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
@@ -49,7 +49,7 @@ export class HeldWebhook {
     this.edit = edit
     this.asked = asked
     const came = new HeadEdit(this.head.bytes)
-    // Of two values nobody knows which one the program will read.
+    // Nobody knows which one of two values the program will read.
     this.#header = (name) => (came.values(name).length === 1 ? came.values(name)[0] : undefined)
     this.#refusal = this.#refusalOfHead()
     const waits = edit.values('expect').length > 0
