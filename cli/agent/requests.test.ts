@@ -1,4 +1,5 @@
 /** Tunnels whose requests the agent checks, from a visitor's stream to the upstream and back. */
+import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
@@ -12,6 +13,8 @@ import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { anyVisitor, muxPair, Recorder } from '@porttunneler/shared/testing/mux-pair'
 import { afterEach, describe, expect, test } from 'vitest'
 import { loginOf } from '../http/stages/logins.ts'
+import { webhookBytesMax } from '../http/webhooks/held-webhook.ts'
+import { webhookCheckOf } from '../webhook-options.ts'
 import type { AgentEvent } from './events.ts'
 import { newTunnel, type WantedTunnel } from './tunnels.ts'
 import { VisitorDesk } from './visitor-desk.ts'
@@ -109,6 +112,29 @@ describe('requests that the agent checks', () => {
     await guest.until(() => guest.text.length > 0)
     expect(upstream.sockets).toHaveLength(1)
     expect(upstream.read()).toBe(get())
+    desk.desk.close()
+  })
+
+  test('a signed webhook longer than the window arrives whole; a forged one makes no connection', async () => {
+    const upstream = await echo()
+    const requests = { logins: [], webhooks: webhookCheckOf({ verify: 'github' }, 'secret') }
+    const desk = openDesk({ upstream: { host: '127.0.0.1', port: upstream.port }, requests })
+    const body = 'x'.repeat(webhookBytesMax)
+    const signature = createHmac('sha256', 'secret').update(body).digest('hex')
+    const post = (text: string) =>
+      `POST / HTTP/1.1\r\nHost: a.test\r\nX-Hub-Signature-256: sha256=${signature}\r\nContent-Length: ${text.length}\r\n\r\n${text}`
+    const forger = desk.visit()
+    forger.stream?.write(Buffer.from(post('other')))
+    await forger.until(() => forger.hasFin)
+    expect(forger.text).toMatch(/^HTTP\/1\.1 401 .*PT-6101/s)
+    expect(upstream.sockets).toHaveLength(0)
+    forger.stream?.end()
+    await forger.until(() => forger.isClosed)
+    expect(desk.events).toEqual([expect.objectContaining({ event: 'connection.closed', code: 'PT-6101' })])
+    const sender = desk.visit()
+    sender.stream?.write(Buffer.from(post(body)))
+    await sender.until(() => sender.text.length >= post(body).length)
+    expect(upstream.read() === post(body)).toBe(true)
     desk.desk.close()
   })
 
