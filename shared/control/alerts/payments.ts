@@ -2,7 +2,9 @@
 import { codes } from '../../base/errors.ts'
 import type { SubscriptionDoc } from '../money/billing-documents.ts'
 import type { Transaction } from '../platform.ts'
-import { lookToRaise, lookToSettle } from './raising.ts'
+import { alertRef } from './alert-documents.ts'
+import { type AlertChange, lookToRaise, lookToSettle, lookToWriteAll } from './raising.ts'
+import { afterQuiet, afterTrouble } from './states.ts'
 
 /** Raised when an invoice is open, and over when the plan is paid again or has ended. Reads first, as `lookToRaise`. */
 export async function lookToAlertOfPayment(
@@ -52,16 +54,19 @@ export async function lookToAlertOfTransfer(
     readonly nowMs: number
   },
 ): Promise<() => void> {
-  const writes: (() => unknown)[] = []
+  const changes: AlertChange[] = []
   for (const kind of ['quota.near', 'quota.reached'] as const) {
     const key = { account, kind, subject: account }
     const isIts = percent > 0 && (kind === 'quota.reached') === percent >= 100
+    if (!isIts && !isNew) continue
+    const before = await tx.get(alertRef(key))
     const { cause, cure, code } = quotaCodes[kind]
     const trouble = { since: nowMs, name: `${percent} % of this period`, cause, cure, code }
-    if (isIts) writes.push(await lookToRaise(tx, key, { trouble, nowMs }))
-    else if (isNew) writes.push(await lookToSettle(tx, key, nowMs))
+    const when = { nowMs, damped: false }
+    const next = isIts
+      ? afterTrouble(before?.data, key, { trouble, ...when })
+      : afterQuiet(before?.data, when)
+    changes.push({ before, next })
   }
-  return () => {
-    for (const write of writes) write()
-  }
+  return lookToWriteAll(tx, changes, nowMs)
 }

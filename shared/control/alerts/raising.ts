@@ -38,16 +38,29 @@ export async function lookToSettle(
 }
 
 /** Stores the next state of an alert, and has its people told if there is news. Reads first, as `look` of jobs. */
-export async function lookToWrite(
+export function lookToWrite(
   tx: Transaction,
   before: Snapshot<AlertDoc> | undefined,
   { next, nowMs }: { readonly next: AlertDoc | undefined; readonly nowMs: number },
 ): Promise<() => readonly string[]> {
-  if (!next) return () => []
-  const tell = next.untold === 1 ? await lookToTell(tx, next.account, nowMs + gatherMs) : undefined
-  const ref = before?.ref ?? alertRef(next)
+  return lookToWriteAll(tx, [{ before, next }], nowMs)
+}
+
+export type AlertChange = {
+  readonly before: Snapshot<AlertDoc> | undefined
+  readonly next: AlertDoc | undefined
+}
+
+/** As `lookToWrite`, for several alerts of one account: a transaction writes no document twice, and they share a mail. */
+export async function lookToWriteAll(
+  tx: Transaction,
+  changes: readonly AlertChange[],
+  nowMs: number,
+): Promise<() => readonly string[]> {
+  const news = changes.find(({ next }) => next?.untold === 1)?.next
+  const tell = news && (await lookToTell(tx, news.account, nowMs + gatherMs))
   return () => {
-    tx.set(ref, next)
+    for (const { before, next } of changes) if (next) tx.set(before?.ref ?? alertRef(next), next)
     // The time of the mail has come for nobody yet, so there is nothing to kick.
     tell?.()
     return []
