@@ -32,6 +32,27 @@ const elsewhere: Readonly<Record<string, string>> = {
   readDomain: 'the list has all of it',
 }
 
+/** Their page is to come (issue of alerts); until then people reach them by the API and `ptun api`. */
+const withoutPage = [
+  'actOnAlert',
+  'addMaintenance',
+  'addWebhook',
+  'changeWebhook',
+  'countAlerts',
+  'listAlertRules',
+  'listAlerts',
+  'listDeliveries',
+  'listMaintenance',
+  'listWebhooks',
+  'readAlert',
+  'removeMaintenance',
+  'removeWebhook',
+  'replayDelivery',
+  'rotateWebhookSecret',
+  'setAlertRules',
+  'testWebhook',
+]
+
 type Document = {
   readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>
 }
@@ -72,7 +93,7 @@ test('every operation of the API is called by the console, or is for others for 
   const asked = [...(await requestsOf()).values()]
   const called = [...known].filter(([, pattern]) => asked.some((request) => pattern.test(request)))
   const missing = [...known.keys()].filter((name) => !called.some(([one]) => one === name))
-  expect(missing.toSorted()).toEqual(Object.keys(elsewhere).toSorted())
+  expect(missing.toSorted()).toEqual([...Object.keys(elsewhere), ...withoutPage].toSorted())
 })
 
 test('every call of web/api asks for an operation that the API has, and some page or part makes it', async () => {
