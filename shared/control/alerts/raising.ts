@@ -51,7 +51,7 @@ export type AlertChange = {
   readonly next: AlertDoc | undefined
 }
 
-/** As `lookToWrite`, for several alerts of one account: a transaction writes no document twice, and they share a mail. */
+/** As `lookToWrite`, for several alerts of one account: they share a mail, and no document is written twice. */
 export async function lookToWriteAll(
   tx: Transaction,
   changes: readonly AlertChange[],
