@@ -81,6 +81,14 @@ export const places: readonly Place[] = [
     load: async () => (await import('./pages/usage.tsx')).UsagePage,
   },
   {
+    path: '/alerts',
+    title: 'Alerts',
+    icon: 'alert',
+    group: 'main',
+    needs: 'tunnels.read',
+    load: async () => (await import('./pages/alerts.tsx')).AlertsPage,
+  },
+  {
     path: '/keys',
     title: 'API keys',
     icon: 'key',

@@ -5,6 +5,7 @@
  */
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Role } from '@porttunneler/shared/api/schemas/access'
+import { alertCalls } from './alert-calls.ts'
 import { billingCalls } from './billing-calls.ts'
 import { factorCalls } from './factor-calls.ts'
 import { historyCalls } from './history-calls.ts'
@@ -51,6 +52,7 @@ export function makeCalls(request: Requests) {
     ...keptCalls(request),
     ...factorCalls(request),
     ...billingCalls(request),
+    ...alertCalls(request),
     ...operatorCalls(request),
     ...operatorServiceCalls(request),
   }

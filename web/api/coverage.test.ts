@@ -27,6 +27,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   relayCertificates: 'relays alone',
   showMailsOff: 'a page of its own, linked from mails',
   turnMailsOff: 'a page of its own, linked from mails',
+  readAlert: 'the list has all of it',
   readName: 'the list has all of it',
   readPort: 'the list has all of it',
   readDomain: 'the list has all of it',
@@ -34,17 +35,14 @@ const elsewhere: Readonly<Record<string, string>> = {
 
 /** Their page is to come (issue of alerts); until then people reach them by the API and `ptun api`. */
 const withoutPage = [
-  'actOnAlert',
   'addMaintenance',
   'addWebhook',
   'changeWebhook',
   'countAlerts',
   'listAlertRules',
-  'listAlerts',
   'listDeliveries',
   'listMaintenance',
   'listWebhooks',
-  'readAlert',
   'removeMaintenance',
   'removeWebhook',
   'replayDelivery',

@@ -364,6 +364,11 @@ describe('calls', () => {
       [() => calls.account(), () => client.account()],
       [() => calls.renameAccount({ name: 'Lab' }), () => client.renameAccount({ name: 'Lab' })],
       [() => calls.agents(), () => client.agents()],
+      [() => calls.alerts({ state: 'firing' }), () => client.alerts({ state: 'firing' })],
+      [
+        () => calls.actOnAlert('alr/1', { act: 'acknowledge' }),
+        () => client.actOnAlert('alr/1', { act: 'acknowledge' }),
+      ],
       [() => calls.auditProof('aud/1'), () => client.auditProof('aud/1')],
       [() => calls.startAuditExport(), () => client.startAuditExport()],
       [() => calls.auditExport(), () => client.auditExport()],

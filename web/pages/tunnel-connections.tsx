@@ -2,6 +2,7 @@
 import type { EndedConnection, LiveConnections } from '@porttunneler/shared/api/schemas/connections'
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { formatBytes } from '@porttunneler/shared/base/amounts'
+import { useMutation } from '@tanstack/react-query'
 import { useState } from 'preact/hooks'
 import {
   type ConnectionFilter,
@@ -15,6 +16,7 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { CodeText } from '../parts/code-text.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
+import { ConfirmDialog } from '../parts/dialog.tsx'
 import { SelectField, TextField } from '../parts/field.tsx'
 import { formatCount } from '../parts/format.ts'
 import { Card, Skeleton } from '../parts/page.tsx'
@@ -137,11 +139,17 @@ function KeepChoice({ tunnel, days = 0 }: { tunnel: Tunnel; days: number | undef
       { onSuccess: () => announce('Saved. Relays follow within seconds.') },
     )
   }
-  const erase = async () => {
-    while ((await calls.eraseConnections(tunnel.id)).more);
-    await forget()
-    announce('All kept connections are erased.')
-  }
+  const [isAsking, setAsking] = useState(false)
+  const erase = useMutation({
+    mutationFn: async () => {
+      while ((await calls.eraseConnections(tunnel.id)).more);
+    },
+    onSuccess: () => {
+      setAsking(false)
+      announce('All kept connections are erased.')
+    },
+    onSettled: forget,
+  })
   return (
     <div class="mb-5 flex flex-wrap items-end gap-4">
       <div class="min-w-0 grow">
@@ -158,11 +166,23 @@ function KeepChoice({ tunnel, days = 0 }: { tunnel: Tunnel; days: number | undef
         </SelectField>
       </div>
       {mayWrite && (
-        <Button look="danger" onClick={() => void erase()}>
+        <Button look="danger" onClick={() => setAsking(true)}>
           Erase kept ones
         </Button>
       )}
       {failure && <ProblemNotice failure={failure} />}
+      {isAsking && (
+        <ConfirmDialog
+          title="Erase kept connections?"
+          action="Erase them"
+          onConfirm={() => erase.mutate()}
+          onClose={() => setAsking(false)}
+          isBusy={erase.isPending}
+          failure={failureIn(erase)}
+        >
+          <p>All that was kept of this tunnel’s connections goes, and cannot be brought back.</p>
+        </ConfirmDialog>
+      )}
     </div>
   )
 }

@@ -2,6 +2,7 @@
 
 import { accountChoicesSchema, membersSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { agentsSchema } from '@porttunneler/shared/api/schemas/agents'
+import { alertSchema } from '@porttunneler/shared/api/schemas/alerts'
 import { auditEntrySchema } from '@porttunneler/shared/api/schemas/audit'
 import { pageSchema } from '@porttunneler/shared/api/schemas/common'
 import { factorsSchema } from '@porttunneler/shared/api/schemas/factors'
@@ -123,11 +124,51 @@ function agents() {
   }
 }
 
+function alerts() {
+  const now = Date.now()
+  const began = { at: now - 900_000, what: 'began' }
+  return {
+    items: [
+      {
+        id: mockId('alr', 1),
+        kind: 'tunnel.upstream',
+        title: 'Upstream failing',
+        subject: mockId('tun', 3),
+        name: 'a-long-name-for-a-preview-environment-42',
+        state: 'firing',
+        unsteady: true,
+        since: now - 1_200_000,
+        last: now - 600_000,
+        toldAt: now - 840_000,
+        cause: 'The program behind the tunnel refused the connection.',
+        cure: 'Start it, or check the port of the tunnel.',
+        code: 'PT-5001',
+        timeline: [began, { at: now - 600_000, what: 'failed again: it is unsteady' }],
+      },
+      {
+        id: mockId('alr', 2),
+        kind: 'quota.near',
+        title: 'Transfer nearly used',
+        subject: me.account,
+        name: '80 % of this period',
+        state: 'resolved',
+        unsteady: false,
+        since: now - 9_000_000,
+        last: now - 4_000_000,
+        endedAt: now - 4_000_000,
+        cause: 'Most of the transfer of this period is used.',
+        timeline: [began],
+      },
+    ],
+  }
+}
+
 type Schema = { parse(value: unknown): unknown }
 /** By their paths: the schema, and what is sent. */
 export const more: Readonly<Record<string, readonly [Schema, (url: URL) => unknown]>> = {
   '/v1/usage': [usageAnswerSchema, usage],
   '/v1/agents': [agentsSchema, agents],
+  '/v1/alerts': [pageSchema(alertSchema), alerts],
   '/v1/audit': [pageSchema(auditEntrySchema), audit],
   '/v1/accounts': [
     accountChoicesSchema,

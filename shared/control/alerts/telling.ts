@@ -84,7 +84,7 @@ async function mark(
   await job.advance({}, async (tx) => {
     const latest = await Promise.all(told.map(({ data }) => tx.get(alertRef(data))))
     const asks = await Promise.all(wishes.map((wish) => look(tx, wish, nowMs)))
-    const sent = { told: told.map(toldOf), nowMs, url: control.settings.consoleUrl }
+    const sent = { told: told.map(toldOf), nowMs, url: `${control.settings.consoleUrl}/alerts` }
     const sends = await Promise.all(hooks.map((hook) => lookToDeliver(tx, hook, sent)))
     for (const [index, found] of latest.entries()) {
       // Something newer has happened to it: that is told next.
@@ -116,7 +116,7 @@ function letterOf(
     return { title: kindTable[kind].title, name, news: what, cause, cure, code, since, endedAt }
   })
   const more = found.length - items.length
-  return { template: 'alerts', data: { account, items, more, link: consoleUrl } }
+  return { template: 'alerts', data: { account, items, more, link: `${consoleUrl}/alerts` } }
 }
 
 /** Those who may change the account, or the operators. */

@@ -113,7 +113,7 @@ export async function removeWebhook(control: AccountControl, caller: Caller, id:
 export async function tryWebhook(control: AccountControl, caller: Caller, id: string): Promise<void> {
   if (!control.post) throw fail('webhook.off')
   const nowMs = control.clock.now()
-  const url = control.settings.consoleUrl
+  const url = `${control.settings.consoleUrl}/alerts`
   const job = await control.store.transact(async (tx) => {
     const webhook = await tx.get(webhooks.ref(id))
     if (!webhook) throw fail('api.not_found')
