@@ -103,6 +103,12 @@ const things: Readonly<Record<string, (() => Promise<string>) | undefined>> = {
     `/v1/invitations/${(await make('/v1/invitations', { email: 'bob@example.com', role: 'viewer' })).id}`,
   '/v1/members/{member}': async () => `/v1/members/${t.owner.member}`,
   '/v1/account': async () => '/v1/account',
+  '/v1/alert-rules': async () => '/v1/alert-rules',
+  '/v1/maintenance/{window}': async () => {
+    const from = t.clock.now()
+    return `/v1/maintenance/${(await make('/v1/maintenance', { from, until: from + 3_600_000 })).id}`
+  },
+  '/v1/webhooks/{webhook}': async () => `/v1/webhooks/whk_${'0'.repeat(26)}`,
   '/v1/person': async () => '/v1/person',
   '/v1/operator/notes/{note}': async () => `/v1/operator/notes/not_${'0'.repeat(26)}`,
   '/v1/operator/jobs/{job}': async () => '/v1/operator/jobs/x',
@@ -122,6 +128,8 @@ const changes: Readonly<Record<string, object>> = {
   '/v1/tunnels/{tunnel}': { name: 'other' },
   '/v1/members/{member}': { role: 'owner' },
   '/v1/account': { name: 'other' },
+  '/v1/alert-rules': { items: [] },
+  '/v1/webhooks/{webhook}': { on: false },
   '/v1/factors/passkeys/{passkey}': { name: 'other' },
   '/v1/person/mails/{purpose}': { off: true },
 }

@@ -1,9 +1,11 @@
 /** Ids of another account seem not to exist on every route, and nothing of that account changes. */
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
 import { quietSync } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
+import { webhooks } from '../control/alerts/webhook-documents.ts'
 import { certificates, noCertificate } from '../control/certificate-documents.ts'
 import { claimLeases } from '../control/claims.ts'
 import { addDomain } from '../control/domains/domains.ts'
@@ -48,8 +50,35 @@ async function adasThings() {
   const entry = log.items[0]?.ref.id ?? ''
   const { id: invitation } = await invite(t.control, t.owner, { email: 'bob@example.com', role: 'viewer' })
   const { signIn = '' } = await t.identity.verify(t.ada)
-  const ids = { tunnel: first.lease.tunnel, key: page.items[0]?.id ?? '', entry, invitation, signIn }
+  const from = t.clock.now()
+  const window = await madeBy('/v1/maintenance', { from, until: from + 3_600_000 })
+  const webhook = newId('whk', 1)
+  await t.control.store.create(webhooks.ref(webhook), {
+    ...{ account: t.owner.account, url: 'https://hooks.example.com', format: 'standard', state: 'active' },
+    ...{ secrets: [], by: 'ada', createdAt: 1, failingSince: 0, lastStatus: 0, lastAt: 0 },
+  })
+  const ids = {
+    tunnel: first.lease.tunnel,
+    key: page.items[0]?.id ?? '',
+    entry,
+    invitation,
+    signIn,
+    window,
+    webhook,
+  }
   return { lease: first.lease, ...ids }
+}
+
+/** What a change of these asks for. */
+const wishes = [
+  ['{member}', { role: 'viewer' }],
+  ['{webhook}', { on: false }],
+] as const
+
+/** @returns its id */
+async function madeBy(path: string, json: object): Promise<string> {
+  const answer = await t.call('POST', path, { token: t.ada, json })
+  return z.object({ id: z.string() }).parse(await answer.json()).id
 }
 
 /** Everything that Ada sees, as text. */
@@ -65,6 +94,8 @@ async function adasView(): Promise<string> {
     '/v1/names',
     '/v1/ports',
     '/v1/domains',
+    '/v1/maintenance',
+    '/v1/webhooks',
     `/v1/certificates/${certificate}`,
   ]
   const answers = paths.map(async (path) => (await t.call('GET', path, { token: t.ada })).text())
@@ -77,7 +108,7 @@ const documentSchema = z.object({
 
 describe('api: one account and the ids of another', () => {
   test('every route that takes an id answers 404 to a stranger, and the owner loses nothing', async () => {
-    const { tunnel, key, entry, invitation, signIn } = await adasThings()
+    const { tunnel, key, entry, invitation, signIn, window, webhook } = await adasThings()
     const before = await adasView()
     const move = { account: (await t.principals.authenticate(t.eve, '')).account }
     const { paths } = documentSchema.parse(await (await t.call('GET', '/v1/openapi.json')).json())
@@ -103,12 +134,17 @@ describe('api: one account and the ids of another', () => {
         .replace('{invitation}', invitation)
         .replace('{signIn}', signIn)
         .replace('{passkey}', passkey)
+        .replace('{alert}', `alr_${'0'.repeat(26)}`)
+        .replace('{window}', window)
+        .replace('{webhook}', webhook)
+        .replace('{delivery}', `dlv_${'0'.repeat(26)}`)
         .replace('{userCode}', 'BCDF-GHJK')
         .replace('{link}', `oidc.work:${'0'.repeat(64)}`)
-      const change = path.includes('{member}') ? { role: 'viewer' } : { name: 'mine' }
+      const change = wishes.find(([part]) => path.includes(part))?.[1] ?? { name: 'mine' }
       const kept = /\{(host|port|domain)\}/.test(path)
       const update = kept ? { tunnel: null } : change
-      const json = method === 'PATCH' ? { json: update } : method === 'POST' ? { json: move } : {}
+      const posted = path.includes('{alert}') ? { act: 'acknowledge' } : move
+      const json = method === 'PATCH' ? { json: update } : method === 'POST' ? { json: posted } : {}
       const answer = await t.call(method, filled, { token: t.eve, ...json })
       expect([method, path, answer.status]).toEqual([method, path, 404])
     }

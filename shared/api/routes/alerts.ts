@@ -10,7 +10,7 @@ import {
 } from '../../control/alerts/alerting.ts'
 import { addWindow, describeRules, readRules, removeWindow, setRules } from '../../control/alerts/rules.ts'
 import type { Cursors } from '../cursors.ts'
-import { etagOf, revisionOf } from '../etags.ts'
+import { etagOf, requireNoRevision, revisionOf } from '../etags.ts'
 import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
 import * as schemas from '../schemas/alerts.ts'
 import { pageQuerySchema, pageSchema } from '../schemas/common.ts'
@@ -164,6 +164,7 @@ export function alertRuleRoutes(): RouteGroup {
       c.json(describeWindow(await addWindow(control, caller, c.req.valid('json'))), 201),
     )
     .add(ruleRoutes.removeWindow, async (c, { caller, control }) => {
+      requireNoRevision(c.req.header('if-match'))
       await removeWindow(control, caller, c.req.valid('param').window)
       return c.body(null, 204)
     })

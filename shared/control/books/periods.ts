@@ -181,7 +181,7 @@ async function count(
     const alert = await lookToAlertOfTransfer(tx, {
       account,
       percent: isNews ? warned : 0,
-      isNew: current.hours === '',
+      isNew: current.hours === '' && next.hours !== '',
       nowMs,
     })
     alert()

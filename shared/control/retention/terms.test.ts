@@ -39,3 +39,9 @@ test('everything that is exported is kept by a legal hold, but sessions and link
   const loose = [...new Set(exported)].filter((name) => !terms[name]?.isHeld)
   expect(loose.toSorted()).toEqual(['addressChanges', 'signIns'])
 })
+
+test('what expires by its time and is said to be held is what a hold can move: all of it is in an export', () => {
+  const exported = new Set([...partsOfAccounts, ...partsOfPeople].map(({ name }) => name))
+  const moved = Object.entries(terms).filter(([, { isHeld, endsBy }]) => isHeld && endsBy === 'ttl')
+  expect(moved.map(([name]) => name).filter((name) => !exported.has(name))).toEqual([])
+})
