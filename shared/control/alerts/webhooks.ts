@@ -111,12 +111,12 @@ export async function removeWebhook(control: AccountControl, caller: Caller, id:
 
 /** Sends a made-up alert, which says so. @throws api.not_found, webhook.off */
 export async function tryWebhook(control: AccountControl, caller: Caller, id: string): Promise<void> {
-  if (!control.post) throw fail('webhook.off')
   const nowMs = control.clock.now()
   const url = `${control.settings.consoleUrl}/alerts`
   const job = await control.store.transact(async (tx) => {
     const webhook = await tx.get(webhooks.ref(id))
     if (!webhook) throw fail('api.not_found')
+    if (!control.post) throw fail('webhook.off')
     return (await lookToDeliver(tx, webhook, { told: [example(caller, nowMs)], nowMs, url }))()
   })
   await kick(control, [job])
