@@ -21,7 +21,7 @@ export const ofAlerts: readonly Row[] = [
   ['POST /v1/webhooks', 'oaA', { url: 'https://hooks.example.com/x' }, 409],
   ['PATCH /v1/webhooks/{webhook}', 'oaA', { on: true }, 404],
   ['POST /v1/webhooks/{webhook}/secret', 'oaA', undefined, 404],
-  ['POST /v1/webhooks/{webhook}/test', 'oaA', undefined, 409],
+  ['POST /v1/webhooks/{webhook}/test', 'oaA', undefined, 404],
   ['GET /v1/webhooks/{webhook}/deliveries', 'oaA', undefined, 404],
   ['POST /v1/webhooks/{webhook}/deliveries/{delivery}/replay', 'oaA', undefined, 404],
   ['DELETE /v1/webhooks/{webhook}', 'oaA', undefined, 404],

@@ -50,8 +50,10 @@ test('a held account is not erased and does not expire; released, both go on', a
   await order('holds.release', { about: account, reason: 'settled' })
   await pass(dayMs)
   expect(await t.control.store.get(holds.ref(account))).toBeUndefined()
-  await pass(2 * dayMs)
-  expect((await t.control.store.get(accounts.ref(account)))?.data.name).toBe('')
+  const nameNow = async () => (await t.control.store.get(accounts.ref(account)))?.data.name
+  // How many rounds an erasure takes depends on the order of its jobs, which is drawn.
+  for (let day = 0; day < 20 && (await nameNow()) !== ''; day++) await pass(dayMs)
+  expect(await nameNow()).toBe('')
   const { gone } = (await order('retention.show', {})) as {
     gone: readonly { collections: readonly object[] }[]
   }
