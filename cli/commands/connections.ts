@@ -46,7 +46,7 @@ export async function connections(context: Context, name: string, wish: Connecti
   const open = isAll ? live.flatMap((each) => each.open) : []
   for (const one of open) tell(context, { event: 'visitor.open', tunnel: tunnel.name, ...one })
   const waiting = isAll ? live.flatMap(({ ended }) => ended) : []
-  // What a relay has just reported is in both for a moment.
+  // A connection that a relay has just reported is in both for a moment.
   const ended = [...new Map([...waiting, ...page.items].map((one) => [keyOf(one), one])).values()]
   for (const one of ended) tell(context, { event: 'visitor.ended', tunnel: tunnel.name, ...one })
   const total = live.reduce((sum, each) => sum + each.total, 0)

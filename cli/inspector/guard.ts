@@ -1,5 +1,5 @@
 /**
- * Who may speak to the inspector: who has the link that ptun printed. A web page of anybody else must get nothing from
+ * The inspector talks to those who have the link that ptun printed. A web page of anybody else must get nothing from
  * it, whatever name it calls this machine by (DNS rebinding), and must not be able to change anything (CSRF); nor may
  * other users of this machine. The token is in the link behind `#`, which browsers send to nobody, and no cookie:
  * browsers send those to every port of a host, so to servers of other users too (RFC 6265, 8.5). Sources: the Fetch

@@ -34,7 +34,7 @@ export type InspectorOptions = {
 }
 
 export class Inspector implements Inspect {
-  /** What every call must have (guard.ts). New each time, as an old one may lie in histories. 128 bits. */
+  /** Every call must have it (guard.ts). New each time, as an old one may lie in histories. 128 bits. */
   readonly token = randomBytes(16).toString('base64url')
   readonly recorder: Recorder
   readonly replays: Replays

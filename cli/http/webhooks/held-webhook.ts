@@ -12,7 +12,7 @@ import type { Reply } from '../pipeline.ts'
 import { ChunkedBody } from '../upstream-h2/chunked.ts'
 import { signatureHeader, verdictOf, type WebhookRule } from './signatures.ts'
 
-/** What the requests of a tunnel must be signed with. */
+/** The signature that the requests of a tunnel must have. */
 export type WebhookCheck = Omit<WebhookRule, 'path'> & {
   /** SHA-256 of the secret in hex: so that a changed file shows, as tunnels are compared as data. */
   readonly fingerprint: string
@@ -22,7 +22,7 @@ export type WebhookCheck = Omit<WebhookRule, 'path'> & {
 export const webhookBytesMax = 1024 * 1024
 /** For a sender that waits for it before its body. */
 export const continueBytes = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
-/** What all visitors of this agent together may have kept here: signatures that are wrong show only at the end. */
+/** Bytes that all visitors of this agent together may have kept here: wrong signatures show only at the end. */
 const allBytesMax = 64 * webhookBytesMax
 const all = { bytes: 0 }
 

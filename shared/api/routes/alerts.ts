@@ -1,6 +1,6 @@
 /** Alerts, their rules, and windows of maintenance. */
 
-import type { WindowDoc } from '../../control/alerts/alert-documents.ts'
+import type { AlertRulesDoc, WindowDoc } from '../../control/alerts/alert-documents.ts'
 import {
   actOnAlert,
   countAlerts,
@@ -147,13 +147,13 @@ export function alertRuleRoutes(): RouteGroup {
     .add(ruleRoutes.list, async (c, { caller, control }) => {
       const rules = await readRules(control, caller)
       c.header('etag', etagOf(rules))
-      return c.json({ items: describeRules(rules), revision: rules.revision }, 200)
+      return c.json(toldRules(rules), 200)
     })
     .add(ruleRoutes.set, async (c, { caller, control }) => {
       const ifRevision = revisionOf(c.req.header('if-match'))
       const rules = await setRules(control, caller, { wish: c.req.valid('json'), ifRevision })
       c.header('etag', etagOf(rules))
-      return c.json({ items: describeRules(rules), revision: rules.revision }, 200)
+      return c.json(toldRules(rules), 200)
     })
     .add(ruleRoutes.windows, async (c, { caller, control }) => {
       const { windows } = await readRules(control, caller)
@@ -168,6 +168,10 @@ export function alertRuleRoutes(): RouteGroup {
       await removeWindow(control, caller, c.req.valid('param').window)
       return c.body(null, 204)
     })
+}
+
+function toldRules(rules: AlertRulesDoc) {
+  return { items: describeRules(rules), revision: rules.revision }
 }
 
 function describeWindow({ tunnel, ...window }: WindowDoc) {

@@ -75,7 +75,7 @@ async function send(control: Control, job: RunningJob): Promise<void> {
       }),
     )
   const { status, reason } = await attempt(control, job, { delivery, webhook })
-  const isTaken = status >= 200 && status < 300
+  const isTaken = isTakenBy(status)
   const pauseMs = pausesMs[delivery.data.tries]
   const nowMs = clock.now()
   // Gone is what a receiver says that wants nothing more.
@@ -85,6 +85,11 @@ async function send(control: Control, job: RunningJob): Promise<void> {
   if (isLast) return job.finish(effect)
   await job.advance({}, effect)
   await job.pause({}, nowMs + pauseMs)
+}
+
+/** Any answer of success takes the delivery (Standard Webhooks). */
+function isTakenBy(status: number): boolean {
+  return status >= 200 && status < 300
 }
 
 type Tried = { readonly status: number; readonly reason: string }
@@ -102,7 +107,7 @@ async function attempt(
   try {
     const answer = await post?.({ url: webhook.data.url, headers, body }, job.signal)
     const status = answer?.status ?? 0
-    const isTaken = status >= 200 && status < 300
+    const isTaken = isTakenBy(status)
     return {
       status,
       reason: isTaken ? '' : `It answered ${status}. ${answer?.text ?? ''}`.slice(0, reasonMax),
@@ -126,7 +131,7 @@ async function settle(
   tx: Transaction,
   { delivery, webhook, status, reason, isLast, nowMs, pauseMs = 0 }: Settled,
 ): Promise<void> {
-  const isTaken = status >= 200 && status < 300
+  const isTaken = isTakenBy(status)
   const [latest, hook] = [await tx.get(delivery.ref), await tx.get(webhook.ref)]
   const failingSince = isTaken ? 0 : hook?.data.failingSince || nowMs
   const isOut = hook?.data.state === 'active' && !isTaken && nowMs - failingSince >= disableAfterMs
