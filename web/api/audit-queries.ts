@@ -1,5 +1,6 @@
 /** The audit log, page by page, the proof of an entry, and the export of all of them. */
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { readAllPages } from './all-pages.ts'
 import type { AuditWish } from './calls.ts'
 import { toFailure } from './failure.ts'
 import { useServices } from './services.tsx'
@@ -18,6 +19,20 @@ export function useAudit(wish: AuditWish) {
       calls.audit({ ...wish, limit: 50, ...(pageParam !== '' && { cursor: pageParam }) }, signal),
     initialPageParam: '',
     getNextPageParam: ({ next }) => next,
+  })
+}
+
+/** Everything that a search finds, up to the limit of a list. */
+export function useFoundAudit() {
+  const { calls } = useServices()
+  return useMutation({
+    gcTime: 0,
+    mutationFn: (wish: AuditWish) =>
+      readAllPages(
+        (cursor, signal) =>
+          calls.audit({ ...wish, limit: 100, ...(cursor !== undefined && { cursor }) }, signal),
+        new AbortController().signal,
+      ),
   })
 }
 

@@ -2,35 +2,34 @@
 
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { useLocation, useSearch } from 'wouter-preact'
 import {
   useAudit,
   useAuditExport,
   useAuditProof,
+  useFoundAudit,
   useSaveAuditExport,
   useStartAuditExport,
 } from '../api/audit-queries.ts'
 import type { AuditWish, Calls } from '../api/calls.ts'
 import { failureIn } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
+import { fileOf } from '../parts/audit-file.ts'
 import { actionText, detailsText } from '../parts/audit-text.ts'
 import { Button } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { Dialog } from '../parts/dialog.tsx'
-import { SelectField, TextField } from '../parts/field.tsx'
 import { formatCount, formatTime } from '../parts/format.ts'
 import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { saveFile } from '../parts/save-file.ts'
 import { TimeText } from '../parts/time-text.tsx'
+import { AuditSearch, useAuditWish } from './audit-search.tsx'
 import { ViewsCard } from './views-card.tsx'
 
 type Entry = Awaited<ReturnType<Calls['audit']>>['items'][number]
-const by = { action: 'Action', actor: 'Who', target: 'What it was done to' } as const
-type By = keyof typeof by
 
 export function AuditPage() {
-  const [wish, change] = useWish()
+  const [wish, change] = useAuditWish()
   const log = useAudit(wish)
   const failure = failureIn(log)
   const entries = log.data?.pages.flatMap(({ items }) => items) ?? []
@@ -42,7 +41,7 @@ export function AuditPage() {
       lead="Who did what, newest first. Each entry can be proven to be as it was written."
     >
       <div class="space-y-4">
-        <Search key={JSON.stringify(wish)} wish={wish} onChange={change} />
+        <AuditSearch key={JSON.stringify(wish)} wish={wish} onChange={change} />
         {failure && (
           <ProblemNotice failure={failure} onRetry={() => void log.refetch()} isRetrying={log.isFetching} />
         )}
@@ -56,6 +55,7 @@ export function AuditPage() {
             Show older ones
           </Button>
         )}
+        {entries.length > 0 && <SaveFound key={JSON.stringify(wish)} wish={wish} />}
         <Panel>
           <ExportCard />
           <ViewsCard />
@@ -103,54 +103,36 @@ function columnsOf(onProve: (entry: Entry) => void): readonly Column<Entry>[] {
   ]
 }
 
-/** Kept in the address, so that a search can be sent to somebody. */
-function useWish(): readonly [AuditWish, (wish: AuditWish) => void] {
-  const query = new URLSearchParams(useSearch())
-  const [path, navigate] = useLocation()
-  const name = (Object.keys(by) as By[]).find((one) => query.get(one))
-  const wish = name ? { [name]: (query.get(name) ?? '').slice(0, 128) } : {}
-  return [
-    wish,
-    (next) => navigate(`${path}?${new URLSearchParams(next as Record<string, string>)}`, { replace: true }),
-  ]
-}
-
-function Search({ wish, onChange }: { wish: AuditWish; onChange: (wish: AuditWish) => void }) {
-  const first = (Object.keys(by) as By[]).find((one) => wish[one] !== undefined) ?? 'action'
-  const [name, setName] = useState<By>(first)
-  const [text, setText] = useState(wish[first] ?? '')
+function SaveFound({ wish }: { wish: AuditWish }) {
+  const announce = useAnnounce()
+  const read = useFoundAudit()
+  const failure = failureIn(read)
+  const save = (form: 'csv' | 'json') =>
+    read.mutate(wish, {
+      onSuccess: ({ items, isCut }) => {
+        saveFile(fileOf(items, form), `porttunneler-audit.${form}`)
+        const count = formatCount(items.length)
+        announce(isCut ? `The newest ${count} entries were saved.` : `${count} entries were saved.`)
+      },
+    })
   return (
-    <search>
-      <form
-        class="flex flex-wrap items-end gap-3"
-        onSubmit={(event) => {
-          event.preventDefault()
-          onChange(text.trim() === '' ? {} : { [name]: text.trim() })
-        }}
-      >
-        <SelectField
-          label="Search in"
-          value={name}
-          onChange={({ currentTarget }) => setName(currentTarget.value as By)}
-        >
-          {Object.entries(by).map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </SelectField>
-        <TextField
-          label="For"
-          maxLength={128}
-          autocomplete="off"
-          spellcheck={false}
-          placeholder={name === 'action' ? 'key.created' : name === 'actor' ? 'usr_… or key_…' : 'tun_…'}
-          value={text}
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
-        />
-        <Button type="submit">Search</Button>
-      </form>
-    </search>
+    <div class="space-y-3">
+      <div class="flex flex-wrap items-center gap-3">
+        <Button onClick={() => save('csv')} isBusy={read.isPending}>
+          Save what was found as CSV
+        </Button>
+        <Button onClick={() => save('json')} isBusy={read.isPending}>
+          Save it as JSON
+        </Button>
+        {read.data?.isCut && (
+          <p class="text-sm text-muted">
+            These are the newest {formatCount(read.data.items.length)} entries. Choose a shorter span for the
+            others, or write the file of all entries below.
+          </p>
+        )}
+      </div>
+      {failure && <ProblemNotice failure={failure} />}
+    </div>
   )
 }
 
