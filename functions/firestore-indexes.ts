@@ -10,6 +10,7 @@ import { queryTable } from '@porttunneler/shared/control/query-table'
 
 /** Firestore deletes their documents some time after `ttl`. A test finds them in the types of the documents. */
 export const expiring = [
+  'activityDays',
   'addressChanges',
   'alerts',
   'audit',
@@ -57,6 +58,8 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['accounts', 'factorPolicy'],
   ['accounts', 'leaving'],
   ['accounts', 'overrides'],
+  ['activityDays', 'active'],
+  ['activityDays', 'cohorts'],
   ['alertRules', 'rules'],
   ['alertRules', 'windows'],
   ['alerts', 'timeline'],

@@ -178,6 +178,13 @@ export const places: readonly Place[] = [
     load: async () => (await import('./pages/operator-revenue.tsx')).OperatorRevenuePage,
   },
   {
+    path: '/operator/activity',
+    title: 'Activity',
+    icon: 'chart',
+    group: 'operator',
+    load: async () => (await import('./pages/operator-activity.tsx')).OperatorActivityPage,
+  },
+  {
     path: '/operator/security',
     title: 'Events',
     icon: 'shield',
@@ -190,6 +197,20 @@ export const places: readonly Place[] = [
     icon: 'system',
     group: 'operator',
     load: async () => (await import('./pages/operator-system.tsx')).OperatorSystemPage,
+  },
+  {
+    path: '/operator/retention',
+    title: 'Retention',
+    icon: 'box',
+    group: 'operator',
+    load: async () => (await import('./pages/operator-retention.tsx')).OperatorRetentionPage,
+  },
+  {
+    path: '/operator/compliance',
+    title: 'Compliance',
+    icon: 'list',
+    group: 'operator',
+    load: async () => (await import('./pages/operator-compliance.tsx')).OperatorCompliancePage,
   },
   {
     path: '/operator/people/:id',

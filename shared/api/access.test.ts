@@ -349,6 +349,7 @@ async function makeWorld() {
       '{account}': newId('acc', 1),
       '{person}': newId('usr', 1),
       '{note}': newId('not', 1),
+      '{held}': newId('acc', 1),
       '{cell}': 'home',
       '{relay}': newId('rel', 1),
       '{invite}': newId('inv', 1),

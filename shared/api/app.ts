@@ -36,6 +36,7 @@ import { operatorRoutes } from './routes/operator.ts'
 import { operatorFleetRoutes } from './routes/operator-fleet.ts'
 import { operatorInsightRoutes } from './routes/operator-insight.ts'
 import { operatorJobRoutes } from './routes/operator-jobs.ts'
+import { operatorKeepingRoutes } from './routes/operator-keeping.ts'
 import { operatorFlagRoutes, operatorInviteRoutes } from './routes/operator-rollout.ts'
 import { operatorViewRoutes } from './routes/operator-views.ts'
 import { ownDataRoutes } from './routes/own-data.ts'
@@ -105,6 +106,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     operatorInsightRoutes(deps, cursors),
     operatorInviteRoutes(deps, cursors),
     operatorViewRoutes(deps),
+    operatorKeepingRoutes(deps),
     auditRoutes(deps, cursors),
     keyRoutes(cursors),
     tunnelRoutes(cursors),

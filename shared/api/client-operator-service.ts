@@ -47,6 +47,8 @@ export function operatorServiceCalls(options: ClientOptions) {
       call(options, { method: 'GET', path: at('revenue'), answer: figures.revenueSchema }, o),
     talkers: ({ day, ...o }: CallOptions & { readonly day?: string | undefined } = {}) =>
       call(options, { method: 'GET', path: at('talkers'), query: { day }, answer: figures.talkersSchema }, o),
+    activity: (o?: CallOptions) =>
+      call(options, { method: 'GET', path: at('activity'), answer: figures.activitySchema }, o),
     securityEvents: ({ limit, cursor, account, address, kind, ...o }: PageOptions & SecurityWish = {}) =>
       call(
         options,

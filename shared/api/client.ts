@@ -10,6 +10,7 @@ import { type CallOptions, type ClientOptions, call, nothing, type PageOptions }
 import { connectionCalls } from './client-connections.ts'
 import { factorCalls } from './client-factors.ts'
 import { operatorCalls } from './client-operator.ts'
+import { operatorKeepingCalls } from './client-operator-keeping.ts'
 import { operatorServiceCalls } from './client-operator-service.ts'
 import { ownDataCalls } from './client-own-data.ts'
 import { reservationCalls } from './client-reservations.ts'
@@ -49,6 +50,7 @@ export function makeClient(options: ClientOptions) {
     ...factorCalls(options),
     ...operatorCalls(options),
     ...operatorServiceCalls(options),
+    ...operatorKeepingCalls(options),
     ...auditCalls(options),
     ...alertCalls(options),
     ...billingCalls(options),

@@ -137,6 +137,26 @@ test('a walk that died goes on where it was, and counts nobody twice', async () 
   expect((await t.control.store.get(serviceMonths.ref(month?.month ?? '')))?.data.days).toBe(1)
 })
 
+test('active accounts, how far new ones got and which came back are counted once a day', async () => {
+  expect(await read('activity', schemas.activitySchema)).toEqual({ days: [], cohorts: [] })
+  await carry(t.owner.account, 10)
+  await nextDay()
+  await t.runJobs()
+  const first = await read('activity', schemas.activitySchema)
+  expect(first.days).toMatchObject([{ accounts: 2, active: 1, week: 1, month: 1 }])
+  expect(first.cohorts).toMatchObject([{ accounts: 2, proven: 1, tunnel: 1, visitor: 1, paying: 0 }])
+  for (let day = 0; day < 14; day++) {
+    await nextDay()
+    await makeDay()
+  }
+  const later = await read('activity', schemas.activitySchema)
+  expect(later.days.map(({ active }) => active)).toEqual([1, ...Array(14).fill(0)])
+  expect(later.days.at(-1)).toMatchObject({ accounts: 2, week: 0, month: 1 })
+  // Active in the week in which it came, and not in the next.
+  expect(later.cohorts).toHaveLength(1)
+  expect(later.cohorts[0]?.weeks.slice(0, 2)).toEqual([1, 0])
+})
+
 test('security events are found by account, address and kind; other entries are not among them', async () => {
   const { account, member } = t.owner
   const wrong = async (from: string) =>

@@ -11,7 +11,7 @@ import { keepMs } from './lease-rules.ts'
 import type { Page, QueryOptions, Snapshot } from './platform.ts'
 import { queries } from './query-table.ts'
 import { lookToTake } from './quota.ts'
-import { holds } from './retention/retention-documents.ts'
+import { isAccountHeld } from './retention/held.ts'
 import { writeDeletion } from './tunnels.ts'
 
 const pageSize = 50
@@ -59,7 +59,7 @@ async function collect(control: Control, { ref }: Snapshot<TunnelDoc>, since: nu
     if ((before.data.names ?? []).length > 0 || before.data.wish !== undefined) return undefined
     const { account, endpoint: id } = before.data
     const endpoint = id === '' ? undefined : await tx.get(endpoints.ref(id))
-    if (await tx.get(holds.ref(account))) return undefined
+    if (await isAccountHeld(tx, account, nowMs)) return undefined
     const isOwn = endpoint?.data.tunnel === ref.id
     if (isOwn && (endpoint.data.state === 'leased' || endpoint.data.releasedAt > since)) return undefined
     const take = await lookToTake(tx, account)

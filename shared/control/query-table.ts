@@ -10,7 +10,7 @@ import { factors, passkeys } from './factors/factor-documents.ts'
 import { feedback } from './feedback.ts'
 import { invites } from './invites.ts'
 import { meterReports, paymentEvents, subscriptions } from './money/billing-documents.ts'
-import { serviceDays, serviceMonths } from './operator/figure-documents.ts'
+import { activityDays, serviceDays, serviceMonths } from './operator/figure-documents.ts'
 import { notes, operators } from './operator/operator-documents.ts'
 import { declareQuery, type QueryTable } from './queries.ts'
 import { online, quotas } from './quota-documents.ts'
@@ -272,6 +272,11 @@ export const queries = {
     direction: 'descending',
   }),
   serviceDaysByTime: declareQuery('serviceDaysByTime', serviceDays, {
+    equals: [],
+    order: 'day',
+    direction: 'descending',
+  }),
+  activityDaysByTime: declareQuery('activityDaysByTime', activityDays, {
     equals: [],
     order: 'day',
     direction: 'descending',

@@ -23,8 +23,11 @@ const ofAnySession: readonly Row[] = [
   ['GET /v1/operator/wait-list'],
   ['GET /v1/operator/revenue'],
   ['GET /v1/operator/talkers'],
+  ['GET /v1/operator/activity'],
   ['GET /v1/operator/security'],
   ['GET /v1/operator/health'],
+  ['GET /v1/operator/retention'],
+  ['GET /v1/operator/holds'],
   [`GET /v1/operator/notes?about=${newId('acc', 1)}`],
 ]
 /** Want a person who showed a moment ago who they are. */
@@ -48,6 +51,11 @@ const fresh: readonly Row[] = [
   ['POST /v1/operator/wait-list/invite', { count: 1 }],
   ['POST /v1/operator/notes', { about: newId('acc', 1), text: 'x' }],
   ['DELETE /v1/operator/notes/{note}'],
+  ['POST /v1/operator/holds', { about: newId('acc', 1), until: 1, ...because }],
+  ['POST /v1/operator/holds/{held}/release', because],
+  // They show people of all accounts at once.
+  ['GET /v1/operator/compliance'],
+  ['GET /v1/operator/compliance/page'],
 ]
 
 export const ofOperators: readonly Row[] = [...ofAnySession, ...fresh]

@@ -10,6 +10,7 @@ import { billingCalls } from './billing-calls.ts'
 import { factorCalls } from './factor-calls.ts'
 import { historyCalls } from './history-calls.ts'
 import { operatorCalls } from './operator-calls.ts'
+import { operatorKeepingCalls } from './operator-keeping-calls.ts'
 import { operatorServiceCalls } from './operator-service-calls.ts'
 import type { Requests, Tagged } from './requests.ts'
 
@@ -55,6 +56,7 @@ export function makeCalls(request: Requests) {
     ...alertCalls(request),
     ...operatorCalls(request),
     ...operatorServiceCalls(request),
+    ...operatorKeepingCalls(request),
   }
 }
 

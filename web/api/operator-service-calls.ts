@@ -15,6 +15,7 @@ export type Waiting = AnswerOf<'waiting'>['items'][number]
 export type Invited = AnswerOf<'inviteWaiting'>
 export type RevenueMonth = AnswerOf<'revenue'>['months'][number]
 export type Talker = AnswerOf<'talkers'>['items'][number]
+export type Activity = AnswerOf<'activity'>
 export type SecurityEventRow = AnswerOf<'securityEvents'>['items'][number]
 export type SecurityWish = {
   readonly account?: string | undefined
@@ -63,6 +64,7 @@ export function operatorServiceCalls(request: Requests) {
     revenue: (signal?: AbortSignal) => read<AnswerOf<'revenue'>>(at('revenue'), {}, signal),
     talkers: (day?: string, signal?: AbortSignal) =>
       read<AnswerOf<'talkers'>>(at('talkers'), { day }, signal),
+    activity: (signal?: AbortSignal) => read<AnswerOf<'activity'>>(at('activity'), {}, signal),
     securityEvents: (wish: SecurityWish, cursor?: string, signal?: AbortSignal) =>
       read<AnswerOf<'securityEvents'>>(at('security'), { cursor, ...wish }, signal),
     dependencies: (signal?: AbortSignal) => read<AnswerOf<'dependencies'>>(at('health'), {}, signal),

@@ -59,6 +59,11 @@ export function useRevenue() {
   return useQuery({ queryKey: [...all, 'revenue'], queryFn: ({ signal }) => calls.revenue(signal) })
 }
 
+export function useActivity() {
+  const { calls } = useServices()
+  return useQuery({ queryKey: [...all, 'activity'], queryFn: ({ signal }) => calls.activity(signal) })
+}
+
 export function useTalkers(day: string | undefined) {
   const { calls } = useServices()
   return useQuery({ queryKey: [...all, 'talkers', day], queryFn: ({ signal }) => calls.talkers(day, signal) })

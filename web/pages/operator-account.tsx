@@ -17,6 +17,7 @@ import { TimeText } from '../parts/time-text.tsx'
 import { AccountBadge } from './operator-badges.tsx'
 import { ReasonDialog, ViewDialog, type ViewWish } from './operator-dialogs.tsx'
 import { Facts } from './operator-facts.tsx'
+import { HoldCard } from './operator-hold-card.tsx'
 import { NotesCard } from './operator-notes.tsx'
 import { IdText } from './operator-person.tsx'
 
@@ -53,6 +54,7 @@ export function OperatorAccountPage() {
           <People account={account} onView={setWish} />
           <Tunnels account={account} />
           <NotesCard about={id} />
+          <HoldCard about={id} />
         </Panel>
       )}
       {isAsking && account?.status === 'active' && (

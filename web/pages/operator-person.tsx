@@ -16,6 +16,7 @@ import { TimeText } from '../parts/time-text.tsx'
 import { AccountBadge, PersonBadge } from './operator-badges.tsx'
 import { ReasonDialog, ViewDialog, type ViewWish } from './operator-dialogs.tsx'
 import { Facts } from './operator-facts.tsx'
+import { HoldCard } from './operator-hold-card.tsx'
 import { NotesCard } from './operator-notes.tsx'
 
 export function OperatorPersonPage() {
@@ -46,6 +47,7 @@ export function OperatorPersonPage() {
           <Accounts person={person} onView={setWish} />
           <SignIns person={person} />
           <NotesCard about={id} />
+          <HoldCard about={id} />
         </Panel>
       )}
       {isAsking && person?.status === 'active' && (

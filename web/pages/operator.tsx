@@ -21,8 +21,11 @@ import { AccountBadge, PersonBadge } from './operator-badges.tsx'
 const operatorLinks = [
   ['/operator/relays', 'Relays'],
   ['/operator/revenue', 'Revenue and usage'],
+  ['/operator/activity', 'Activity'],
   ['/operator/security', 'Security events'],
   ['/operator/system', 'System'],
+  ['/operator/retention', 'Retention and holds'],
+  ['/operator/compliance', 'Compliance report'],
   ['/mails', 'Mails of this server'],
 ] as const
 

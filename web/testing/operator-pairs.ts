@@ -8,6 +8,7 @@ export function operatorServicePairs(calls: Calls, client: Client): Pair[] {
   const cursor = 'c+/'
   const share = { percent: 5 }
   const one = { account: 'acc_1', value: 'on' } as const
+  const hold = { about: 'acc_1', until: 1, reason: 'why' }
   return [
     [() => calls.operatorCells('closed', cursor), () => client.operatorCells({ state: 'closed', cursor })],
     [() => calls.closeCell('a/b'), () => client.closeCell('a/b')],
@@ -27,11 +28,20 @@ export function operatorServicePairs(calls: Calls, client: Client): Pair[] {
     [() => calls.waiting('came', cursor), () => client.waiting({ state: 'came', cursor })],
     [() => calls.inviteWaiting({ count: 3 }), () => client.inviteWaiting({ count: 3 })],
     [() => calls.revenue(), () => client.revenue()],
+    [() => calls.activity(), () => client.activity()],
     [() => calls.talkers('2026-01-31'), () => client.talkers({ day: '2026-01-31' })],
     [
       () => calls.securityEvents({ address: '::1' }, cursor),
       () => client.securityEvents({ address: '::1', cursor }),
     ],
     [() => calls.dependencies(), () => client.dependencies()],
+    [() => calls.retention(), () => client.retention()],
+    [() => calls.holds(), () => client.holds()],
+    [() => calls.placeHold(hold), () => client.placeHold(hold)],
+    [
+      () => calls.releaseHold('acc/1', { reason: 'why' }),
+      () => client.releaseHold('acc/1', { reason: 'why' }),
+    ],
+    [() => calls.complianceReport({ from: 1, to: 2 }), () => client.complianceReport({ from: 1, to: 2 })],
   ]
 }

@@ -1,4 +1,5 @@
 /** Money, transfer, security events and dependencies, for operators in the console. Crosses accounts. */
+import { readActivity } from '../../control/operator/activity-reads.ts'
 import { requireOperator } from '../../control/operator/desk.ts'
 import { readRevenue, readTalkers } from '../../control/operator/figure-reads.ts'
 import { HealthDesk } from '../../control/operator/health.ts'
@@ -35,6 +36,17 @@ const routes = {
     request: { query: schemas.talkersQuerySchema },
     responses: { 200: jsonAnswer(schemas.talkersSchema, 'Those who carried most first') },
   }),
+  activity: route({
+    method: 'get',
+    path: '/v1/operator/activity',
+    operationId: 'readActivity',
+    summary: 'Active accounts by day, week and month, how far new ones got, and which came back',
+    description: 'For operators, in person. Made once a day from our own records; `madeAt` says when.',
+    tags,
+    access,
+    rate: 'costly',
+    responses: { 200: jsonAnswer(schemas.activitySchema, '13 weeks at most') },
+  }),
   security: route({
     method: 'get',
     path: '/v1/operator/security',
@@ -70,6 +82,11 @@ export function operatorInsightRoutes({ control }: ApiDeps, cursors: Cursors): R
     .add(routes.talkers, async (c, { signedIn }) => {
       await requireOperator(control, signedIn.person)
       return c.json(await readTalkers(control, c.req.valid('query').day), 200)
+    })
+    .add(routes.activity, async (c, { signedIn }) => {
+      await requireOperator(control, signedIn.person)
+      const { cohorts, ...found } = await readActivity(control)
+      return c.json({ ...found, cohorts: cohorts.map((one) => ({ ...one, weeks: [...one.weeks] })) }, 200)
     })
     .add(routes.security, async (c, { signedIn }) => {
       await requireOperator(control, signedIn.person)

@@ -61,6 +61,36 @@ export const talkersSchema = z.object({
     .describe('Those who carried most first, 50 at most'),
 })
 
+export const activitySchema = z.object({
+  madeAt: timeSchema.optional().describe('Omitted while there are no figures yet'),
+  days: z
+    .array(
+      z.object({
+        day: daySchema,
+        accounts: count.describe('That are not closed'),
+        active: count.describe('Of which a visitor reached a tunnel on the day'),
+        week: count.describe('The same in the seven days that end with this one'),
+        month: count.describe('The same in 28 days'),
+      }),
+    )
+    .describe('The oldest first, 91 at most; a day when no server ran is missing'),
+  cohorts: z
+    .array(
+      z.object({
+        week: daySchema.describe('The Monday of the week in which these accounts came'),
+        accounts: count,
+        proven: count.describe('Of which the first person has proven their mail address'),
+        tunnel: count.describe('That have a tunnel, or had a visitor'),
+        visitor: count.describe('Of which a visitor has reached a tunnel'),
+        paying: count,
+        weeks: z
+          .array(z.int().min(-1))
+          .describe('How many were active in their first week, in their second, and so on; -1: not known'),
+      }),
+    )
+    .describe('The oldest first, 13 at most'),
+})
+
 export const securityQuerySchema = pageQuerySchema
   .extend({
     account: idSchema('acc').optional(),

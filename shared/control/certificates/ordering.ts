@@ -16,6 +16,7 @@ import { asFailure } from '../failures.ts'
 import { freshJob, type JobKind, jobRef, look, type RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import type { Ref, Transaction } from '../platform.ts'
+import { isAccountHeld } from '../retention/held.ts'
 import { acmeKey } from './account-key.ts'
 import { requireNoAgent } from './agent-hosts.ts'
 import { beginOrder } from './begin.ts'
@@ -126,12 +127,12 @@ async function run(control: Control, job: RunningJob): Promise<void> {
   let order = open.success ? open.data.order : undefined
   if (!wanted || control.certificates.issuers.length === 0) {
     if (order) await giveUp({ control, job }, order)
-    return retire(job, found?.data, nowMs)
+    return retire({ control, job }, found?.data, nowMs)
   }
   const doc = found?.data ?? noCertificate(wanted.account, wanted.hosts)
   if (wanted.ofAgent && isOver(doc, nowMs)) {
     if (order) await giveUp({ control, job }, order)
-    return retire(job, doc, nowMs)
+    return retire({ control, job }, doc, nowMs)
   }
   const here: Try = { control, job, wanted, doc }
   try {
@@ -149,9 +150,14 @@ async function run(control: Control, job: RunningJob): Promise<void> {
   }
 }
 
-/** Nobody may ask for it any more; it stays while it is valid, for a name that comes back. */
-function retire(job: RunningJob, doc: CertificateDoc | undefined, nowMs: number): Promise<void> {
+/** Nobody may ask for it any more; it stays while it is valid, for a name that comes back, and on a legal hold. */
+async function retire(
+  { control, job }: Pick<Try, 'control' | 'job'>,
+  doc: CertificateDoc | undefined,
+  nowMs: number,
+): Promise<void> {
   if (doc && doc.notAfter > nowMs) return job.pause({}, Math.min(doc.notAfter, nowMs + dayMs))
+  if (doc && (await isAccountHeld(control.store, doc.account, nowMs))) return job.pause({}, nowMs + dayMs)
   return job.finish(async (tx) => tx.delete(certificates.ref(job.subject)))
 }
 

@@ -1,6 +1,7 @@
 /**
  * What an auditor asks for, from what is stored: who has rights, what was done in a span with its seals, what is kept
- * where and how long, who else gets data, what went, what is on hold. ptunctl shows it as JSON or as a page to print.
+ * where and how long, who else gets data, what went, what is on hold. ptunctl and the console show it as JSON or as a
+ * page to print.
  */
 import { linesOf } from '../audit/export.ts'
 import { describeEntry } from '../audit/reading.ts'
@@ -19,13 +20,16 @@ export type Span = { readonly from: number; readonly to: number }
 const entriesMax = 500
 /** A batch of proofs: the documents of their seals are in memory together. */
 const proofsAtOnce = 100
-/** Seals that a report walks from the newest back would need the hash before: it walks the first so many. */
-const sealsMax = 2_000
+/** A report walks the first so many seals: each names the one before it, so the walk begins at the first. */
+const sealsMaxDefault = 2_000
 
 export type ComplianceReport = Awaited<ReturnType<typeof makeReport>>
 
-/** @param span of the service's own audit entries, inclusive, ms */
-export async function makeReport(control: Control, span: Span) {
+/**
+ * @param span of the service's own audit entries, inclusive, ms
+ * @param sealsMax seals that are walked, two reads each; default: 2,000
+ */
+export async function makeReport(control: Control, span: Span, sealsMax = sealsMaxDefault) {
   const { store, clock, settings } = control
   const nowMs = clock.now()
   const entries: ReturnType<typeof describeEntry>[] = []
@@ -50,7 +54,7 @@ export async function makeReport(control: Control, span: Span) {
       checkedBy: 'ptunctl compliance extract > extract.ndjson, then ptunctl audit check extract.ndjson',
     },
     dataMap: [...Object.entries(terms).map(([name, term]) => ({ name, ...term })), ...files],
-    subProcessors: subProcessors(control),
+    subProcessors: [...subProcessors(control)],
     holds: await listHolds(control),
     gone: await readGone(control),
   }

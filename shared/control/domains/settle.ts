@@ -12,12 +12,16 @@ import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import type { Transaction } from '../platform.ts'
 import { lookToTake } from '../quota.ts'
+import { isAccountHeld } from '../retention/held.ts'
 import { isAhead } from '../stored-times.ts'
 import { lookToRemoveName } from '../tunnel-names.ts'
 import { type DomainDoc, domains, type VerifiedDoc, verified } from './domain-documents.ts'
 import { afterLook, decideRight, type Next } from './domain-rules.ts'
 import { type Letter, letterWish } from './letters.ts'
 import type { Verdict } from './verdict.ts'
+
+/** How often a claim that only a hold keeps is looked at. */
+const holdLookMs = 24 * 3_600_000
 
 export type Looked = {
   readonly id: string
@@ -55,7 +59,8 @@ async function settleIn(control: Control, tx: Transaction, looked: Looked) {
   const current = (await tx.get(ref))?.data
   if (current?.claim !== looked.claim) return undefined
   const right = verified.ref(current.host)
-  const plan = planFor(current, (await tx.get(right))?.data, { looked, nowMs, random: control.random() })
+  const wanted = planFor(current, (await tx.get(right))?.data, { looked, nowMs, random: control.random() })
+  const plan = await withHold(tx, current, { wanted, nowMs })
   const { outcome } = plan
   const lose = await lookToLose(tx, { host: current.host, loser: plan.loser, claim: looked.claim })
   const tellOwner = await lookToTell(tx, current, letterOf(current, outcome), nowMs)
@@ -69,6 +74,18 @@ async function settleIn(control: Control, tx: Transaction, looked: Looked) {
   take?.({ domains: -1 })
   writeChange(tx, current, outcome, nowMs)
   return { outcome, commands: commands.outgoing, jobs: [...commands.jobs, ...tellOwner(), ...alert()] }
+}
+
+/** A claim that is over stays while its account is on a legal hold; the right to the host ends all the same. */
+async function withHold(
+  tx: Transaction,
+  current: DomainDoc,
+  { wanted, nowMs }: { readonly wanted: Plan; readonly nowMs: number },
+): Promise<Plan> {
+  if (wanted.outcome.kind !== 'gone') return wanted
+  if (!(await isAccountHeld(tx, current.account, nowMs))) return wanted
+  const kind = current.state === 'pending' ? 'keep' : 'unbound'
+  return { ...wanted, outcome: { kind, next: { ...current, nextAt: nowMs + holdLookMs } } }
 }
 
 function planFor(

@@ -49,5 +49,41 @@ export type ServiceMonthDoc = {
   readonly ttl: Date
 }
 
+/** New accounts of one week, as they are on a day. */
+export type CohortFigures = {
+  readonly accounts: number
+  /** Those of which the first person has proven their mail address. */
+  readonly proven: number
+  readonly tunnel: number
+  /** Of which a visitor has reached a tunnel. */
+  readonly visitor: number
+  readonly paying: number
+  /** Active in the seven days that end with this one. */
+  readonly active: number
+}
+
+/** Sums over accounts; active are those of which a visitor reached a tunnel. */
+export type ActivityFigures = {
+  readonly accounts: number
+  readonly day: number
+  /** In the seven days that end with this one. */
+  readonly week: number
+  /** In 28 days. */
+  readonly month: number
+  /** By the Monday, `YYYY-MM-DD`, of the week in which they came; 13 weeks. */
+  readonly cohorts: { readonly [week: string]: CohortFigures }
+}
+
+/** Id: `YYYY-MM-DD`, UTC. It names nobody. */
+export type ActivityDayDoc = {
+  readonly day: number
+  readonly madeAt: number
+  readonly accounts: number
+  readonly active: { readonly day: number; readonly week: number; readonly month: number }
+  readonly cohorts: { readonly [week: string]: CohortFigures }
+  readonly ttl: Date
+}
+
 export const serviceDays = globalCollection<ServiceDayDoc>('serviceDays')
 export const serviceMonths = globalCollection<ServiceMonthDoc>('serviceMonths')
+export const activityDays = globalCollection<ActivityDayDoc>('activityDays')

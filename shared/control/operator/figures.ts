@@ -1,7 +1,7 @@
 /**
  * Accounts, money and transfer of the whole service, once a day: no store can count or sum for us, and a look at the
  * page must not read all accounts. A job walks the accounts page by page, with its sums in its progress, and writes a
- * document for the day and one for its month. About six reads for each account and day; docs/cost.md.
+ * document for the day and one for its month. About eight reads for each account and day; docs/cost.md.
  */
 import { z } from 'zod'
 import { add, zero } from '../books/hours.ts'
@@ -17,7 +17,16 @@ import type { Doc, Page, Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { quotas } from '../quota-documents.ts'
 import { hoursOfAccount } from '../usage-reads.ts'
-import { type ByPlan, type PlanFigures, serviceDays, serviceMonths, type Talker } from './figure-documents.ts'
+import { activityOf, addActivity, noActivity } from './activity.ts'
+import {
+  type ActivityFigures,
+  activityDays,
+  type ByPlan,
+  type PlanFigures,
+  serviceDays,
+  serviceMonths,
+  type Talker,
+} from './figure-documents.ts'
 
 const dayMs = 24 * 3_600_000
 /** By then the books have the last hour of the day (books/count.ts). */
@@ -43,6 +52,21 @@ const figuresSchema = z.object({
   netMicros: z.int(),
   costMicros: z.int(),
 })
+const cohortSchema = z.object({
+  accounts: z.int(),
+  proven: z.int(),
+  tunnel: z.int(),
+  visitor: z.int(),
+  paying: z.int(),
+  active: z.int(),
+})
+const activitySchema = z.object({
+  accounts: z.int(),
+  day: z.int(),
+  week: z.int(),
+  month: z.int(),
+  cohorts: z.record(z.string(), cohortSchema),
+})
 const progressSchema = z.object({
   /** The day that is walked, and where the walk is. */
   day: z.int().optional(),
@@ -52,6 +76,7 @@ const progressSchema = z.object({
   talkers: z
     .array(z.object({ account: z.string(), bytes: z.int(), opened: z.int(), refused: z.int() }))
     .default([]),
+  activity: activitySchema.default({ ...noActivity, cohorts: {} }),
   /** The last day that was written. */
   doneDay: z.int().default(-1),
 })
@@ -109,17 +134,27 @@ async function walkPage(control: Control, walk: Progress, day: number): Promise<
   const talkers = [...walk.talkers, ...seen.map(({ talker }) => talker).filter(({ bytes }) => bytes > 0)]
     .toSorted((a, b) => b.bytes - a.bytes)
     .slice(0, talkersMax)
-  const sums = { ...walk, plans: plans as Progress['plans'], talkers }
+  const activity = seen.reduce((sum, one) => addActivity(sum, one.activity), walk.activity as ActivityFigures)
+  const sums = { ...walk, plans, talkers, activity } as Progress
   if (page.next) return { ...sums, after: [...page.next] }
-  if (status === 'suspended') return void Object.assign(walk, { plans, talkers })
+  if (status === 'suspended') return void Object.assign(walk, { plans, talkers, activity })
   return { ...sums, status: 'suspended', after: undefined }
+}
+
+type Looked = {
+  readonly plan: string
+  readonly figures: PlanFigures
+  readonly talker: Talker
+  readonly activity: ActivityFigures
 }
 
 async function look(
   control: Control,
-  { ref: { id }, data: { plan } }: Snapshot<AccountDoc>,
+  found: Snapshot<AccountDoc>,
   { day, catalogue }: { readonly day: number; readonly catalogue: Catalogue },
-): Promise<{ readonly plan: string; readonly figures: PlanFigures; readonly talker: Talker }> {
+): Promise<Looked> {
+  const { id } = found.ref
+  const { plan } = found.data
   const [paid, quota, hours] = await Promise.all([
     control.store.get(subscriptions.ref(id)),
     control.store.get(quotas.ref(id)),
@@ -141,7 +176,10 @@ async function look(
     netMicros: Math.round(toMicros(net) / monthDays),
     costMicros: costMicros(catalogue, { bytes, online }),
   }
-  return { plan, figures, talker: { account: id, bytes, opened: carried.opened, refused: carried.refused } }
+  const { opened, refused } = carried
+  const known = { day, opened, tunnels: quota?.data.tunnels ?? 0, isPaying: sold !== undefined }
+  const activity = await activityOf(control, found, known)
+  return { plan, figures, talker: { account: id, bytes, opened, refused }, activity }
 }
 
 /** @param dollars x 10^12 */
@@ -179,7 +217,7 @@ function together(a: PlanFigures | undefined, b: PlanFigures): PlanFigures {
 async function write(
   control: Control,
   job: RunningJob,
-  { day, walk: { plans, talkers } }: { readonly day: number; readonly walk: Progress },
+  { day, walk: { plans, talkers, activity } }: { readonly day: number; readonly walk: Progress },
 ): Promise<void> {
   const text = new Date(day).toISOString()
   const month = Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)) - 1)
@@ -187,6 +225,11 @@ async function write(
   const madeAt = control.clock.now()
   await job.advance({ doneDay: day }, async (tx) => {
     const before = (await tx.get(monthRef))?.data
+    const { accounts, cohorts, ...active } = activity
+    tx.set(activityDays.ref(text.slice(0, 10)), {
+      ...{ day, madeAt, accounts, active, cohorts },
+      ttl: new Date(day + monthKeptMs),
+    })
     tx.set(dayRef, { day, madeAt, plans, talkers, ttl: new Date(day + dayKeptMs) })
     if (before && before.lastDay >= day) return
     const days = (before?.days ?? 0) + 1

@@ -67,6 +67,7 @@ export const notExported: { readonly [collection: string]: Reasons } = {
   catalogues: service,
   proxyNetworks: service,
   serviceDays: 'it has ids of accounts beside sums of their usage, which is in usagePeriods, for 40 days',
+  activityDays: service,
   serviceMonths: service,
   stripeEvents: 'it has ids, until what they are about was read into subscriptions',
   customers: 'the id is in subscriptions',

@@ -1,8 +1,11 @@
 /** A hold keeps an account and a person through erasure and expiry, and its end lets both go on. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeTestApi, type TestApi } from '../../../standalone/testing/api.ts'
+import { certificates, noCertificate } from '../certificate-documents.ts'
 import { accounts, users } from '../documents.ts'
+import { addDomain } from '../domains/domains.ts'
 import { sendFeedback } from '../feedback.ts'
+import { freshJob, jobRef } from '../jobs/jobs.ts'
 import { runAct } from '../operator/acts.ts'
 import { heldShiftMs } from './holds.ts'
 import { holds } from './retention-documents.ts'
@@ -28,6 +31,13 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
+/** With one round of all jobs at its end. */
+async function once(ms: number): Promise<void> {
+  t.clock.advance(ms)
+  await t.runJobs()
+}
+
+const hasName = (name: string) => (one: { readonly collection: string }) => one.collection === name
 const ttls = (collection: string) =>
   t.documents().flatMap((one) => (one.collection === collection && one.ttl !== null ? [one.ttl] : []))
 
@@ -69,6 +79,24 @@ test('what was not erased has its time back, and a hold ends by itself', async (
   await pass(15 * dayMs)
   expect(ttls('feedback')).toEqual([before])
   expect(await order('holds.list', {})).toEqual([])
+})
+
+test('on hold, no job deletes what nobody asked to delete; released, they do', async () => {
+  const { account } = t.owner
+  const host = 'app.example.com'
+  // Never proven: its claim is over after a week. Never ordered: nobody wants this certificate.
+  await addDomain(t.control, t.owner, { host })
+  await t.control.store.create(certificates.ref(host), noCertificate(account, [host]))
+  const kind = 'certificates.keep'
+  const wish = { kind, subject: host, account, dueAt: t.clock.now() }
+  await t.control.store.create(jobRef(kind, host), freshJob(wish, t.clock.now()))
+  const left = () => ['domains', 'certificates'].filter((name) => t.documents().some(hasName(name)))
+  await order('holds.set', { about: account, until: t.clock.now() + 200 * dayMs, reason: 'case 12' })
+  await once(20 * dayMs)
+  expect(left()).toEqual(['domains', 'certificates'])
+  await order('holds.release', { about: account, reason: 'settled' })
+  await once(2 * dayMs)
+  expect(left()).toEqual([])
 })
 
 test('a person waits for their own hold', async () => {

@@ -14,13 +14,11 @@ import { partsOfAccounts } from '../own-data/of-accounts.ts'
 import { partsOfPeople } from '../own-data/of-people.ts'
 import type { Snapshot } from '../platform.ts'
 import { membersMax, queries } from '../query-table.ts'
-import { isStillOn } from '../stored-times.ts'
+import { holdMsMax, isOn } from './held.ts'
 import { type HoldDoc, holds } from './retention-documents.ts'
 import { terms } from './terms.ts'
 
 const dayMs = 24 * 3_600_000
-/** No law asks for more. */
-const holdMsMax = 3_660 * dayMs
 /** A hundred years: no other `ttl` is half as far ahead. */
 export const heldShiftMs = 36_525 * dayMs
 /** How often an erasure looks whether the hold has ended. */
@@ -28,11 +26,6 @@ const lookMs = 3_600_000
 /** After so many documents the job renews its lease. */
 const stepDocuments = 200
 const kind = 'holds.keep'
-
-/** Whether something is on hold now. */
-function isOn({ until }: HoldDoc, nowMs: number): boolean {
-  return isStillOn(until, { nowMs, lastsMs: holdMsMax })
-}
 
 /** Sets one, or changes reason and end of the one that there is. @throws operator.missing, operator.input */
 export async function setHold(
@@ -77,7 +70,9 @@ export async function listHolds({ store, clock }: Pick<Control, 'store' | 'clock
   return found
     .map(({ ref, data: { reason, by, since, until, waitsSince } }) => ({
       about: ref.id,
-      state: isOn({ reason, by, since, until, waitsSince }, clock.now()) ? 'on' : 'ending',
+      state: isOn({ reason, by, since, until, waitsSince }, clock.now())
+        ? ('on' as const)
+        : ('ending' as const),
       reason,
       by,
       since,

@@ -112,6 +112,7 @@ export const terms: { readonly [collection: string]: Term } = {
   catalogues: plain('service', 'never', 'for ever', 'plans and prices', 'accounts keep their terms'),
   proxyNetworks: plain('service', 'use', 'until read anew', 'networks', 'true addresses of visitors'),
   serviceDays: plain('account', 'ttl', '40 days', 'who carried most', 'running the service'),
+  activityDays: plain('service', 'ttl', '400 days', 'counts of accounts by week', 'running the service'),
   serviceMonths: plain('service', 'ttl', '400 days', 'sums by plan', 'running the service'),
   certificateBudgets: plain('service', 'ttl', 'a week at most', 'counts', 'limits of issuers'),
   enrolmentKeys: plain('service', 'ttl', 'a day', 'hashes', 'new relays'),
