@@ -1,4 +1,4 @@
-/** The client's calls for operators about what is kept: terms, legal holds, the report for auditors. Used by client.ts. */
+/** The client's calls for operators about terms, legal holds and the report for auditors; used by client.ts. */
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
 import * as keeping from './schemas/operator-keeping.ts'

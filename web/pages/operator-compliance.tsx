@@ -1,4 +1,4 @@
-/** The report for auditors: who has rights, whether the audit log is as it was sealed, who else gets data; to be saved. */
+/** The report for auditors: who has rights, whether the audit log is as it was sealed, who else gets data. */
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { ComplianceReport, ReportSpan } from '../api/operator-keeping-calls.ts'

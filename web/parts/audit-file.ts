@@ -27,8 +27,8 @@ export function csvOf(entries: readonly Entry[]): string {
 }
 
 /**
- * Whoever calls the API chooses the name of their program, so a cell may hold anything. A spreadsheet would run one
- * that begins like a formula (CWE-1236); with a quotation mark before it, it is text.
+ * A cell may hold anything, because each caller chooses the name of its program. A spreadsheet would run a cell that
+ * begins like a formula (CWE-1236); with a quotation mark before it, it is text.
  */
 function cellOf(text: string): string {
   const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text

@@ -23,7 +23,7 @@ const mondayMs = 4 * dayMs
 export const noActivity: ActivityFigures = { accounts: 0, day: 0, week: 0, month: 0, cohorts: {} }
 
 /** The Monday, UTC, of the week that a time is in. */
-export function weekOf(atMs: number): number {
+function weekOf(atMs: number): number {
   return Math.floor((atMs - mondayMs) / weekMs) * weekMs + mondayMs
 }
 

@@ -52,10 +52,10 @@ export type ServiceMonthDoc = {
 /** New accounts of one week, as they are on a day. */
 export type CohortFigures = {
   readonly accounts: number
-  /** Those of which the first person has proven their mail address. */
+  /** Those whose first person has proven the mail address. */
   readonly proven: number
   readonly tunnel: number
-  /** Of which a visitor has reached a tunnel. */
+  /** Those that a visitor has reached. */
   readonly visitor: number
   readonly paying: number
   /** Active in the seven days that end with this one. */
