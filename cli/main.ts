@@ -65,6 +65,13 @@ function contextOf(
   }
 }
 
+/** For programs (index.js); loaded when one asks for it. */
+export async function forward(
+  ...asked: Parameters<typeof import('./forward.ts').forward>
+): Promise<import('./forward.ts').Listener> {
+  return (await import('./forward.ts')).forward(...asked)
+}
+
 type Launched = {
   readonly stdin: Input
   readonly stdout: RefusableOutput

@@ -27,7 +27,7 @@ const ours = [
   /^dist\/[\w.-]+\.cjs$/,
   /^dist\/inspector\/(?:assets\/)?[\w-]+\.(?:js|css|woff2|svg|html|txt)$/,
   /^dist\/(?:LICENSE|third-party\.txt)$/,
-  /^(?:README\.md|package\.json|ptun\.(?:js|schema\.json))$/,
+  /^(?:README\.md|package\.json|index\.(?:js|d\.ts)|ptun\.(?:js|schema\.json))$/,
 ]
 
 const folder = temporaryFolder('package')

@@ -2,14 +2,7 @@
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { compactHeap } from '@porttunneler/shared/base/compact-heap'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
-import { hashSecret } from '@porttunneler/shared/base/ids'
 import { slipOfLabel } from '@porttunneler/shared/base/labels'
-import { memoryBytes } from '@porttunneler/shared/base/memory'
-import { Budget } from '@porttunneler/shared/mux/budget'
-import { dialRelay } from '@porttunneler/shared/mux/dial'
-import type { MuxShared } from '@porttunneler/shared/mux/fresh-carrier'
-import { Liveness } from '@porttunneler/shared/mux/liveness'
-import { Turn } from '@porttunneler/shared/mux/turn'
 import type { EventSocket } from '../agent/event-socket.ts'
 import { type AgentEvent, type AgentSnapshot, problemOf } from '../agent/events.ts'
 import { openState, SavedLeases } from '../agent/saved.ts'
@@ -17,13 +10,13 @@ import { readStatuses, type StatusSocket, serveStatus } from '../agent/status-so
 import { Supervisor } from '../agent/supervisor.ts'
 import type { SupervisorOptions } from '../agent/supervisor-options.ts'
 import type { WantedTunnel } from '../agent/tunnels.ts'
+import { accountOf, dialBy, newMux } from '../agent-parts.ts'
 import { type Connection, type Context, connectApi, proxyChooserOf, warn } from '../context.ts'
 import { EndToEnd } from '../e2e/end-to-end.ts'
 import type { AgentOutput } from '../output/agent-output.ts'
 import { runtimeFolder } from '../paths.ts'
 import { relayRoute } from '../proxy/relay-route.ts'
 import { type ChooseProxy, formatProxy } from '../proxy/settings.ts'
-import { version } from '../version.ts'
 import {
   closeInspector,
   type InspectFlag,
@@ -50,9 +43,6 @@ export type ServeOptions = {
   readonly inspect?: InspectFlag
 }
 
-/** Memory that relays may fill before the upstreams have taken it: at most so much, and this share of what there is. */
-const budgetBytes = 256 * 1024 * 1024
-const budgetShare = 0.25
 /** Maximum of addresses in the last line; an agent serves up to 500. */
 const keptShown = 5
 /** By then the tunnels are up, if they start at once. */
@@ -167,14 +157,6 @@ function describeWay(choose: ChooseProxy, server: string): string | undefined {
   return proxy && formatProxy(proxy)
 }
 
-type DialOptions = Parameters<typeof dialRelay>[0]
-
-function dialBy(
-  known: MuxShared & Pick<DialOptions, 'agent' | 'random' | 'connect'>,
-): SupervisorOptions['dial'] {
-  return (address, options) => dialRelay({ ...known, ...options, address, build: `ptun/${version}` })
-}
-
 /** Agents of this machine at the same server. */
 async function readRunning(
   folder: string | undefined,
@@ -265,20 +247,6 @@ function refuseDoubles(running: readonly AgentSnapshot[], wanted: readonly Wante
     for (const { name, state } of other.tunnels)
       if (state !== 'stopped' && wanted.some((tunnel) => tunnel.name === name))
         throw fail('cli.running', `The ptun process ${other.pid} serves "${name}" already.`)
-}
-
-function newMux({ clock }: Context): MuxShared {
-  return {
-    clock,
-    turn: new Turn(),
-    liveness: new Liveness({ clock, side: 'agent' }),
-    budget: new Budget(Math.min(budgetBytes, memoryBytes() * budgetShare)),
-  }
-}
-
-/** The owner of saved leases. A key from the environment shows no account without a call, so its hash stands for it. */
-function accountOf({ credential }: Connection): string {
-  return credential.account ?? hashSecret(credential.key.reveal())
 }
 
 function nameOf(name: string | undefined): { name?: string } {
