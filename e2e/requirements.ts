@@ -3,21 +3,9 @@
  * what is missing and how to get it; with CI=true everything must be there, so a missing program fails the test.
  */
 import { describe, test } from 'vitest'
-import {
-  findProgram,
-  installOf,
-  missingOf,
-  type Need,
-  type Program,
-  sayMissing,
-} from './harness/installed.ts'
+import { missingOf, type Need, sayMissing } from './harness/installed.ts'
 
-/** The absolute path of a program that the surrounding `describeWith` requires. */
-export function programPath(program: Program): string {
-  const path = findProgram(program)
-  if (path === undefined) throw new Error(`${program} is not installed: ${installOf(program)}`)
-  return path
-}
+export { programPath } from './harness/installed.ts'
 
 /** A `describe` whose tests need programs. */
 export function describeWith(needs: readonly Need[], name: string, body: () => void): void {

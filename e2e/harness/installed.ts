@@ -58,6 +58,13 @@ export function findProgram(program: Program): string | undefined {
     .find((path) => existsSync(path))
 }
 
+/** The absolute path of a program that the caller has asked for before, by `describeWith` or `missingOf`. */
+export function programPath(program: Program): string {
+  const path = findProgram(program)
+  if (path === undefined) throw new Error(`${program} is not installed: ${installOf(program)}`)
+  return path
+}
+
 export function installOf(need: Need): string {
   if (need === 'namespaces') return 'run it as root on Linux with nf_tables'
   if (need === 'mounts') return 'run it as root on Linux where it may mount a tmpfs'

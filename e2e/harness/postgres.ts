@@ -4,8 +4,8 @@ import { chownSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { freePorts } from '@porttunneler/shared/testing/ports'
-import { programPath } from '../requirements.ts'
 import { eventually } from './events.ts'
+import { programPath } from './installed.ts'
 import { runProgram, startProgram, textOf } from './programs.ts'
 import { dial } from './sockets.ts'
 
@@ -17,12 +17,13 @@ export type Postgres = {
   close(): Promise<void>
 }
 
-export async function startPostgres(): Promise<Postgres> {
+/** @param at its port; default: one that is free */
+export async function startPostgres(at?: number): Promise<Postgres> {
   const folder = mkdtempSync(join(tmpdir(), 'ptun-postgres-'))
   const as = servingUser()
   if (as.uid !== undefined && as.gid !== undefined) chownSync(folder, as.uid, as.gid)
   const initdb = realpathSync(programPath('initdb'))
-  const [port = 0] = await freePorts(1)
+  const port = at ?? (await freePorts(1))[0] ?? 0
   const options = ['-D', folder, '-U', 'tester', '--auth=trust', '-E', 'UTF8', '--locale=C', '--no-sync']
   const made = await runProgram(initdb, options, { ...as, cwd: folder, deadlineMs: 60_000 })
   if (made.exit.code !== 0) throw new Error(`initdb: ${made.stderr}`)

@@ -3,29 +3,32 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from '@porttunneler/shared/testing/ports'
-import { programPath } from '../requirements.ts'
 import { eventually } from './events.ts'
+import { programPath } from './installed.ts'
 import { runProgram, startProgram, textOf } from './programs.ts'
 import { type Address, dial } from './sockets.ts'
 import { temporaryFolder } from './standalone.ts'
 
 export type SshServer = {
   readonly port: number
+  /** What makes `ssh` use the test's key and know the server. */
+  readonly options: readonly string[]
   /** Arguments for `ssh` up to the remote command. */
   arguments(at: Address): readonly string[]
   close(): Promise<void>
 }
 
-export async function startSsh(): Promise<SshServer> {
+/** @param port default: one that is free */
+export async function startSsh(port?: number): Promise<SshServer> {
   const folder = temporaryFolder('ssh')
   const file = (name: string) => join(folder, name)
   await Promise.all(['host', 'user'].map((name) => makeKeyPair(file(name))))
   writeFileSync(file('authorized'), readFileSync(file('user.pub')))
   chmodSync(file('authorized'), 0o600)
-  const [port = 0] = await freePorts(1)
+  const at = port ?? (await freePorts(1))[0] ?? 0
   const settings = [
     'ListenAddress 127.0.0.1',
-    `Port ${port}`,
+    `Port ${at}`,
     `HostKey ${file('host')}`,
     `AuthorizedKeysFile ${file('authorized')}`,
     'PidFile none',
@@ -38,19 +41,21 @@ export async function startSsh(): Promise<SshServer> {
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
   const server = await startProgram(programPath('sshd'), ['-D', '-e', '-f', file('sshd_config')])
   try {
-    await eventually('sshd listens', async () => (await dial({ host: '127.0.0.1', port })).destroy())
+    await eventually('sshd listens', async () => (await dial({ host: '127.0.0.1', port: at })).destroy())
   } catch (cause) {
     await server.stop('SIGKILL')
     throw new Error(textOf(server, 'stderr'), { cause })
   }
   writeFileSync(file('known_hosts'), `ssh-test ${readFileSync(file('host.pub'), 'utf8')}`)
+  const options = [
+    ...['-F', 'none', '-i', file('user'), '-l', userInfo().username, '-T'],
+    ...['-o', 'BatchMode=yes', '-o', 'HostKeyAlias=ssh-test', '-o', 'StrictHostKeyChecking=yes'],
+    ...['-o', `UserKnownHostsFile=${file('known_hosts')}`, '-o', 'IdentitiesOnly=yes'],
+  ]
   return {
-    port,
-    arguments: ({ host, port: at }) => [
-      ...['-F', 'none', '-i', file('user'), '-p', String(at), '-l', userInfo().username],
-      ...['-o', 'BatchMode=yes', '-o', 'HostKeyAlias=ssh-test', '-o', 'StrictHostKeyChecking=yes'],
-      ...['-o', `UserKnownHostsFile=${file('known_hosts')}`, '-o', 'IdentitiesOnly=yes', '-T', host],
-    ],
+    port: at,
+    options,
+    arguments: (address) => [...options, '-p', String(address.port), address.host],
     close: async () => {
       await server.stop()
       rmSync(folder, { recursive: true, force: true })
