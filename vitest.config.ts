@@ -9,7 +9,7 @@ import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './e2e/longest-first.ts'
 
 const common = { environment: 'node', pool: 'forks' } as const
-const packages = '{shared,relay-vm,cli,standalone,functions,ptunctl,packaging,web,bench,release}'
+const packages = '{shared,relay-vm,cli,standalone,functions,ptunctl,packaging,web,site,bench,release}'
 /** Suites of platform implementations, models and fuzzers: seconds each, so not with every check. */
 const long = '**/*.{contract,model,fuzz}.test.ts'
 /** Programs that unit tests start need not be compiled each time: a fifth of what ptunctl's test takes. */

@@ -1,7 +1,8 @@
 /**
  * The built console, read once at start and served from memory: a crafted path reaches nothing on disk, a file replaced
- * while the server runs cannot mix two builds, and each text is compressed once. Paths without an extension are pages
- * of the single-page app and get index.html.
+ * while the server runs cannot mix two builds, and each text is compressed once, when somebody first asks for it. Paths
+ * without an extension are pages of the single-page app and get index.html, except for folders that have their own: the
+ * documentation's, below /docs/.
  */
 
 import { createHash } from 'node:crypto'
@@ -27,7 +28,8 @@ const compressible = /^(text\/|image\/svg|application\/(json|manifest))/
 
 type WebFile = {
   readonly body: Buffer<ArrayBuffer>
-  readonly gzip?: Buffer<ArrayBuffer>
+  /** Absent where compressing gains nothing. */
+  readonly gzip?: () => Buffer<ArrayBuffer>
   readonly headers: Readonly<Record<string, string>>
 }
 export type WebFiles = ReadonlyMap<string, WebFile>
@@ -58,7 +60,7 @@ function readWebFile(folder: string, name: string): WebFile {
   const isHashed = pathOf(folder, name).startsWith('/assets/')
   return {
     body,
-    ...(compressible.test(type) && body.length > 1_000 ? { gzip: Buffer.from(gzipSync(body)) } : {}),
+    ...(compressible.test(type) && body.length > 1_000 ? { gzip: compressedOnce(body) } : {}),
     headers: {
       'content-type': type,
       'cache-control': isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
@@ -68,17 +70,34 @@ function readWebFile(folder: string, name: string): WebFile {
   }
 }
 
+/** The documentation has hundreds of pages: to compress all of them would hold up a start for a quarter of a second. */
+function compressedOnce(body: Buffer): () => Buffer<ArrayBuffer> {
+  let made: Buffer<ArrayBuffer> | undefined
+  return () => {
+    made ??= Buffer.from(gzipSync(body))
+    return made
+  }
+}
+
 /** Serves GET and HEAD; undefined when there is no such file and the path does not look like a page. */
 export function serveWebFile(files: WebFiles, request: Request): Response | undefined {
   const path = new URL(request.url).pathname
-  const file = files.get(path) ?? (extname(path) === '' ? files.get('/index.html') : undefined)
+  // As Firebase Hosting does: a folder with pages of its own is shown with the slash that its links need.
+  if (files.has(`${path}/index.html`))
+    return new Response(null, { status: 301, headers: { location: `${path}/`, 'cache-control': 'no-cache' } })
+  const file = files.get(path) ?? files.get(`${path}index.html`) ?? pageOfApp(files, path)
   if (!file) return undefined
   if (request.headers.get('if-none-match') === file.headers.etag)
     return new Response(null, { status: 304, headers: file.headers })
-  const asGzip = file.gzip && /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '')
-  const body = asGzip ? file.gzip : file.body
+  const takesGzip = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '')
+  const gzip = takesGzip ? file.gzip?.() : undefined
+  const body = gzip ?? file.body
   const headers = new Headers(file.headers)
   headers.set('content-length', String(body.length))
-  if (asGzip) headers.set('content-encoding', 'gzip')
+  if (gzip) headers.set('content-encoding', 'gzip')
   return new Response(request.method === 'HEAD' ? null : body, { headers })
+}
+
+function pageOfApp(files: WebFiles, path: string): WebFile | undefined {
+  return extname(path) === '' ? files.get('/index.html') : undefined
 }

@@ -18,6 +18,9 @@ beforeAll(() => {
   mkdirSync(join(folder, 'assets'))
   writeFileSync(join(folder, 'index.html'), '<!doctype html><title>console</title>')
   writeFileSync(join(folder, 'assets', 'main-x1.js'), script)
+  mkdirSync(join(folder, 'docs'))
+  writeFileSync(join(folder, 'docs', 'index.html'), '<!doctype html><title>documentation</title>')
+  writeFileSync(join(folder, 'docs', 'faq.html'), '<!doctype html><title>questions</title>')
   web = makeWeb({
     api: (request) => new Response(`api ${new URL(request.url).pathname}`, { status: 404 }),
     files: readWebFiles(folder),
@@ -43,10 +46,21 @@ describe('web server', () => {
     ['/errors/PT-5102', 200, 'Port taken'],
     ['/errors', 200, 'PT-5102'],
     ['/errors/PT-9999', 404, 'No such code'],
+    ['/docs', 301, ''],
+    ['/docs/', 200, 'documentation'],
+    ['/docs/faq.html', 200, 'questions'],
+    ['/docs/missing.html', 404, 'Not found'],
+    ['/docs/missing', 200, 'console'],
   ])('%s answers %i', async (path, status, text) => {
     const answer = await get(path)
     expect(answer.status).toBe(status)
     expect(await answer.text()).toContain(text)
+  })
+
+  test('the folder of the documentation leads to itself with its slash, and never to another host', async () => {
+    expect((await get('/docs')).headers.get('location')).toBe('/docs/')
+    expect((await get('//docs')).headers.get('location')).toBeNull()
+    expect((await get('/docs/')).headers.get('content-security-policy')).toContain("default-src 'self'")
   })
 
   test('once there is a certificate, a page that is asked for by http leads to https; all else stays', async () => {

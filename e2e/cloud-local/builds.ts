@@ -7,7 +7,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import { root } from '../harness/programs.ts'
 
 const builds = [
-  { workspace: 'web', output: 'web/dist/index.html', sources: ['web', 'shared'] },
+  { workspace: 'web', output: 'web/dist/index.html', sources: ['web', 'shared', 'site', 'docs'] },
   { workspace: 'functions', output: 'functions/dist/package-lock.json', sources: ['functions', 'shared'] },
 ] as const
 

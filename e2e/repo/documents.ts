@@ -3,6 +3,7 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
+import { slugOf } from '../../site/slug.ts'
 import { root, type Violation } from './sources.ts'
 
 const blobBytesMax = 500_000
@@ -50,14 +51,7 @@ export function anchorsOf(text: string): ReadonlySet<string> {
   return new Set(
     prose(text)
       .filter((line) => /^#+ /.test(line))
-      .map((line) =>
-        line
-          .replace(/^#+ /, '')
-          .trim()
-          .toLowerCase()
-          .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-          .replace(/\s/g, '-'),
-      ),
+      .map((line) => slugOf(line.replace(/^#+ /, ''))),
   )
 }
 

@@ -63,7 +63,7 @@ function errorPage(code: string, detail?: string): string | undefined {
     `<p class="code">${entry.code}</p><h1>${escapeHtml(entry.title)}</h1>${detail === undefined ? '' : `<p>${escapeHtml(detail)}</p>`}
 <dl><dt>What happened</dt><dd>${escapeHtml(entry.cause)}</dd>
 <dt>What to do</dt><dd>${escapeHtml(entry.cure)}</dd></dl>
-<p><a href="/errors">All codes</a></p>`,
+<p><a href="/errors">All codes</a> · <a href="/docs/troubleshooting.html">Troubleshooting by symptom</a></p>`,
   )
 }
 

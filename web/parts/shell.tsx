@@ -119,9 +119,14 @@ function Footer() {
     <footer
       class={`${column} flex flex-wrap items-center justify-between gap-4 pt-4 pb-6 text-sm text-muted`}
     >
-      <a href="/v1/openapi.json" class="underline underline-offset-2 hover:text-text">
-        API description
-      </a>
+      <span class="flex gap-4">
+        <a href="/docs/" class="underline underline-offset-2 hover:text-text">
+          Documentation
+        </a>
+        <a href="/v1/openapi.json" class="underline underline-offset-2 hover:text-text">
+          API description
+        </a>
+      </span>
       <ThemeChoice />
     </footer>
   )
