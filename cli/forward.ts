@@ -6,7 +6,6 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { Server } from 'node:net'
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
-import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, keyOfCode } from '@porttunneler/shared/base/errors'
 import { nameMax, slipOfLabel } from '@porttunneler/shared/base/labels'
 import type { TunnelKind } from '@porttunneler/shared/protocol/endpoint'
@@ -56,16 +55,18 @@ export type Listener = {
 /** A port, an address as `ptun` takes it, a server (made to listen if it does not yet), or a handler of requests. */
 export type Forwardable = number | string | Server | RequestListener
 
+type World = Pick<Context, 'clock' | 'random'>
+
 /**
  * Opens a tunnel, and waits until visitors get in; it waits as `ptun` does while server, relay or line are away.
  * @throws login.*, cli.server, cli.upstream, cli.usage; what the server refuses for good; the reason of `signal`
  */
-export async function forward(target: Forwardable, options: ForwardOptions = {}): Promise<Listener> {
+export async function forward(target: Forwardable, options: ForwardOptions, world: World): Promise<Listener> {
   options.signal?.throwIfAborted()
   const wanted = { ...wantedOf(options), ...options }
   const own = await openTarget(target)
   try {
-    return await serveTarget(own, tunnelOf(own.upstream, wanted), options)
+    return await serveTarget(own, tunnelOf(own.upstream, wanted), { ...options, ...world })
   } catch (error) {
     own.close()
     throw error
@@ -120,7 +121,11 @@ function tunnelOf(
   }
 }
 
-async function serveTarget(own: Target, wanted: WantedTunnel, options: ForwardOptions): Promise<Listener> {
+async function serveTarget(
+  own: Target,
+  wanted: WantedTunnel,
+  options: ForwardOptions & World,
+): Promise<Listener> {
   const { signal, onEvent } = options
   const online = Promise.withResolvers<{ url: string; name: string }>()
   // Nobody may be waiting any more when it fails.
@@ -155,14 +160,14 @@ function errorOf({ code, detail }: Problem): Error {
 }
 
 /** Nothing is printed into somebody else's program. */
-function contextOf({ server, key }: ForwardOptions): Context {
+function contextOf({ server, key, clock, random }: ForwardOptions & World): Context {
   const silent = { write: () => true }
   return {
     env: { ...process.env, ...(key !== undefined && { PTUN_KEY: key }) },
     stdout: silent,
     stderr: silent,
-    clock: systemClock,
-    random: Math.random,
+    clock,
+    random,
     isJson: true,
     isVerbose: false,
     ...(server !== undefined && { server }),

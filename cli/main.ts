@@ -3,6 +3,7 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { CommanderError } from 'commander'
 import type { Context, Output } from './context.ts'
+import type { Forwardable, ForwardOptions, Listener } from './forward.ts'
 import { LastingOutput, type RefusableOutput } from './output/lasting-output.ts'
 import type { Input } from './output/live/keyboard.ts'
 import type { Environment } from './paths.ts'
@@ -66,10 +67,9 @@ function contextOf(
 }
 
 /** For programs (index.js); loaded when one asks for it. */
-export async function forward(
-  ...asked: Parameters<typeof import('./forward.ts').forward>
-): Promise<import('./forward.ts').Listener> {
-  return (await import('./forward.ts')).forward(...asked)
+export async function forward(target: Forwardable, options: ForwardOptions = {}): Promise<Listener> {
+  const world = { clock: systemClock, random: Math.random }
+  return (await import('./forward.ts')).forward(target, options, world)
 }
 
 type Launched = {

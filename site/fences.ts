@@ -9,7 +9,7 @@
  */
 
 export type Fence = {
-  /** Of the line with the backquotes, from 1. */
+  /** Where the backquotes stand, from 1. */
   readonly line: number
   readonly language: string
   readonly mark: string | undefined

@@ -28,7 +28,7 @@ const compressible = /^(text\/|image\/svg|application\/(json|manifest))/
 
 type WebFile = {
   readonly body: Buffer<ArrayBuffer>
-  /** Absent where compressing gains nothing. */
+  /** Missing where compressing gains nothing. */
   readonly gzip?: () => Buffer<ArrayBuffer>
   readonly headers: Readonly<Record<string, string>>
 }

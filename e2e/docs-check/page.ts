@@ -82,7 +82,7 @@ async function runFence(fence: Fence, place: Place): Promise<string | undefined>
 }
 
 /** `…` stands for anything, line ends included. */
-export function isAsPrinted(output: string, pattern: string): boolean {
+function isAsPrinted(output: string, pattern: string): boolean {
   const parts = pattern.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
   return new RegExp(`^${parts.join('[^]*')}$`).test(output.trim())
 }
