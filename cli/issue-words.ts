@@ -1,4 +1,5 @@
 /** Says to people where a value stands and what is wrong with it: no paths with dots, no words of the library. */
+import { formatOrdinal } from '@porttunneler/shared/base/amounts'
 import type { z } from 'zod'
 
 type Issue = z.core.$ZodIssue
@@ -34,7 +35,7 @@ function sayKey(key: PropertyKey): string {
 }
 
 function sayOrdinal(index: number): string {
-  return ordinals[index] ?? `${index + 1}th`
+  return ordinals[index] ?? formatOrdinal(index + 1)
 }
 
 const kinds: Readonly<Record<string, string>> = {

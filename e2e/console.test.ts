@@ -25,6 +25,8 @@ import { password, startStandaloneService } from './harness/standalone.ts'
 import { type HttpUpstream, startEcho, startHttp } from './harness/upstreams.ts'
 import { describeWith } from './requirements.ts'
 import { copyCertificateRecord } from './suites/certificate-record.ts'
+import { describeKeyboard } from './suites/console-keyboard.ts'
+import { describeLive } from './suites/console-live.ts'
 import { describeFactors } from './suites/factors.ts'
 import { describeInvitation } from './suites/invitation.ts'
 import { describeOperator } from './suites/operator.ts'
@@ -78,6 +80,8 @@ describeWith(['chromium'], 'console', () => {
   describeInvitation(() => service, inTab)
   describeFactors(() => service, inTab)
   describeOperator(() => service, inTab)
+  describeKeyboard(() => service, inTab)
+  describeLive(() => ({ service, agent }), inTab)
 
   test('a wrong password shows a code, the right one opens the tunnels', () =>
     inTab(async (tab) => {
@@ -328,7 +332,10 @@ describeWith(['chromium'], 'console', () => {
           await tab.screenshot(name)
           const wide = await pixelsTooWide(page)
           expect(wide, `${name} is wider than the window`).toBeLessThanOrEqual(0)
-          expect(await barriersIn(page), name).toEqual([])
+          for (const colorScheme of ['dark', 'light'] as const) {
+            await page.emulateMedia({ colorScheme })
+            expect(await barriersIn(page), `${name}, ${colorScheme}`).toEqual([])
+          }
         }
         const url = await agent.online('shop')
         await page.goto(`${service.api}/sign-in`)

@@ -6,6 +6,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { codes } from '@porttunneler/shared/base/errors'
 import { expect, test } from 'vitest'
+import { textsIn } from './testing/texts.ts'
 
 /** What only programs read. */
 const jargon = [
@@ -42,34 +43,30 @@ test('words: no message that a person may meet speaks of headers, field paths or
   expect(found).toEqual([])
 })
 
-test('words: nor does the console itself', () => {
-  const files = globSync('{pages,parts}/**/*.{ts,tsx}', {
-    cwd: import.meta.dirname,
-    exclude: ['**/*.test.ts'],
-  })
-  const found = files.flatMap((file) => {
-    const source = readFileSync(join(import.meta.dirname, file), 'utf8').replace(
-      /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm,
-      '',
-    )
-    return textsIn(source).flatMap((text) => {
-      const word = jargonIn(text)
-      return word === undefined ? [] : [`${file}: "${word}" in "${text}"`]
-    })
+const shown = globSync('**/*.{ts,tsx}', {
+  cwd: import.meta.dirname,
+  exclude: ['**/*.test.ts', '**/vite.config.ts', 'testing/**', 'dist/**', 'node_modules/**'],
+}).flatMap((file) =>
+  textsIn(file, readFileSync(join(import.meta.dirname, file), 'utf8')).map((found) => ({ file, ...found })),
+)
+
+test('words: nor does the console itself, in any text of its sources', () => {
+  expect(shown.length).toBeGreaterThan(800)
+  const found = shown.flatMap(({ file, text }) => {
+    const word = jargonIn(text) ?? namesIn(text)
+    return word === undefined ? [] : [`${file}: "${word}" in "${text}"`]
   })
   expect(found).toEqual([])
 })
 
-/** What stands between tags, and strings of several words that begin as sentences do. */
-function textsIn(source: string): readonly string[] {
-  const between = [...source.matchAll(/>\s*([^<>{}=]*[A-Za-z]{2} [^<>{}=]*)\s*</g)].map(
-    ([, text = '']) => text,
-  )
-  const quoted = [...source.matchAll(/(['"`])([A-Z][^'"`\n]* [^'"`\n]*)\1/g)].map(([, , text = '']) => text)
-  // Neither a call nor a type is a text: `() => ask(undefined)` ends with a bracket that looks like a tag's.
-  return [...between, ...quoted]
-    .filter((text) => !/\w\(|\breadonly /.test(text))
-    .map((text) => text.replace(/\s+/g, ' ').trim())
+test('words: a number before a word agrees with it: formatCounted knows one and many', () => {
+  expect(shown.filter(({ isPlural }) => isPlural).map(({ file, text }) => `${file}: ${text}`)).toEqual([])
+  expect(shown.filter(({ text }) => /…(?:st|nd|rd|th)\b/.test(text))).toEqual([])
+})
+
+/** Names of headers, and of fields as programs write them. */
+function namesIn(text: string): string | undefined {
+  return /\b[A-Z][a-z]+(?:-[A-Z][a-z]+)+\b|\b[a-z]+(?:[A-Z][a-z]+)+\b/.exec(text)?.[0]
 }
 
 test('words: the lint finds what it is for', () => {
@@ -77,6 +74,14 @@ test('words: the lint finds what it is for', () => {
   expect(jargonIn('policy.allow.0: an address')).toBe('policy.allow')
   expect(jargonIn('must match /^[a-z]+$/')).toBe('[a-z')
   expect(jargonIn('Wait the time that is given, then try again.')).toBeUndefined()
-  expect(textsIn('<p class="x">Send the If-Match header</p>')).toEqual(['Send the If-Match header'])
-  expect(textsIn("const a = 'The policy.allow is wrong'")).toEqual(['The policy.allow is wrong'])
+  expect(namesIn('Set requestsPerMinute, or Content-Type')).toBe('requestsPerMinute')
+  const texts = (source: string) => textsIn('x.tsx', source)
+  expect(texts('<p class="a b">Send the If-Match <b>{at} header</b></p>').map(({ text }) => text)).toEqual([
+    'Send the If-Match',
+    '… header',
+  ])
+  expect(texts("const a = 'The policy.allow is wrong'")[0]?.text).toBe('The policy.allow is wrong')
+  expect(texts('<p>{count} agents</p>')[0]?.isPlural).toBe(true)
+  expect(texts('const a = `in ${seconds} seconds`')[0]?.isPlural).toBe(true)
+  expect(texts('<p>{name} was saved</p>')[0]?.isPlural).toBe(false)
 })

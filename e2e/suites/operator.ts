@@ -1,19 +1,23 @@
 /** An operator in the console: the search, an account seen as a member sees it, the banner, and what a view refuses. */
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { addressOf, stops } from '../../web/testing/stops.ts'
+import { lookAt, settled } from '../console/look.ts'
 import type { Tab } from '../harness/browser.ts'
 import { callApi, type Service } from '../harness/service.ts'
 import { password } from '../harness/standalone.ts'
 
+const meSchema = z.looseObject({ account: z.string(), user: z.string() })
+
+const operator = 'operator@example.com'
+
 /** Somebody with an account of their own, whom the machine's owner makes an operator. */
-async function makeOperator({ api, people }: Service): Promise<string> {
+async function makeOperator({ api, people }: Service): Promise<void> {
   if (!people) throw new Error('the operator is needed')
-  const email = 'operator@example.com'
   const { code } = z.object({ code: z.string() }).parse(await people.operator('invites', 'create'))
-  const key = await people.signUp(email, code)
+  const key = await people.signUp(operator, code)
   await callApi({ api, key }, 'POST', '/v1/accounts', { code })
-  await people.operator('operators', 'add', email)
-  return email
+  await people.operator('operators', 'add', operator)
 }
 
 export function describeOperator(
@@ -24,9 +28,9 @@ export function describeOperator(
     inTab(async (tab) => {
       const { page } = tab
       const { api, account } = service()
-      const email = await makeOperator(service())
+      await makeOperator(service())
       await page.goto(`${api}/sign-in`)
-      await page.getByLabel('Email').fill(email)
+      await page.getByLabel('Email').fill(operator)
       await page.getByLabel('Password').fill(password)
       await page.getByRole('button', { name: 'Sign in' }).click()
       await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Accounts' }).click()
@@ -58,5 +62,27 @@ export function describeOperator(
       const { items } = entries.parse(await callApi(service(), 'GET', '/v1/audit?limit=20'))
       expect(items.map(({ action }) => action)).toEqual(expect.arrayContaining(['view.began', 'view.ended']))
       expect(items.map(({ action }) => action)).not.toContain('account.renamed')
+    }))
+
+  test('no page of an operator bars anybody or is wider than a phone, light or dark', () =>
+    inTab(async ({ page }) => {
+      const { api } = service()
+      await page.goto(`${api}/sign-in`)
+      await page.getByLabel('Email').fill(operator)
+      await page.getByLabel('Password').fill(password)
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.getByRole('heading', { name: 'Tunnels', level: 1 }).waitFor()
+      const me = meSchema.parse(await callApi(service(), 'GET', '/v1/me'))
+      const none = { tunnel: '', failing: '', agent: '', invitation: '', device: '' }
+      const faults: string[] = []
+      const onFault = (picture: string, fault: string) => void faults.push(`${picture}: ${fault}`)
+      const own = stops.filter(({ route }) => route.startsWith('/operator'))
+      expect(own.length).toBeGreaterThan(6)
+      for (const stop of own) {
+        await page.goto(`${api}${addressOf(stop, { ...none, account: me.account, person: me.user })}`)
+        await settled(page)
+        await lookAt(page, stop.name, { widths: [360], onFault })
+      }
+      expect(faults).toEqual([])
     }))
 }

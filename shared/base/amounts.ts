@@ -18,6 +18,14 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits).replace(/\.0$/, '')} ${byteUnits[unit]}`
 }
 
+const ordinals = new Intl.PluralRules('en', { type: 'ordinal' })
+const endings: Partial<Record<Intl.LDMLPluralRule, string>> = { one: 'st', two: 'nd', few: 'rd' }
+
+/** 1st, 2nd, 3rd, 4th, 11th, 21st: the place of something in a list, counted from 1. */
+export function formatOrdinal(place: number): string {
+  return `${place}${endings[ordinals.select(place)] ?? 'th'}`
+}
+
 export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`
 }

@@ -98,6 +98,33 @@ describe('live feed', () => {
     expect(await asked()).toBe('ticket 3')
   })
 
+  test('a tunnel is told of as changed only while it does something, and a minute longer', async () => {
+    const { clock, feed, stream, settle } = makeRelays(['a'])
+    feed.start()
+    await settle()
+    const send = (at: number, busy: number) =>
+      stream('a')?.sample({ at, tunnels: { busy: { ...figures, in: busy }, idle: figures } })
+    const revisions = () => [feed.revision('busy'), feed.revision('idle')]
+    for (const at of [0, 1_000, 2_000]) {
+      send(at, at)
+      await clock.advanceAsync(1_000, 1_000)
+    }
+    const [busy = 0, idle = 0] = revisions()
+    expect(busy).toBeGreaterThan(idle)
+    for (let at = 3_000; at < 80_000; at += 1_000) {
+      send(at, 2_000)
+      await clock.advanceAsync(1_000, 1_000)
+    }
+    const [later = 0, stillIdle] = revisions()
+    expect(stillIdle).toBe(idle)
+    expect(later).toBeGreaterThan(busy + 50)
+    send(80_000, 2_000)
+    await clock.advanceAsync(1_000, 1_000)
+    expect(revisions()).toEqual([later, idle])
+    feed.forget()
+    expect(revisions()).toEqual([0, 0])
+  })
+
   test('a ticket is renewed ahead of its end, and old streams close only when new ones tell something', async () => {
     const { clock, feed, open, stream, settle } = makeRelays(['a'])
     feed.start()

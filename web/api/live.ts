@@ -8,7 +8,7 @@ import { isServed } from '@porttunneler/shared/api/schemas/tunnel-words'
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
 import { type Clock, sleep, type Timer } from '@porttunneler/shared/base/clock'
-import { appendPoint, type Columns, emptyColumns } from '../charts/history.ts'
+import { appendPoint, type Columns, emptyColumns, sparkPoints } from '../charts/history.ts'
 import { Ledger } from '../charts/ledger.ts'
 import { type Figures, noFigures } from '../charts/rates.ts'
 import type { Watch } from './calls.ts'
@@ -49,12 +49,16 @@ const freshTicketMs = 2_000
 const renewMs = { min: 10_000, max: 45_000 }
 const retry: BackoffShape = { fastTries: 1, fastMs: 500, minMs: 1_000, maxMs: 15_000, jitter: 0.4 }
 
+/** What a row shows of a tunnel, to tell whether the next second changes it. */
+type Shown = { readonly text: string; readonly stirsFor: number; readonly revision: number }
+
 export class LiveFeed {
   readonly #options: LiveOptions
   readonly #ledger = new Ledger()
   readonly #columns = new Map<string, Columns>()
   readonly #listeners = new Set<() => void>()
   #figures = new Map<string, Figures>()
+  readonly #shown = new Map<string, Shown>()
   #running: { readonly abort: AbortController; readonly ticker: Timer } | undefined
   #sources: readonly string[] | undefined
   /** The latest trouble of each relay, and of getting a ticket. */
@@ -99,6 +103,11 @@ export class LiveFeed {
     const columns = this.#columns.get(tunnel) ?? emptyColumns()
     this.#columns.set(tunnel, columns)
     return columns
+  }
+
+  /** Rises when a tunnel's figures change, and each second in which its last minute of traffic moves on. */
+  revision(tunnel: string): number {
+    return this.#shown.get(tunnel)?.revision ?? 0
   }
 
   /**
@@ -146,6 +155,7 @@ export class LiveFeed {
     this.pause()
     this.#ledger.keepOnly([])
     this.#columns.clear()
+    this.#shown.clear()
     this.#figures.clear()
     this.#served.clear()
     this.#failures.clear()
@@ -241,8 +251,11 @@ export class LiveFeed {
     const isHeard = this.#ledger.liveSources(clock.monotonic()) > 0
     this.#figures = this.#ledger.sum(clock.monotonic())
     for (const id of this.#figures.keys()) this.columns(id)
-    for (const [id, columns] of this.#columns)
-      appendPoint(columns, clock.now(), isHeard ? (this.#figures.get(id) ?? noFigures) : null)
+    for (const [id, columns] of this.#columns) {
+      const figures = isHeard ? (this.#figures.get(id) ?? noFigures) : null
+      appendPoint(columns, clock.now(), figures)
+      this.#shown.set(id, shownNext(this.#shown.get(id), figures))
+    }
     this.#tell()
   }
 
@@ -260,4 +273,12 @@ export class LiveFeed {
     this.#version += 1
     for (const listener of this.#listeners) listener()
   }
+}
+
+function shownNext(last: Shown | undefined, figures: Figures | null): Shown {
+  const text = JSON.stringify(figures)
+  const isBusy = figures !== null && figures.rates.in + figures.rates.out > 0
+  const stirsFor = isBusy ? sparkPoints : Math.max(0, (last?.stirsFor ?? 0) - 1)
+  const isSame = last?.text === text && last.stirsFor === 0 && stirsFor === 0
+  return { text, stirsFor, revision: (last?.revision ?? 0) + (isSame ? 0 : 1) }
 }

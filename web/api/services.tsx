@@ -53,6 +53,26 @@ export type Live = {
   readonly version: number
 }
 
+/** Live figures of one tunnel; the component renders again only when they change, whatever others do. */
+export function useFigures(tunnel: string): Pick<Live, 'figures' | 'columns'> {
+  const { live } = useServices()
+  useSyncExternalStore(
+    (onChange) => live.subscribe(onChange),
+    () => live.revision(tunnel),
+  )
+  return { figures: (id) => live.figures(id), columns: (id) => live.columns(id) }
+}
+
+/** How the feed is, and that it is to follow `tunnels`; the component renders again when that changes. */
+export function useLiveStatus(tunnels: readonly Tunnel[]): LiveStatus {
+  const { live } = useServices()
+  useEffect(() => live.expect(tunnels), [live, tunnels])
+  return useSyncExternalStore(
+    (onChange) => live.subscribe(onChange),
+    () => live.status,
+  )
+}
+
 /** The live figures of `tunnels` and others; the component renders again with every second's sample. */
 export function useLive(tunnels: readonly Tunnel[]): Live {
   const { live } = useServices()

@@ -3,6 +3,8 @@ import type { Figures } from './rates.ts'
 
 /** Five minutes: what fits a chart of a phone's width at one pixel a second. */
 export const historyPoints = 300
+/** The last minute, which a row of the list draws. */
+export const sparkPoints = 60
 
 export type Columns = {
   /** Seconds since the epoch, as the chart library wants them. */

@@ -2,7 +2,7 @@
 import type { InspectedDetail, Phases } from '@porttunneler/shared/api/schemas/inspection'
 import { useState } from 'preact/hooks'
 import { Button } from '../parts/button.tsx'
-import { formatBytes } from '../parts/format.ts'
+import { formatBytes, formatCounted } from '../parts/format.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import type { InspectorApi, Side } from './api.ts'
 import { BodyView } from './body-view.tsx'
@@ -72,7 +72,7 @@ function Head({ detail }: { detail: InspectedDetail }) {
         <p class="mt-1 text-sm text-muted">
           {hidden === 1
             ? 'One value is hidden. It goes out as it came when you send this again.'
-            : `${hidden} values are hidden. They go out as they came when you send this again.`}
+            : `${formatCounted(hidden, 'value')} are hidden. They go out as they came when you send this again.`}
         </p>
       )}
     </div>

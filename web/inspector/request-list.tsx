@@ -2,7 +2,7 @@
 import type { InspectedSummary } from '@porttunneler/shared/api/schemas/inspection'
 import { useEffect, useState } from 'preact/hooks'
 import { Button } from '../parts/button.tsx'
-import { formatBytes } from '../parts/format.ts'
+import { formatBytes, formatCounted } from '../parts/format.ts'
 import { Icon } from '../parts/icon.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import type { Filter, InspectorApi } from './api.ts'
@@ -97,7 +97,7 @@ function Row({
         </span>
         <span class="flex items-center gap-1.5 text-xs text-muted">
           {signature && signature !== 'valid' && <span class="text-danger">signature {signature}</span>}
-          {messages !== undefined && <span>{messages} messages</span>}
+          {messages !== undefined && <span>{formatCounted(messages, 'message')}</span>}
           {replayOf !== undefined && <span title={`Repeats request ${replayOf}`}>repeats {replayOf}</span>}
           {isPinned && (
             <span title="Pinned">

@@ -18,7 +18,7 @@ import { actionText, detailsText } from '../parts/audit-text.ts'
 import { Button } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { Dialog } from '../parts/dialog.tsx'
-import { formatCount, formatTime } from '../parts/format.ts'
+import { formatCount, formatCounted, formatTime } from '../parts/format.ts'
 import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { saveFile } from '../parts/save-file.ts'
@@ -158,7 +158,7 @@ function ExportCard() {
         )}
         {made?.state === 'ready' && (
           <p>
-            {formatCount(made.entries)} entries, written <TimeText at={made.createdAt} />, here until{' '}
+            {formatCounted(made.entries, 'entry', 'entries')}, written <TimeText at={made.createdAt} />, here until{' '}
             <TimeText at={made.expiresAt} isExact />.
           </p>
         )}
@@ -198,7 +198,7 @@ function ProofDialog({ entry, onClose }: { entry: Entry; onClose: () => void }) 
       </p>
       {proof && (
         <p role="status" class="mt-3 text-sm">
-          Sealed <TimeText at={proof.seal.at} isExact /> with {formatCount(proof.seal.count)} others, as seal{' '}
+          Sealed <TimeText at={proof.seal.at} isExact /> with {formatCounted(proof.seal.count, 'other')}, as seal{' '}
           {formatCount(proof.seal.number)}: <code class="font-mono text-xs break-all">{proof.hash}</code>
         </p>
       )}

@@ -8,6 +8,7 @@ import { failureIn, useDeviceRequest, useMe } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button, ButtonLink } from '../parts/button.tsx'
 import { Checkbox, TextField } from '../parts/field.tsx'
+import { formatCounted } from '../parts/format.ts'
 import { Icon } from '../parts/icon.tsx'
 import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
@@ -177,7 +178,7 @@ function Allowance({
         </div>
       ))}
       {request.keyDays !== undefined && (
-        <p class="mt-3 text-muted">Its key ends by itself after {request.keyDays} days.</p>
+        <p class="mt-3 text-muted">Its key ends by itself after {formatCounted(request.keyDays, 'day')}.</p>
       )}
     </div>
   )

@@ -8,6 +8,7 @@ import { CopyButton } from '../parts/copy-button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { Checkbox, SelectField, TextField } from '../parts/field.tsx'
 import { FormOf, useApiForm, Wrong } from '../parts/form.tsx'
+import { formatCounted } from '../parts/format.ts'
 import { scopes, scopeTexts } from '../parts/scope-text.ts'
 
 /** Days, of the API's 366 at most. */
@@ -64,7 +65,7 @@ export function CreateKeyDialog({
           <option value="0">when it is revoked</option>
           {lives.map((life) => (
             <option key={life} value={`${life}`}>
-              after {life} days
+              after {formatCounted(life, 'day')}
             </option>
           ))}
         </SelectField>

@@ -76,7 +76,7 @@ function KeyList({ keys }: { keys: readonly Key[] }) {
     { head: 'May', cell: scopesText },
     {
       head: 'Ends',
-      cell: ({ expiresAt }) => (expiresAt === undefined ? 'when it is revoked' : endText(expiresAt)),
+      cell: ({ expiresAt }) => (expiresAt === undefined ? 'when it is revoked' : <TimeText at={expiresAt} />),
     },
     { head: 'Created', cell: ({ createdAt }) => <TimeText at={createdAt} /> },
     { head: 'Last used', cell: lastUseText },
@@ -102,10 +102,6 @@ function RevokeButton({ apiKey, onRevoke }: { apiKey: Key; onRevoke: (key: Key) 
 function scopesText({ scopes, tunnels }: Key): string {
   const labels = scopes.map((scope) => scopeTexts[scope].label).join(', ')
   return tunnels && tunnels.length > 0 ? `${labels}, only ${tunnels.join(', ')}` : labels
-}
-
-function endText(expiresAt: number): string {
-  return formatDay(new Date(expiresAt).toISOString().slice(0, 10))
 }
 
 function lastUseText(key: Key): string {

@@ -5,9 +5,9 @@ import { useServices } from '../api/services.tsx'
 import { useSignOut } from '../api/sign-out.ts'
 import { useAccounts } from '../api/team-queries.ts'
 import { Button } from '../parts/button.tsx'
-import { formatDate } from '../parts/format.ts'
 import { Heading, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 import { ExportButtons } from './own-data-card.tsx'
 
 export function LeavingPage() {
@@ -31,13 +31,13 @@ export function LeavingPage() {
         {accounts.isPending && <Skeleton what="what is being deleted" rows={2} />}
         {personAt !== undefined && (
           <p class="text-muted">
-            On {formatDate(personAt)} everything that is stored about you is erased. Until then nothing of it
+            On <TimeText at={personAt} isExact /> everything that is stored about you is erased. Until then nothing of it
             is used.
           </p>
         )}
         {personAt === undefined && here?.leavingAt !== undefined && (
           <p class="text-muted">
-            On {formatDate(here.leavingAt)} everything in {here.name} is erased. Until then its tunnels are
+            On <TimeText at={here.leavingAt} isExact /> everything in {here.name} is erased. Until then its tunnels are
             offline.
           </p>
         )}

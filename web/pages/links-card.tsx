@@ -5,9 +5,9 @@ import { failureIn, useConfig } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatDay } from '../parts/format.ts'
 import { Card, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { TimeText } from '../parts/time-text.tsx'
 
 export function LinksCard() {
   const { services = [] } = useConfig().data ?? {}
@@ -34,7 +34,7 @@ export function LinksCard() {
                 <div class="min-w-0">
                   <p class="font-medium">{link.name}</p>
                   <p class="text-sm break-words text-muted">
-                    {link.email && `${link.email} · `}added on {formatDay(dayOf(link.linkedAt))}
+                    {link.email && `${link.email} · `}added <TimeText at={link.linkedAt} />
                   </p>
                 </div>
                 <Button onClick={() => setAsked(link)} aria-label={`Remove ${link.name}`}>
@@ -62,10 +62,6 @@ export function LinksCard() {
       {asked && <RemoveDialog link={asked} onClose={() => setAsked(undefined)} />}
     </Card>
   )
-}
-
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10)
 }
 
 function RemoveDialog({ link, onClose }: { link: Link; onClose: () => void }) {

@@ -12,7 +12,7 @@ import { useServices } from '../api/services.tsx'
 import { Button } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatBytes, formatCount, formatRate } from '../parts/format.ts'
+import { formatBytes, formatCount, formatCounted, formatRate } from '../parts/format.ts'
 import { unknown } from '../parts/live-text.tsx'
 import { Choice, More, Reading, type Tone, ToneBadge } from '../parts/operator-parts.tsx'
 import { Page } from '../parts/page.tsx'
@@ -113,9 +113,9 @@ function sumsOf(relays: readonly OperatorRelay[], ready: number): string {
   const rate = heard.some(({ bytesPerSecond }) => bytesPerSecond !== undefined)
     ? `, ${formatRate(sum(({ bytesPerSecond = 0 }) => bytesPerSecond))}`
     : ''
-  const agents = formatCount(sum(({ sessions }) => sessions))
-  const visitors = formatCount(sum(({ streams }) => streams))
-  return `${ready} of ${relays.length} ready, ${agents} agents, ${visitors} visitors${rate}`
+  const agents = formatCounted(sum(({ sessions }) => sessions), 'agent')
+  const visitors = formatCounted(sum(({ streams }) => streams), 'visitor')
+  return `${ready} of ${relays.length} ready, ${agents}, ${visitors}${rate}`
 }
 
 const states: Record<OperatorRelay['state'], readonly [tone: Tone, word: string]> = {
@@ -239,7 +239,7 @@ function DrainDialog({
     >
       <p>
         {relay.relay} takes no new visitors, lets open connections end and then stops. It had{' '}
-        {formatCount(sessions)} agents and {formatCount(streams)} visitors when it last reported. What
+        {formatCounted(sessions, 'agent')} and {formatCounted(streams, 'visitor')} when it last reported. What
         supervises it starts it again. This cannot be taken back.
       </p>
       {others === 0 && (

@@ -7,7 +7,7 @@ import type { RevenueMonth, Talker } from '../api/operator-service-calls.ts'
 import { useRevenue, useTalkers } from '../api/operator-service-queries.ts'
 import { Button, TextLink } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
-import { formatBytes, formatCount, formatDay } from '../parts/format.ts'
+import { formatBytes, formatCount, formatCounted, formatDay } from '../parts/format.ts'
 import { Choice, Reading } from '../parts/operator-parts.tsx'
 import { Page } from '../parts/page.tsx'
 import { TimeText } from '../parts/time-text.tsx'
@@ -62,7 +62,7 @@ function RevenueSection() {
               keyOf={({ plan }) => plan}
             />
             <p class="max-w-prose text-sm text-muted">
-              {month.days === 1 ? 'One day' : `${month.days} days`} of {month.month}, the last{' '}
+              {month.days === 1 ? 'One day' : formatCounted(month.days, 'day')} of {month.month}, the last{' '}
               {formatDay(month.lastDay)}; made <TimeText at={month.madeAt} />. Accounts and recurring amounts
               are those of the last day. Left over is the days' part of the recurring amounts after fees and
               included tax; cost is by the plans' cost figures. Transfer that is paid on top is in none.

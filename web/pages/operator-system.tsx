@@ -8,7 +8,7 @@ import { useServices } from '../api/services.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatCount } from '../parts/format.ts'
+import { formatCount, formatCounted } from '../parts/format.ts'
 import { Choice, More, Reading, type Tone, ToneBadge } from '../parts/operator-parts.tsx'
 import { Page } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
@@ -71,7 +71,7 @@ function Finding({ of: { state, ms, code, cause, cure, waiting = 0, dead = 0 } }
       {code} {cause} {cure}{' '}
       {waiting + dead > 0 && (
         <span class="text-muted">
-          {formatCount(waiting)} jobs are tried again, {formatCount(dead)} have given up.
+          {formatCounted(waiting, 'job')} to be tried again, {formatCount(dead)} given up.
         </span>
       )}
     </span>

@@ -12,6 +12,7 @@ import { failureIn } from '../api/queries.ts'
 import { useServices } from '../api/services.tsx'
 import { Button, ButtonLink } from '../parts/button.tsx'
 import { TextField } from '../parts/field.tsx'
+import { formatCounted } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { TimeText } from '../parts/time-text.tsx'
@@ -153,7 +154,7 @@ function FoundPeople({ who }: { who: string }) {
             <Link href={`/operator/people/${id}`} class={row}>
               <span class="min-w-0 font-medium break-all">{email}</span>
               <span class="flex flex-wrap items-center gap-2 text-sm text-muted">
-                {accounts.length === 1 ? '1 account' : `${accounts.length} accounts`}
+                {formatCounted(accounts.length, 'account')}
                 <PersonBadge status={status} leavingAt={leavingAt} />
               </span>
             </Link>

@@ -4,7 +4,7 @@ import type { Plans } from '@porttunneler/shared/api/schemas/plans'
 import { useBilling } from '../api/billing-queries.ts'
 import { failureIn, useMe, usePlans } from '../api/queries.ts'
 import { useSignedIn } from '../api/services.tsx'
-import { formatBytes, formatCount } from '../parts/format.ts'
+import { formatBytes, formatCount, formatCounted } from '../parts/format.ts'
 import { Heading, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { BillingCard } from './billing-card.tsx'
@@ -19,7 +19,7 @@ const rows = [
   ['Reserved ports', ({ limits }) => formatCount(limits.reservedPorts)],
   ['Own domains', ({ limits }) => formatCount(limits.domains)],
   ['New connections a minute', ({ limits }) => formatCount(limits.connectionsPerMinute)],
-  ['Audit log kept', ({ limits }) => `${formatCount(limits.auditDays)} days`],
+  ['Audit log kept', ({ limits }) => formatCounted(limits.auditDays, 'day')],
 ] as const satisfies readonly (readonly [string, (plan: Plan) => string])[]
 
 const lead =

@@ -18,7 +18,7 @@ import { CodeText } from '../parts/code-text.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
 import { SelectField, TextField } from '../parts/field.tsx'
-import { formatCount } from '../parts/format.ts'
+import { formatCount, formatCounted } from '../parts/format.ts'
 import { Card, Skeleton } from '../parts/page.tsx'
 import type { KeepWish } from '../parts/policy-text.ts'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
@@ -155,7 +155,7 @@ function KeepChoice({ tunnel, days = 0 }: { tunnel: Tunnel; days: number | undef
       <div class="min-w-0 grow">
         <SelectField
           label="Keep connections that end"
-          hint={`Off unless you choose: a list of visitors is personal data. Kept ones are deleted after ${days} days.`}
+          hint={`Off unless you choose: a list of visitors is personal data. Kept ones are deleted after ${formatCounted(days, 'day')}.`}
           value={tunnel.policy.keepConnections ?? 'off'}
           disabled={!mayWrite || update.isPending}
           onChange={(event) => choose(event.currentTarget.value as KeepWish)}

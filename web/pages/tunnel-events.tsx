@@ -7,7 +7,7 @@ import { RangeBar } from '../charts/range-bar.tsx'
 import { useTimeRange } from '../charts/time-range.ts'
 import { Button } from '../parts/button.tsx'
 import { CodeText } from '../parts/code-text.tsx'
-import { formatCount, formatTime } from '../parts/format.ts'
+import { formatCounted, formatTime } from '../parts/format.ts'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { Card } from '../parts/page.tsx'
 import { TimeText } from '../parts/time-text.tsx'
@@ -36,7 +36,7 @@ export function TunnelEvents({ tunnel }: { tunnel: Tunnel }) {
         at: from,
         icon: 'alert',
         code,
-        text: `Visitors met it ${count === 1 ? 'once' : `${formatCount(count)} times`}${to > from ? `, until ${formatTime(to + stepMs)}` : ''}.`,
+        text: `Visitors met it ${count === 1 ? 'once' : formatCounted(count, 'time')}${to > from ? `, until ${formatTime(to + stepMs)}` : ''}.`,
       }),
     ),
     ...(tunnel.why.since === undefined

@@ -3,7 +3,7 @@ import { isServed, isTrouble } from '@porttunneler/shared/api/schemas/tunnel-wor
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Link } from 'wouter-preact'
-import { type Live, useLive } from '../api/services.tsx'
+import { useFigures, useLiveStatus } from '../api/services.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { formatCount } from '../parts/format.ts'
 import { LiveNotice, RateText, unknown } from '../parts/live-text.tsx'
@@ -50,7 +50,7 @@ export function TunnelRows({
   onMore,
   onRange,
 }: RowsProps) {
-  const live = useLive(tunnels)
+  const status = useLiveStatus(tunnels)
   const isWide = useWide()
   const height = isWide ? rowPx.wide : rowPx.narrow
   const list = useRef<HTMLTableSectionElement>(null)
@@ -81,7 +81,7 @@ export function TunnelRows({
           {rows.map((at) => {
             const tunnel = tunnels[at]
             if (!tunnel) return null
-            const row = { tunnel, live, readAt, selection, onTag }
+            const row = { tunnel, readAt, selection, onTag }
             return (
               <tr
                 key={tunnel.id}
@@ -97,7 +97,7 @@ export function TunnelRows({
           })}
         </tbody>
       </table>
-      <LiveNotice status={live.status} />
+      <LiveNotice status={status} />
     </div>
   )
 }
@@ -159,14 +159,12 @@ function Head({ isWide, tunnels, selection: { ids, onChange } }: HeadProps) {
 
 type RowProps = {
   tunnel: Tunnel
-  live: Live
   readAt: number | undefined
   selection: Selection
   onTag: (tag: string) => void
 }
 
-function WideCells({ tunnel, live, readAt, selection: { ids, onChange }, onTag }: RowProps) {
-  const figures = live.figures(tunnel.id)
+function WideCells({ tunnel, readAt, selection: { ids, onChange }, onTag }: RowProps) {
   const toggle = (isTicked: boolean) => {
     const next = new Set(ids)
     if (isTicked) next.add(tunnel.id)
@@ -195,8 +193,19 @@ function WideCells({ tunnel, live, readAt, selection: { ids, onChange }, onTag }
       <td class="min-w-0">
         <Address tunnel={tunnel} />
       </td>
+      <LiveCells id={tunnel.id} />
+    </>
+  )
+}
+
+/** They alone render again with the figures, and only those of tunnels that do something. */
+function LiveCells({ id }: { id: string }) {
+  const live = useFigures(id)
+  const figures = live.figures(id)
+  return (
+    <>
       <td>
-        <Sparkline columns={live.columns(tunnel.id)} />
+        <Sparkline columns={live.columns(id)} />
       </td>
       <td class={`overflow-hidden whitespace-nowrap ${roomy}`}>
         <RateText figures={figures} />

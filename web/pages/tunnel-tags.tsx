@@ -5,7 +5,7 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/field.tsx'
 import { FormOf, useApiForm } from '../parts/form.tsx'
-import { formatCount } from '../parts/format.ts'
+import { formatCount, formatCounted } from '../parts/format.ts'
 
 /** A row has room for two; the others are counted. */
 const shownMax = 2
@@ -92,7 +92,7 @@ export function TagsDialog({ tunnels, onClose }: { tunnels: readonly Tunnel[]; o
       return text === undefined ? {} : { tags: text }
     },
   })
-  const count = tunnels.length === 1 ? '1 tunnel' : `${formatCount(tunnels.length)} tunnels`
+  const count = formatCounted(tunnels.length, 'tunnel')
   return (
     <Dialog title={`Tags of ${count}`} onClose={onClose}>
       <FormOf form={form} action="Save tags" onCancel={onClose} isDisabled={!form.isDirty}>

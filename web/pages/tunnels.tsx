@@ -8,7 +8,7 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, ButtonLink } from '../parts/button.tsx'
 import { CommandLine } from '../parts/copy-button.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatClock, formatCount } from '../parts/format.ts'
+import { formatClock, formatCount, formatCounted } from '../parts/format.ts'
 import { Card, Page, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { TransferNotice } from './transfer-card.tsx'
@@ -167,7 +167,7 @@ function Chosen({ tunnels, onDone }: { tunnels: readonly Tunnel[]; onDone: () =>
   const [isTagging, setTagging] = useState(false)
   const announce = useAnnounce()
   const remove = useDeleteTunnels()
-  const count = tunnels.length === 1 ? '1 tunnel' : `${formatCount(tunnels.length)} tunnels`
+  const count = formatCounted(tunnels.length, 'tunnel')
   const served = tunnels.filter(({ endpoint }) => endpoint).length
   const confirm = () =>
     remove.mutate(

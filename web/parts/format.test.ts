@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { formatAgo, formatBytes, formatDay, formatRate, localeOf } from './format.ts'
+import { formatAgo, formatBytes, formatCounted, formatDay, formatRate, localeOf } from './format.ts'
 import { nextAfterSignIn, signInAddress } from './next.ts'
 import { describeEdits, describePolicy, policyToTexts, refusedIn, textsToPolicy } from './policy-text.ts'
 
@@ -17,6 +17,17 @@ describe('numbers for people', () => {
     [-1, '0 B'],
   ])('%d bytes are %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text)
+  })
+
+  test.each([
+    [0, '0 agents'],
+    [1, '1 agent'],
+    [2, '2 agents'],
+    [1_204, '1,204 agents'],
+  ])('%d of something is counted as %s', (count, text) => expect(formatCounted(count, 'agent')).toBe(text))
+
+  test('a word may have a plural of its own', () => {
+    expect([1, 2].map((count) => formatCounted(count, 'entry', 'entries'))).toEqual(['1 entry', '2 entries'])
   })
 
   test('a rate is bytes a second', () => {

@@ -23,6 +23,13 @@ export function formatCount(count: number): string {
   return counts.format(count)
 }
 
+const plurals = new Intl.PluralRules('en')
+
+/** "1 agent", "0 agents", "1,204 agents". @param many for a word that takes more than an s */
+export function formatCounted(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${plurals.select(count) === 'one' ? one : many}`
+}
+
 export function formatBytes(bytes: number): string {
   return bytesOf(bytes).replace('.', point)
 }
@@ -37,13 +44,6 @@ const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'U
 /** In the reader's time zone. */
 export function formatTime(ms: number): string {
   return times.format(ms)
-}
-
-const ownDays = new Intl.DateTimeFormat(locale, { dateStyle: 'long' })
-
-/** The day in the reader's time zone. */
-export function formatDate(ms: number): string {
-  return ownDays.format(ms)
 }
 
 const clocks = new Intl.DateTimeFormat(locale, { timeStyle: 'short' })

@@ -1,5 +1,6 @@
 /** A tunnel's policy as the form's texts and back. What is valid is the API's to say; here are only the forms. */
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
+import { formatBytes, formatCounted } from './format.ts'
 
 type Policy = Tunnel['policy']
 type Edits = NonNullable<Tunnel['edits']>
@@ -86,14 +87,14 @@ export function describePolicy(policy: Policy): string[] {
     ...(deny.length > 0 ? [`Never from ${deny.join(', ')}`] : []),
     connectionsMax === undefined
       ? 'As many connections at once as the plan allows'
-      : `At most ${connectionsMax} connections at once`,
+      : `At most ${formatCounted(connectionsMax, 'connection')} at once`,
     connectionsPerMinute === undefined
       ? 'As many new connections a minute as the plan allows'
-      : `At most ${connectionsPerMinute} new connections a minute`,
+      : `At most ${formatCounted(connectionsPerMinute, 'new connection')} a minute`,
     ...(requestsPerMinute === undefined
       ? []
-      : [`At most ${requestsPerMinute} requests a minute from one visitor`]),
-    ...(bodyBytesMax === undefined ? [] : [`Request bodies of at most ${bodyBytesMax} bytes`]),
+      : [`At most ${formatCounted(requestsPerMinute, 'request')} a minute from one visitor`]),
+    ...(bodyBytesMax === undefined ? [] : [`Request bodies of at most ${formatBytes(bodyBytesMax)}`]),
     ...(httpsOnly === true ? ['Plain HTTP is sent to HTTPS'] : []),
     ...(acme === 'upstream' ? ['The upstream gets its own certificates for own domains (HTTP-01)'] : []),
     ...(keepConnections ? [`Connections that end are kept, with addresses ${keepConnections}`] : []),
@@ -108,6 +109,6 @@ export function describeEdits({ redirects = [], requestHeaders, responseHeaders,
     ...redirects.map(({ from, to }) => `The agent redirects ${from} to ${to}`),
     ...(requestHeaders ? [`The agent changes headers of requests: ${namesOf(requestHeaders)}`] : []),
     ...(responseHeaders ? [`The agent changes headers of answers: ${namesOf(responseHeaders)}`] : []),
-    ...(hsts ? [`Browsers are told to use HTTPS only, for ${hsts.maxAgeSeconds} seconds`] : []),
+    ...(hsts ? [`Browsers are told to use HTTPS only, for ${formatCounted(hsts.maxAgeSeconds, 'second')}`] : []),
   ]
 }

@@ -1,5 +1,6 @@
 /** A refused field, in words: the API names fields as programs do. */
 import type { Trouble } from '../api/failure.ts'
+import { formatCounted } from './format.ts'
 
 type Issue = NonNullable<Trouble['issues']>[number]
 
@@ -23,7 +24,7 @@ export function placeText(path: string): string {
 /** "in 42 seconds", "in 3 minutes" */
 export function waitText(seconds: number): string {
   if (seconds === 1) return 'in a second'
-  if (seconds < 120) return `in ${seconds} seconds`
+  if (seconds < 120) return `in ${formatCounted(seconds, 'second')}`
   const minutes = Math.ceil(seconds / 60)
-  return minutes < 120 ? `in ${minutes} minutes` : `in ${Math.ceil(minutes / 60)} hours`
+  return minutes < 120 ? `in ${formatCounted(minutes, 'minute')}` : `in ${formatCounted(Math.ceil(minutes / 60), 'hour')}`
 }

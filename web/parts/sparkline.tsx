@@ -1,7 +1,6 @@
 /** The last minute of a tunnel's traffic in a word's space. It repeats what the figures beside it say. */
-import type { Columns } from '../charts/history.ts'
+import { type Columns, sparkPoints } from '../charts/history.ts'
 
-const points = 60
 const size = { width: 72, height: 20 }
 
 export function Sparkline({ columns }: { columns: Columns }) {
@@ -25,13 +24,13 @@ export function Sparkline({ columns }: { columns: Columns }) {
 
 /** @returns undefined when nothing was carried */
 export function pathOf({ in: inward, out }: Pick<Columns, 'in' | 'out'>): string | undefined {
-  const from = Math.max(0, inward.length - points)
+  const from = Math.max(0, inward.length - sparkPoints)
   const rates = inward.slice(from).map((rate, at) => (rate ?? 0) + (out[from + at] ?? 0))
   const highest = Math.max(...rates, 0)
   if (highest === 0) return undefined
-  const left = size.width - (rates.length - 1) * (size.width / (points - 1))
+  const left = size.width - (rates.length - 1) * (size.width / (sparkPoints - 1))
   const places = rates.map((rate, at) => {
-    const x = left + at * (size.width / (points - 1))
+    const x = left + at * (size.width / (sparkPoints - 1))
     const y = size.height - 1 - (rate / highest) * (size.height - 2)
     return `${x.toFixed(1)} ${y.toFixed(1)}`
   })

@@ -1,7 +1,7 @@
 /** Documents of the operator as a list of links, each with its version. */
 import type { OwnTerms, TermsDocument } from '@porttunneler/shared/api/schemas/terms'
 import { termsNames } from '@porttunneler/shared/base/terms-kinds'
-import { formatDate } from './format.ts'
+import { TimeText } from './time-text.tsx'
 
 type Item = Pick<TermsDocument, 'kind' | 'version' | 'url'> & Pick<OwnTerms['items'][number], 'accepted'>
 
@@ -13,7 +13,7 @@ export function TermsList({ items }: { items: readonly Item[] }) {
           <TermsLink item={item} />
           <p class="text-sm break-words text-muted">
             Version {item.version}
-            {acceptedText(item)}
+            <AcceptedText {...item} />
           </p>
         </li>
       ))}
@@ -30,10 +30,14 @@ export function TermsLink({ item: { kind, url } }: { item: Pick<Item, 'kind' | '
   )
 }
 
-function acceptedText({ version, accepted }: Item): string {
-  if (!accepted) return ''
-  const day = formatDate(accepted.at)
-  return accepted.version === version
-    ? `, accepted on ${day}`
-    : `. You accepted version ${accepted.version} on ${day}`
+function AcceptedText({ version, accepted }: Item) {
+  if (!accepted) return null
+  const at = <TimeText at={accepted.at} isExact />
+  return accepted.version === version ? (
+    <>, accepted on {at}</>
+  ) : (
+    <>
+      . You accepted version {accepted.version} on {at}
+    </>
+  )
 }
