@@ -82,6 +82,6 @@ test('words: the lint finds what it is for', () => {
   ])
   expect(texts("const a = 'The policy.allow is wrong'")[0]?.text).toBe('The policy.allow is wrong')
   expect(texts('<p>{count} agents</p>')[0]?.isPlural).toBe(true)
-  expect(texts('const a = `in ${seconds} seconds`')[0]?.isPlural).toBe(true)
+  expect(texts('const a = `in $' + '{seconds} seconds`')[0]?.isPlural).toBe(true)
   expect(texts('<p>{name} was saved</p>')[0]?.isPlural).toBe(false)
 })

@@ -3,10 +3,11 @@
  * reach the server meanwhile, so that buttons which act at once harm nothing and each page stays as it was.
  */
 import type { Page, Route } from 'playwright-core'
+import { eventually } from '../harness/events.ts'
 import { drawn, type Look, lookAt, settled } from './look.ts'
 
 /** They end the walk, or only ask for the same again. */
-const passed = /^(?:Sign out|End the view|Load it again|Try again|Look again|Show more|Ctrl K|Search)/
+const passed = /^(?:Sign out|End the view|Load it again|Try again|Look again|Show more|Search|Copy)/
 /** Reads that are no GET. */
 const reads = /\/v1\/(?:watch|invitations\/read)$/
 
@@ -28,29 +29,28 @@ export async function lookAtDialogs(
   { name, load, look }: { readonly name: string; readonly load: () => Promise<void>; readonly look: Look },
 ): Promise<readonly string[]> {
   const titles: string[] = []
-  await page.setViewportSize({ width: 1280, height: 860 })
+  // A phone alone: a dialog is as wide as one anyway, and another size would take its button away.
+  await page.setViewportSize({ width: 360, height: 740 })
   await page.route('**/v1/**', refuseChanges)
-  for (const opener of await openersOf(page, load)) {
-    await load()
-    await mark(page)
-    if (opener.menu !== undefined) {
-      await page.locator(`[data-opener="${opener.menu}"]`).click()
-      await mark(page)
-    }
-    await page.locator(`[data-opener="${opener.at}"]`).click()
-    await drawn(page)
+  const openers = await openersOf(page, load)
+  let isFresh = true
+  for (const opener of openers) {
+    if (!isFresh) await load()
+    await open(page, opener)
     const title = await titleOf(page)
+    // What opens no dialog may have changed the page.
+    isFresh = title !== undefined
     if (title === undefined) continue
     titles.push(title)
     await settled(page)
     const picture = `${name}-dialog-${slugOf(title)}`
     const say = (fault: string) => look.onFault(picture, fault)
     if (!(await hasFocusInside(page))) say('the focus is outside of the dialog')
-    await lookAt(page, picture, { ...look, widths: look.widths.filter((width) => width !== 2560) })
-    await page.setViewportSize({ width: 1280, height: 860 })
+    await lookAt(page, picture, { ...look, widths: [360] })
     await page.keyboard.press('Escape')
     await drawn(page)
-    if ((await titleOf(page)) !== undefined) say('Escape does not close it')
+    isFresh = (await titleOf(page)) === undefined
+    if (!isFresh) say('Escape does not close it')
     else if (!(await focusIsBack(page, opener))) say(`the focus is not back at ${opener.name}`)
   }
   await page.unroute('**/v1/**', refuseChanges)
@@ -61,6 +61,17 @@ function refuseChanges(route: Route): Promise<void> {
   const request = route.request()
   const isRead = request.method() === 'GET' || reads.test(new URL(request.url()).pathname)
   return isRead || /\/v1\/auth\/refresh$/.test(request.url()) ? route.continue() : route.abort()
+}
+
+/** Some parts of a page come after the rest. */
+async function open(page: Page, { at, menu }: Opener): Promise<void> {
+  for (const button of menu === undefined ? [at] : [menu, at]) {
+    await eventually(`the button ${button}`, async () =>
+      (await mark(page)).some((one) => one.at === button) ? true : undefined,
+    )
+    await page.locator(`[data-opener="${button}"]`).click()
+  }
+  await drawn(page)
 }
 
 /** The buttons of the page, one of each text, and those of the menus that they open. */
@@ -104,7 +115,9 @@ function mark(page: Page): Promise<readonly Marked[]> {
 }
 
 function titleOf(page: Page): Promise<string | undefined> {
-  return page.evaluate<string | undefined>(`document.querySelector('dialog[open] h2')?.textContent ?? undefined`)
+  return page.evaluate<string | undefined>(
+    `document.querySelector('dialog[open] h2')?.textContent ?? undefined`,
+  )
 }
 
 function hasFocusInside(page: Page): Promise<boolean> {

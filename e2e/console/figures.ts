@@ -170,7 +170,8 @@ async function watchHeap(browser: Browser, stage: ConsoleStage): Promise<boolean
     const { nodes, jsEventListeners } = await devtools.send('Memory.getDOMCounters')
     points.push({ atMs: seconds * 1_000, value })
     const counts = `${nodes} nodes, ${jsEventListeners} listeners`
-    if (seconds % 60 === 0) say(`${`${seconds / 60}`.padStart(4)} min  ${(value / 1e6).toFixed(2)} MB  ${counts}`)
+    if (seconds % 60 === 0)
+      say(`${`${seconds / 60}`.padStart(4)} min  ${(value / 1e6).toFixed(2)} MB  ${counts}`)
     if (seconds < minutes * 60) await visitFor(stage, sampleSeconds)
   }
   await close()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { addressOf, type Stop, type Who } from '../../web/testing/stops.ts'
 import { barriersIn, openTab, pixelsTooWide, type Tab } from '../harness/browser.ts'
+import { eventually } from '../harness/events.ts'
 import type { ConsoleStage } from './stage.ts'
 
 export const themes = ['light', 'dark'] as const
@@ -41,11 +42,13 @@ export async function goTo(page: Page, { service, ids }: ConsoleStage, stop: Sto
 
 /** Nothing loads any more, and what has come is drawn. */
 export async function settled(page: Page): Promise<void> {
-  await page.waitForFunction(
-    `document.querySelector('h1') && !document.querySelector('.animate-pulse, [aria-busy="true"]')`,
-  )
+  // The console's content policy forbids what Playwright's own waiting for a function does inside the page.
+  await eventually('nothing loads any more', async () => (await page.evaluate<boolean>(isStill)) || undefined)
   await drawn(page)
 }
+
+const isStill = `document.querySelector('h1') !== null &&
+  document.querySelector('.animate-pulse, [aria-busy="true"]') === null`
 
 /** Two frames: the first may still be that of before. */
 export async function drawn(page: Page): Promise<void> {
@@ -55,7 +58,11 @@ export async function drawn(page: Page): Promise<void> {
 }
 
 /** Looks at what a page shows now, in every size and theme. */
-export async function lookAt(page: Page, name: string, { widths: sizes, folder, onFault }: Look): Promise<void> {
+export async function lookAt(
+  page: Page,
+  name: string,
+  { widths: sizes, folder, onFault }: Look,
+): Promise<void> {
   for (const width of sizes) {
     await page.setViewportSize({ width, height: widths[width] })
     for (const theme of themes) {

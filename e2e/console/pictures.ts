@@ -44,9 +44,12 @@ async function main(): Promise<number> {
   }
   const chosen = stops.filter(({ name }) => only === undefined || name.includes(only))
   const titles = await walk(chosen, { widths: [360, 1280, 2560], folder, onFault })
-  if (only === undefined) for (const { file, title } of unseen(titles)) onFault(file, `${title} was not opened`)
+  if (only === undefined)
+    for (const { file, title } of unseen(titles)) onFault(file, `${title} was not opened`)
   writeFileSync(join(folder, 'index.html'), indexOf(folder))
-  say(`${chosen.length} pages, ${titles.length} dialogs, ${faults.size} faults; open ${join(folder, 'index.html')}`)
+  say(
+    `${chosen.length} pages, ${titles.length} dialogs, ${faults.size} faults; open ${join(folder, 'index.html')}`,
+  )
   return faults.size === 0 ? 0 : 1
 }
 
@@ -103,7 +106,9 @@ function unseen(titles: readonly string[]): readonly { readonly file: string; re
 function indexOf(folder: string): string {
   const figures = globSync('*.png', { cwd: folder })
     .toSorted()
-    .map((file) => `<figure><img loading="lazy" src="${file}" alt=""><figcaption>${file}</figcaption></figure>`)
+    .map(
+      (file) => `<figure><img loading="lazy" src="${file}" alt=""><figcaption>${file}</figcaption></figure>`,
+    )
   return `<!doctype html><meta charset="utf-8"><title>Console</title>
 <style>body{display:flex;flex-wrap:wrap;gap:1rem;font:14px sans-serif}figure{margin:0}img{max-width:400px}</style>
 ${figures.join('\n')}\n`

@@ -30,7 +30,9 @@ const terms = ['terms', 'privacy'].map((kind) => ({
 }))
 /** As long as a name may be: what does not fit somewhere is seen. */
 const longName = 'preview-of-the-shop-with-the-new-checkout'.slice(0, 40)
-const itemsSchema = z.object({ items: z.array(z.looseObject({ id: z.string(), name: z.string().optional() })) })
+const itemsSchema = z.object({
+  items: z.array(z.looseObject({ id: z.string(), name: z.string().optional() })),
+})
 
 type Call = (method: string, path: string, body?: unknown) => Promise<unknown>
 
@@ -79,8 +81,9 @@ export async function openConsoleStage(): Promise<ConsoleStage> {
 
 /** What nobody serves, and what stands on the other pages. */
 async function fill(call: Call): Promise<void> {
-  const unused = ['staging', 'grafana', 'minecraft', 'ssh-of-the-build-machine', 'webhooks', 'docs']
-  for (const name of unused) await call('POST', '/v1/tunnels', { name, kind: 'http', tags: ['team-a', 'weekly'] })
+  const unused = ['staging', 'grafana', 'minecraft', 'ssh-of-the-build-machine', 'webhooks', 'handbook']
+  for (const name of unused)
+    await call('POST', '/v1/tunnels', { name, kind: 'http', tags: ['team-a', 'weekly'] })
   await call('POST', '/v1/tunnels', {
     name: 'guarded',
     kind: 'http',
@@ -105,10 +108,7 @@ async function visitAll(service: Service, agent: Agent): Promise<void> {
   for (let count = 0; count < 4; count++) await visit(service, failing)
 }
 
-async function knownOf(
-  service: Service,
-  people: People,
-): Promise<Pick<ConsoleStage, 'ids' | 'people'>> {
+async function knownOf(service: Service, people: People): Promise<Pick<ConsoleStage, 'ids' | 'people'>> {
   const ask = async <T>(schema: z.ZodType<T>, path: string, key = service.key) =>
     schema.parse(await callApi({ api: service.api, key }, 'GET', path))
   const { items: tunnels } = await ask(itemsSchema, '/v1/tunnels?limit=100')
@@ -161,7 +161,11 @@ async function joined(service: Service, people: People, email: string, accepts =
 async function askAsDevice({ api }: Service): Promise<string> {
   const answer = await fetch(`${api}/v1/device/authorize`, {
     method: 'POST',
-    body: new URLSearchParams({ client_id: 'ptun', device: 'workstation (linux)', scope: 'read tunnels admin' }),
+    body: new URLSearchParams({
+      client_id: 'ptun',
+      device: 'workstation (linux)',
+      scope: 'read tunnels admin',
+    }),
     signal: AbortSignal.timeout(10_000),
   })
   return z.looseObject({ user_code: z.string() }).parse(await answer.json()).user_code

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Agent } from '../harness/agent.ts'
 import { signIn, type Tab } from '../harness/browser.ts'
+import { eventually } from '../harness/events.ts'
 import { visit } from '../harness/http.ts'
 import type { Service } from '../harness/service.ts'
 
@@ -80,7 +81,9 @@ export function describeLive(
       expect(await page.locator('[data-row]').count()).toBeLessThan(60)
       await page.evaluate(noteChanges)
       await visit(service, `${url}/hello`)
-      await page.waitForFunction(`changed.includes('shop')`)
+      await eventually('the figures of shop change', async () =>
+        (await page.evaluate<boolean>(`changed.includes('shop')`)) || undefined,
+      )
       const changed = await page.evaluate<string[]>('changed')
       expect([...new Set(changed)].filter((name) => name.startsWith('copy-'))).toEqual([])
       expect(changed.length).toBeLessThan(200)

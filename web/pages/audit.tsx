@@ -158,8 +158,8 @@ function ExportCard() {
         )}
         {made?.state === 'ready' && (
           <p>
-            {formatCounted(made.entries, 'entry', 'entries')}, written <TimeText at={made.createdAt} />, here until{' '}
-            <TimeText at={made.expiresAt} isExact />.
+            {formatCounted(made.entries, 'entry', 'entries')}, written <TimeText at={made.createdAt} />, here
+            until <TimeText at={made.expiresAt} isExact />.
           </p>
         )}
         {failure && <ProblemNotice failure={failure} />}
@@ -198,8 +198,8 @@ function ProofDialog({ entry, onClose }: { entry: Entry; onClose: () => void }) 
       </p>
       {proof && (
         <p role="status" class="mt-3 text-sm">
-          Sealed <TimeText at={proof.seal.at} isExact /> with {formatCounted(proof.seal.count, 'other')}, as seal{' '}
-          {formatCount(proof.seal.number)}: <code class="font-mono text-xs break-all">{proof.hash}</code>
+          Sealed <TimeText at={proof.seal.at} isExact /> with {formatCounted(proof.seal.count, 'other')}, as
+          seal {formatCount(proof.seal.number)}: <code class="font-mono text-xs break-all">{proof.hash}</code>
         </p>
       )}
       {failure && (

@@ -194,10 +194,10 @@ function LeadsTo({ domain }: { domain: Domain }) {
   const failure = failureIn(give)
   const possible = tunnels.data?.items.filter(({ kind }) => kind !== 'tcp') ?? []
   return (
-    <label class="text-sm font-semibold">
+    <label class="max-w-full min-w-0 text-sm font-semibold">
       Leads to
       <select
-        class="mt-1.5 block h-11 min-w-48 rounded-md border border-edge bg-surface px-3 text-text"
+        class="mt-1.5 block h-11 max-w-full min-w-48 rounded-md border border-edge bg-surface px-3 text-text"
         value={domain.tunnel?.id ?? ''}
         disabled={give.isPending}
         onChange={(event) => {

@@ -31,14 +31,14 @@ export function LeavingPage() {
         {accounts.isPending && <Skeleton what="what is being deleted" rows={2} />}
         {personAt !== undefined && (
           <p class="text-muted">
-            On <TimeText at={personAt} isExact /> everything that is stored about you is erased. Until then nothing of it
-            is used.
+            On <TimeText at={personAt} isExact /> everything that is stored about you is erased. Until then
+            nothing of it is used.
           </p>
         )}
         {personAt === undefined && here?.leavingAt !== undefined && (
           <p class="text-muted">
-            On <TimeText at={here.leavingAt} isExact /> everything in {here.name} is erased. Until then its tunnels are
-            offline.
+            On <TimeText at={here.leavingAt} isExact /> everything in {here.name} is erased. Until then its
+            tunnels are offline.
           </p>
         )}
         <div class="grid gap-3">

@@ -113,8 +113,14 @@ function sumsOf(relays: readonly OperatorRelay[], ready: number): string {
   const rate = heard.some(({ bytesPerSecond }) => bytesPerSecond !== undefined)
     ? `, ${formatRate(sum(({ bytesPerSecond = 0 }) => bytesPerSecond))}`
     : ''
-  const agents = formatCounted(sum(({ sessions }) => sessions), 'agent')
-  const visitors = formatCounted(sum(({ streams }) => streams), 'visitor')
+  const agents = formatCounted(
+    sum(({ sessions }) => sessions),
+    'agent',
+  )
+  const visitors = formatCounted(
+    sum(({ streams }) => streams),
+    'visitor',
+  )
   return `${ready} of ${relays.length} ready, ${agents}, ${visitors}${rate}`
 }
 

@@ -109,6 +109,8 @@ export function describeEdits({ redirects = [], requestHeaders, responseHeaders,
     ...redirects.map(({ from, to }) => `The agent redirects ${from} to ${to}`),
     ...(requestHeaders ? [`The agent changes headers of requests: ${namesOf(requestHeaders)}`] : []),
     ...(responseHeaders ? [`The agent changes headers of answers: ${namesOf(responseHeaders)}`] : []),
-    ...(hsts ? [`Browsers are told to use HTTPS only, for ${formatCounted(hsts.maxAgeSeconds, 'second')}`] : []),
+    ...(hsts
+      ? [`Browsers are told to use HTTPS only, for ${formatCounted(hsts.maxAgeSeconds, 'second')}`]
+      : []),
   ]
 }

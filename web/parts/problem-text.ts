@@ -26,5 +26,7 @@ export function waitText(seconds: number): string {
   if (seconds === 1) return 'in a second'
   if (seconds < 120) return `in ${formatCounted(seconds, 'second')}`
   const minutes = Math.ceil(seconds / 60)
-  return minutes < 120 ? `in ${formatCounted(minutes, 'minute')}` : `in ${formatCounted(Math.ceil(minutes / 60), 'hour')}`
+  return minutes < 120
+    ? `in ${formatCounted(minutes, 'minute')}`
+    : `in ${formatCounted(Math.ceil(minutes / 60), 'hour')}`
 }

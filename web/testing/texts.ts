@@ -9,7 +9,8 @@ export type Text = {
 }
 
 /** A filled-in value before "agents", "new connections": not before a verb, a unit or a name. */
-const plural = /…\s(?:more |new |open |other )?(?!as\b|ms\b|is\b|was\b|has\b|does\b|gets\b|takes\b)[a-z]{2,}s\b/
+const plural =
+  /…\s(?:more |new |open |other )?(?!as\b|ms\b|is\b|was\b|has\b|does\b|gets\b|takes\b)[a-z]{2,}s\b/
 /** Of a style sheet, an address or a drawing: all its words are lower case, and most have a sign inside. */
 function isCode(text: string): boolean {
   const words = text.split(' ')
@@ -41,13 +42,13 @@ function betweenTags(children: readonly Node[]): readonly string[] {
     const last = texts.at(-1) ?? ''
     if (child.type === 'JSXText') texts[texts.length - 1] = last + child.value
     else if (child.type !== 'JSXExpressionContainer') texts.push('')
-    else texts[texts.length - 1] = last + valueOf(child.expression)
+    else texts[texts.length - 1] = last + filledIn(child.expression)
   }
   return texts
 }
 
 /** `{' '}` is a space; a call that counts has its own plural. */
-function valueOf(expression: Node): string {
+function filledIn(expression: Node): string {
   if (expression.type === 'Literal') return String(expression.value)
   return '…'
 }
