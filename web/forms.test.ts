@@ -58,3 +58,17 @@ const mayWriteTimes = [
   'pages/terms.tsx',
   'pages/usage.tsx',
 ]
+
+/** Whoever speaks to the console says what they see (WCAG 2.2, 2.5.3). */
+test('buttons: a name for screen readers has the words that are seen', () => {
+  const named = /<(Button|button|ButtonLink)\b((?:[^<>]|=>)*?)>\s*([A-Z][^<{}]*?)\s*<\/\1>/g
+  const found = sources.flatMap(({ file, text }) =>
+    [...text.matchAll(named)].flatMap(([, , attributes = '', seen = '']) => {
+      const label = /aria-label=(?:"([^"]+)"|\{([^\n]+)\}\s)/.exec(`${attributes} `)
+      const name = label?.[1] ?? label?.[2]
+      return name === undefined ? [] : [{ file, seen, name }]
+    }),
+  )
+  expect(found.length).toBeGreaterThan(8)
+  expect(found.filter(({ seen, name }) => !name.toLowerCase().includes(seen.toLowerCase()))).toEqual([])
+})

@@ -56,10 +56,18 @@ async function scriptSeconds(devtools: CDPSession): Promise<number> {
   return metrics.find(({ name }) => name === 'ScriptDuration')?.value ?? 0
 }
 
-async function heapBytes(devtools: CDPSession): Promise<number> {
-  await devtools.send('HeapProfiler.collectGarbage')
-  return (await devtools.send('Runtime.getHeapUsage')).usedSize
+/** The least of some collections over these seconds: compiled code and answers come and go above what is really held. */
+async function heapFloor(page: Page, devtools: CDPSession, seconds: number): Promise<number> {
+  const sizes: number[] = []
+  for (let done = 0; done < seconds; done += heapEverySeconds) {
+    await runSeconds(page, heapEverySeconds)
+    await devtools.send('HeapProfiler.collectGarbage')
+    sizes.push((await devtools.send('Runtime.getHeapUsage')).usedSize)
+  }
+  return Math.min(...sizes)
 }
+
+const heapEverySeconds = 60
 
 /** A second of figures for all; the steps are short enough for the page's own calls to come between. */
 async function runSeconds(page: Page, seconds: number): Promise<void> {
@@ -81,8 +89,9 @@ export function describeLive(
       expect(await page.locator('[data-row]').count()).toBeLessThan(60)
       await page.evaluate(noteChanges)
       await visit(service, `${url}/hello`)
-      await eventually('the figures of shop change', async () =>
-        (await page.evaluate<boolean>(`changed.includes('shop')`)) || undefined,
+      await eventually(
+        'the figures of shop change',
+        async () => (await page.evaluate<boolean>(`changed.includes('shop')`)) || undefined,
       )
       const changed = await page.evaluate<string[]>('changed')
       expect([...new Set(changed)].filter((name) => name.startsWith('copy-'))).toEqual([])
@@ -109,11 +118,11 @@ export function describeLive(
       }
       const few = await costOf(60)
       const many = await costOf(1_000)
-      expect(many / few).toBeLessThan(3)
+      // Both draw the rows on the screen, of which few change; the tenth of a second is for what is too little to compare.
+      expect(many).toBeLessThan(3 * few + 0.1)
       // Five minutes of figures are kept, so that the first five fill what may grow.
-      await runSeconds(page, 320)
-      const full = await heapBytes(devtools)
-      await runSeconds(page, 300)
-      expect((await heapBytes(devtools)) - full).toBeLessThan(300_000)
+      await runSeconds(page, 240)
+      const full = await heapFloor(page, devtools, 240)
+      expect((await heapFloor(page, devtools, 240)) - full).toBeLessThan(600_000)
     }))
 }

@@ -1,4 +1,5 @@
 /** An operator in the console: the search, an account seen as a member sees it, the banner, and what a view refuses. */
+import { tokensSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { addressOf, stops } from '../../web/testing/stops.ts'
@@ -38,7 +39,7 @@ export function describeOperator(
       await page.getByRole('button', { name: 'Search' }).click()
       await tab.screenshot('operator-search')
       await page.getByRole('list', { name: 'Found people' }).getByText(account.email).click()
-      await page.getByRole('button', { name: / as admin/ }).click()
+      await page.getByRole('button', { name: /^View as this person: admin/ }).click()
       await page.getByLabel('Reason').fill('ok')
       await page.getByRole('button', { name: 'Begin the view' }).click()
       await page.getByText('Say why in a few words.').waitFor()
@@ -72,7 +73,10 @@ export function describeOperator(
       await page.getByLabel('Password').fill(password)
       await page.getByRole('button', { name: 'Sign in' }).click()
       await page.getByRole('heading', { name: 'Tunnels', level: 1 }).waitFor()
-      const me = meSchema.parse(await callApi(service(), 'GET', '/v1/me'))
+      const { accessToken: key } = tokensSchema.parse(
+        await callApi({ api, key: '' }, 'POST', '/v1/auth/login', { email: operator, password }),
+      )
+      const me = meSchema.parse(await callApi({ api, key }, 'GET', '/v1/me'))
       const none = { tunnel: '', failing: '', agent: '', invitation: '', device: '' }
       const faults: string[] = []
       const onFault = (picture: string, fault: string) => void faults.push(`${picture}: ${fault}`)

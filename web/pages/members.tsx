@@ -149,7 +149,7 @@ function MemberActions({
         <Button
           look="quiet"
           onClick={() => onAsk({ what: 'hand-over', member })}
-          aria-label={`Hand the account over to ${nameOf(member)}`}
+          aria-label={`Hand over the account to ${nameOf(member)}`}
         >
           Hand over
         </Button>

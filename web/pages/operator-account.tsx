@@ -141,7 +141,7 @@ function People({ account, onView }: { account: OperatorAccount; onView: (wish: 
                     person: { id: member.id, email: member.email ?? '' },
                   })
                 }
-                aria-label={`View ${name} as ${member.email}`}
+                aria-label={`View as this person: ${member.email}, in ${name}`}
               >
                 View as this person
               </Button>

@@ -123,7 +123,7 @@ function Accounts({ person, onView }: { person: OperatorPerson; onView: (wish: V
                   onClick={() =>
                     onView({ account: account.id, accountName: account.name, person: { id, email } })
                   }
-                  aria-label={`View ${account.name} as ${email}`}
+                  aria-label={`View as this person: ${email}, in ${account.name}`}
                 >
                   View as this person
                 </Button>

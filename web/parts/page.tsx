@@ -1,6 +1,6 @@
 /** The frame of one page: title for the tab, heading that takes the focus after navigation, skeletons, empty states. */
 import { type ComponentChildren, createContext } from 'preact'
-import { useContext, useEffect, useState } from 'preact/hooks'
+import { useContext, useEffect, useRef, useState } from 'preact/hooks'
 import { TextLink } from './button.tsx'
 
 /** A page above the one that is shown, from the table of routes. */
@@ -59,11 +59,16 @@ function Crumbs({ title }: { title: string }) {
 
 /** The page's h1. App gives it the focus after navigation, so that a screen reader starts at it. */
 export function Heading({ title }: { title: string }) {
+  const ref = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${title} · PortTunneler`
   }, [title])
+  useEffect(() => {
+    // A page that is loaded only now: until it came, the focus waited at what stands around it (app.tsx).
+    if (document.activeElement?.id === 'main') ref.current?.focus({ preventScroll: true })
+  }, [])
   return (
-    <h1 tabIndex={-1} class="text-xl font-semibold tracking-tight break-words">
+    <h1 ref={ref} tabIndex={-1} class="text-xl font-semibold tracking-tight break-words">
       {title}
     </h1>
   )
