@@ -59,7 +59,7 @@ const mayWriteTimes = [
   'pages/usage.tsx',
 ]
 
-/** Whoever speaks to the console says what they see (WCAG 2.2, 2.5.3). */
+/** People who speak to the console say what they see (WCAG 2.2, 2.5.3). */
 test('buttons: a name for screen readers has the words that are seen', () => {
   const named = /<(Button|button|ButtonLink)\b((?:[^<>]|=>)*?)>\s*([A-Z][^<{}]*?)\s*<\/\1>/g
   const found = sources.flatMap(({ file, text }) =>

@@ -1,4 +1,4 @@
-/** Whoever looks at all pages (testing/stops.ts) misses none: every route and every dialog has its place there. */
+/** A walk over all pages (testing/stops.ts) misses none: every route and every dialog has its place there. */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

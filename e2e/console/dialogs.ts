@@ -12,7 +12,7 @@ const passed = /^(?:Sign out|End the view|Load it again|Try again|Look again|Sho
 const reads = /\/v1\/(?:watch|invitations\/read)$/
 
 type Opener = {
-  /** Of its mark in the page. */
+  /** Its mark in the page. */
   readonly at: string
   readonly name: string
   /** The button of the menu that holds it. */

@@ -1,8 +1,8 @@
 /**
  * `npm run console:figures`: what the first load of the console costs a browser, as Lighthouse would put it: bytes as
- * they come over the line, requests, first and largest paint, shifts of the layout, and blocking time; on this machine,
- * and as on a phone (a quarter of the processor, 150 ms and 1.6 Mbit/s). With --minutes it then watches live figures for
- * that long and says how the heap grows. Fails when the scripts of a first load are more than 110 kB.
+ * they come over the line, requests, first and largest paint, shifts of the layout, and blocking time; on this
+ * machine, and as on a phone (a quarter of the processor, 150 ms and 1.6 Mbit/s). With --minutes it then watches live
+ * figures for that long and says how the heap grows. Fails when the scripts of a first load are more than 110 kB.
  *
  *   npm run console:figures -- --minutes 30
  */
@@ -17,7 +17,7 @@ import { openTabOf, settled } from './look.ts'
 import { type ConsoleStage, openConsoleStage } from './stage.ts'
 
 const scriptBytesMax = 110_000
-/** Lighthouse's phone: docs/throttling.md of GoogleChrome/lighthouse. */
+/** The phone of Lighthouse ("mobile slow 4G"). */
 const phone = { cpu: 4, latency: 150, bitsPerSecond: 1.6e6 } as const
 /** A task longer than this blocks, by the time above it (web.dev/articles/tbt). */
 const taskMs = 50
@@ -42,7 +42,9 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 const observe = `globalThis.seen = { lcp: 0, cls: 0, tasks: [] }
 new PerformanceObserver((list) => { seen.lcp = list.getEntries().at(-1).startTime })
   .observe({ type: 'largest-contentful-paint', buffered: true })
-new PerformanceObserver((list) => { for (const { hadRecentInput, value } of list.getEntries()) if (!hadRecentInput) seen.cls += value })
+new PerformanceObserver((list) => {
+  for (const { hadRecentInput, value } of list.getEntries()) if (!hadRecentInput) seen.cls += value
+})
   .observe({ type: 'layout-shift', buffered: true })
 new PerformanceObserver((list) => { for (const { duration } of list.getEntries()) seen.tasks.push(duration) })
   .observe({ type: 'longtask', buffered: true })`

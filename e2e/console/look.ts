@@ -7,10 +7,9 @@ import { barriersIn, openTab, pixelsTooWide, type Tab } from '../harness/browser
 import { eventually } from '../harness/events.ts'
 import type { ConsoleStage } from './stage.ts'
 
-export const themes = ['light', 'dark'] as const
-export type Theme = (typeof themes)[number]
+const themes = ['light', 'dark'] as const
 /** A small phone, a laptop, a large screen. Beyond 1,280 px a page has no other elements, so axe looks at two. */
-export const widths = { 360: 740, 1280: 860, 2560: 1300 } as const
+const widths = { 360: 740, 1280: 860, 2560: 1300 } as const
 type Width = 360 | 1280 | 2560
 
 export type Look = {
@@ -50,7 +49,7 @@ export async function settled(page: Page): Promise<void> {
 const isStill = `document.querySelector('h1') !== null &&
   document.querySelector('.animate-pulse, [aria-busy="true"]') === null`
 
-/** Two frames: the first may still be that of before. */
+/** Waits for two frames: the first may still show what was there. */
 export async function drawn(page: Page): Promise<void> {
   await page.evaluate(
     'document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))',

@@ -1,7 +1,7 @@
 /**
- * `npm run console:pictures`: a picture of every page and dialog of the console on a real server with data, on a phone, a
- * laptop and a large screen, light and dark, for people to look at. Each is also looked at by axe and for what does not
- * fit; the command fails when something is wrong, or when a dialog was not seen.
+ * `npm run console:pictures`: a picture of every page and dialog of the console on a real server with data, on a phone,
+ * a laptop and a large screen, light and dark, for people to look at. Each is also looked at by axe and for what does
+ * not fit; the command fails when something is wrong, or when a dialog was not seen.
  *
  *   npm run console:pictures -- --only tunnels --pictures data/pictures
  */

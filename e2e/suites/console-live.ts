@@ -56,7 +56,7 @@ async function scriptSeconds(devtools: CDPSession): Promise<number> {
   return metrics.find(({ name }) => name === 'ScriptDuration')?.value ?? 0
 }
 
-/** The least of some collections over these seconds: compiled code and answers come and go above what is really held. */
+/** The least after some collections: compiled code and answers come and go above what is really held. */
 async function heapFloor(page: Page, devtools: CDPSession, seconds: number): Promise<number> {
   const sizes: number[] = []
   for (let done = 0; done < seconds; done += heapEverySeconds) {
@@ -118,7 +118,7 @@ export function describeLive(
       }
       const few = await costOf(60)
       const many = await costOf(1_000)
-      // Both draw the rows on the screen, of which few change; the tenth of a second is for what is too little to compare.
+      // Both draw the rows on the screen, and few of them change. Less than a tenth of a second is too little to compare.
       expect(many).toBeLessThan(3 * few + 0.1)
       // Five minutes of figures are kept, so that the first five fill what may grow.
       await runSeconds(page, 240)

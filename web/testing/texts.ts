@@ -1,4 +1,4 @@
-/** The texts that a source file shows to people: what stands between tags, and strings and templates of several words. */
+/** The texts that a source file shows to people: between tags, in strings and in templates of several words. */
 import { type Node, parseSync } from 'oxc-parser'
 
 export type Text = {
@@ -11,7 +11,7 @@ export type Text = {
 /** A filled-in value before "agents", "new connections": not before a verb, a unit or a name. */
 const plural =
   /…\s(?:more |new |open |other )?(?!as\b|ms\b|is\b|was\b|has\b|does\b|gets\b|takes\b)[a-z]{2,}s\b/
-/** Of a style sheet, an address or a drawing: all its words are lower case, and most have a sign inside. */
+/** A list of classes, an address or a drawing: all its words are lower case, and most have a sign inside. */
 function isCode(text: string): boolean {
   const words = text.split(' ')
   const coded = words.filter((word) => /[a-z0-9\]][-:[\]/_(][a-z0-9[(#&>]/.test(word)).length
