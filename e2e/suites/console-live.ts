@@ -118,7 +118,7 @@ export function describeLive(
       }
       const few = await costOf(60)
       const many = await costOf(1_000)
-      // Both draw the rows on the screen, and few of them change. Less than a tenth of a second is too little to compare.
+      // Both draw the rows on the screen, and few of them change. A tenth of a second is too little to compare.
       expect(many).toBeLessThan(3 * few + 0.1)
       // Five minutes of figures are kept, so that the first five fill what may grow.
       await runSeconds(page, 240)

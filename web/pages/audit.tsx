@@ -111,8 +111,9 @@ function SaveFound({ wish }: { wish: AuditWish }) {
     read.mutate(wish, {
       onSuccess: ({ items, isCut }) => {
         saveFile(fileOf(items, form), `porttunneler-audit.${form}`)
-        const count = formatCount(items.length)
-        announce(isCut ? `The newest ${count} entries were saved.` : `${count} entries were saved.`)
+        announce(
+          `${isCut ? 'Saved the newest' : 'Saved'}: ${formatCounted(items.length, 'entry', 'entries')}.`,
+        )
       },
     })
   return (
@@ -126,8 +127,8 @@ function SaveFound({ wish }: { wish: AuditWish }) {
         </Button>
         {read.data?.isCut && (
           <p class="text-sm text-muted">
-            These are the newest {formatCount(read.data.items.length)} entries. Choose a shorter span for the
-            others, or write the file of all entries below.
+            These are the newest {formatCounted(read.data.items.length, 'entry', 'entries')}. Choose a shorter
+            span for the others, or write the file of all entries below.
           </p>
         )}
       </div>

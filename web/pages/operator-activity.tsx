@@ -8,7 +8,7 @@ import { useActivity } from '../api/operator-service-queries.ts'
 import { ChartPanel } from '../charts/chart-panel.tsx'
 import type { TimeRange } from '../charts/time-range.ts'
 import { type Column, DataTable } from '../parts/data-table.tsx'
-import { formatCount, formatDay } from '../parts/format.ts'
+import { formatCount, formatCounted, formatDay } from '../parts/format.ts'
 import { Reading } from '../parts/operator-parts.tsx'
 import { Page } from '../parts/page.tsx'
 import { TimeText } from '../parts/time-text.tsx'
@@ -64,7 +64,7 @@ function ActiveSection({ days, madeAt }: { days: Activity['days']; madeAt: numbe
       />
       {last && (
         <p class="text-sm text-muted">
-          {formatCount(last.accounts)} accounts on {formatDay(last.day)}
+          {formatCounted(last.accounts, 'account')} on {formatDay(last.day)}
           {madeAt !== undefined && (
             <>
               , counted <TimeText at={madeAt} />

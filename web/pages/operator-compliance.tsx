@@ -9,7 +9,7 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { TextField } from '../parts/field.tsx'
-import { formatCount } from '../parts/format.ts'
+import { formatCount, formatCounted } from '../parts/format.ts'
 import { ToneBadge } from '../parts/operator-parts.tsx'
 import { Page } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
@@ -165,7 +165,7 @@ function findingsOf({ access, audit, holds }: ComplianceReport): readonly Findin
   const { problems, seals, intact, gone, isPart } = audit.seals
   const bareOperators = access.operators.filter(({ hasSecondFactor }) => !hasSecondFactor).length
   const waiting = holds.filter(({ erasureWaitsAt }) => erasureWaitsAt !== undefined).length
-  const walked = access.isPart ? ` Looked at ${formatCount(access.accounts)} accounts, not all.` : ''
+  const walked = access.isPart ? ` Looked at ${formatCounted(access.accounts, 'account')}, not all.` : ''
   const none = (count: number, what: string) =>
     ({ isFine: count === 0, found: `${count === 0 ? 'None' : formatCount(count)}${what}` }) as const
   return [
@@ -174,7 +174,7 @@ function findingsOf({ access, audit, holds }: ComplianceReport): readonly Findin
       isFine: problems.length === 0,
       found:
         problems.length === 0
-          ? `${formatCount(seals)} seals${isPart ? ', not all,' : ''} and ${formatCount(intact)} entries are unchanged, ${formatCount(gone)} are gone by retention or erasure.`
+          ? `Unchanged: ${formatCounted(seals, 'seal')}${isPart ? ', not all,' : ''} and ${formatCounted(intact, 'entry', 'entries')}. Gone by retention or erasure: ${formatCount(gone)}.`
           : problems.join('; '),
     },
     { what: 'Operators without a second factor', ...none(bareOperators, '.') },
@@ -183,7 +183,7 @@ function findingsOf({ access, audit, holds }: ComplianceReport): readonly Findin
     { what: 'Sign-ins that nobody used for 14 days', ...none(access.staleSignIns.count, `.${walked}`) },
     {
       what: 'Erasures that wait for a legal hold',
-      ...none(waiting, ` of ${formatCount(holds.length)} holds.`),
+      ...none(waiting, ` of ${formatCounted(holds.length, 'hold')}.`),
     },
     {
       what: "The service's own audit entries",

@@ -46,6 +46,9 @@ const operatorPages = {
   'operator-revenue': '/operator/revenue',
   'operator-events': '/operator/security',
   'operator-system': '/operator/system',
+  'operator-activity': '/operator/activity',
+  'operator-retention': '/operator/retention',
+  'operator-compliance': '/operator/compliance',
   mails: '/mails',
 } as const
 
@@ -129,6 +132,7 @@ export const dialogs: Readonly<Record<string, readonly string[] | string>> = {
   'pages/mails.tsx': ['Invitation'],
   'pages/operator-flags.tsx': ['Who has', 'for one account', 'Stop'],
   'pages/operator-relays.tsx': ['Close', 'Drain this relay?'],
+  'pages/operator-retention.tsx': ['Place a legal hold'],
   'pages/operator-account.tsx': ['Suspend'],
   'pages/operator-person.tsx': ['Disable'],
   'pages/operator-dialogs.tsx': ['View'],
