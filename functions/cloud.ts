@@ -5,6 +5,7 @@
  */
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
+import type { Telemetry } from '@porttunneler/shared/base/telemetry'
 import { acmeIssuers } from '@porttunneler/shared/control/certificates/issuers'
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
@@ -27,6 +28,7 @@ import { type FirebaseAccounts, openFirebaseAccounts } from './platform/firebase
 import { type AccessToken, type GoogleRest, openGoogleRest } from './platform/google-rest.ts'
 import { type FirebaseIdentity, firebaseIdentity } from './platform/identity.firebase.ts'
 import { openKmsKeyVault } from './platform/key-vault.kms.ts'
+import { openGoogleLogs } from './platform/logs.google.ts'
 import { noMail } from './platform/mail.none.ts'
 import { openComputeGroups } from './platform/relay-groups.compute.ts'
 import { googleRelayIdentity } from './platform/relay-identity.google.ts'
@@ -53,6 +55,7 @@ export type Cloud = {
 export type CloudOptions = {
   /** For KMS and Compute Engine, where there is no metadata server. */
   readonly accessToken?: () => Promise<AccessToken>
+  readonly telemetry?: Telemetry | undefined
 }
 
 export function openCloud(settings: Settings, log: Log, options: CloudOptions = {}): Cloud {
@@ -82,6 +85,8 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     askNetworks: cloudflareAsker(),
     post: openPublicPost(),
     payments: settings.stripeKey ? openPayments({ key: settings.stripeKey }) : noPayments,
+    ...logsOf(settings, options),
+    ...(options.telemetry && { telemetry: options.telemetry }),
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }
   const backups = openFirestoreBackups({ projectId, database, rest, clock })
@@ -99,6 +104,18 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
       await store.close()
     },
   }
+}
+
+/** A search of many lines takes longer than other calls. */
+const searchMs = 20_000
+
+/** Emulators of Google have no log. */
+function logsOf({ environment, emulatedGoogle }: Settings, options: CloudOptions) {
+  if (environment.emulators.firestore !== undefined) return {}
+  const { projectId } = environment
+  const metadata = emulatedGoogle && { metadataUrl: emulatedGoogle }
+  const rest = openGoogleRest({ clock, deadlineMs: searchMs, ...options, ...metadata })
+  return { logs: openGoogleLogs({ projectId, rest, clock }) }
 }
 
 /** Few functions send mails, so its code is loaded with the first one. */

@@ -5,6 +5,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Log } from '@porttunneler/shared/base/log'
+import { requestFields } from '@porttunneler/shared/base/request-scope'
 import { type DestinationStream, type LoggerOptions, pino } from 'pino'
 
 const severities: Readonly<Record<string, string>> = {
@@ -42,7 +43,7 @@ function logOptions(project: string): LoggerOptions {
         ...(fields.error instanceof Error && { stack_trace: fields.error.stack }),
       }),
     },
-    mixin: () => ({ ...current.getStore() }),
+    mixin: () => ({ ...current.getStore(), ...requestFields() }),
   }
 }
 

@@ -5,7 +5,9 @@
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { cloudEvent, http } from '@google-cloud/functions-framework'
+import { systemClock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
+import { openTelemetry } from '@porttunneler/shared/telemetry/open'
 import type { Fetch } from './answers.ts'
 import type { Cloud } from './cloud.ts'
 import { deployments } from './deployment.ts'
@@ -49,7 +51,13 @@ async function register(target: string | undefined): Promise<void> {
   if (target === undefined || (!load && !loadEvent)) return
   const settings = readSettings(process.env)
   const { openCloud } = await import('./cloud.ts')
-  const cloud = openCloud(settings, log)
+  const telemetry = await openTelemetry(process.env, {
+    service: `porttunneler-${target}`,
+    version: settings.control.version,
+    clock: systemClock,
+    onTrouble: (error) => log.warn({ error }, 'traces or metrics could not be sent'),
+  })
+  const cloud = openCloud(settings, log, { telemetry })
   if (loadEvent) cloudEvent(target, await loadEvent(cloud))
   if (!load) return
   const handle = await load(cloud)

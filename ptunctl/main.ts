@@ -4,12 +4,14 @@
  */
 import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
+import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { Order } from '@porttunneler/shared/control/operator/acts'
 import { CommanderError } from 'commander'
 import { checkFile, hasProblems, type SendOrder, verifyAll } from './audit.ts'
 import { isOwnBackup, type OwnBackup, runOwnBackup } from './backup.ts'
 import { askReport, textOf } from './compliance.ts'
+import { lineText, showLogs } from './logs.ts'
 import { withPlans } from './plans.ts'
 import { buildProgram, type Globals } from './program.ts'
 import { failureText, stackText } from './show.ts'
@@ -19,6 +21,8 @@ export type Io = {
   readonly stdout: { write(text: string): unknown }
   readonly stderr: { write(text: string): unknown }
   readonly env: Env
+  /** Ends what would go on until Ctrl-C. */
+  readonly signal?: AbortSignal
 }
 
 /** @returns the exit code */
@@ -30,6 +34,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     async (globals, act, input) => {
       const order = (name: Order['act'], what: object) =>
         runOrder(globals, { act: name, input: what, operator: operatorOf(globals, io.env) }, io)
+      if (act === 'logs.search') return runLogs(order, input, { isJson, io })
       const result = isOwnBackup(act)
         ? await runBackup(act, input, { globals, env: io.env })
         : await runVerb(order, act, input)
@@ -61,6 +66,22 @@ export function tellFailure(error: unknown, isJson: boolean, io: Pick<Io, 'stdou
   // For the report that the cure asks for.
   if (failure !== error && error instanceof Error) io.stderr.write(`${stackText(error)}\n`)
   return entry.exit
+}
+
+/** Lines are shown as they come, with `--json` one object each; Ctrl-C ends the process. */
+function runLogs(
+  order: SendOrder,
+  input: object,
+  { isJson, io }: { isJson: boolean; io: Io },
+): Promise<void> {
+  return showLogs(order, input, {
+    show: (lines) => {
+      for (const line of lines) io.stdout.write(`${isJson ? JSON.stringify(line) : lineText(line)}\n`)
+    },
+    onTrouble: (failure) => io.stderr.write(failureText(failure)),
+    clock: systemClock,
+    signal: io.signal ?? new AbortController().signal,
+  })
 }
 
 /** Most verbs are one act. */

@@ -4,7 +4,13 @@ import type { Command } from 'commander'
 import type { OwnAct } from './program.ts'
 
 /** Declares a verb of a group. */
-export type Verb = (act: ActName | OwnAct, words: string, description: string) => Command
+export type Verb = (
+  act: ActName | OwnAct,
+  words: string,
+  description: string,
+  /** The group without a verb means this one. */
+  options?: { readonly isDefault?: boolean },
+) => Command
 
 export function addPlans(verb: Verb): void {
   verb('plans.list', 'list', 'list the plans, with prices')

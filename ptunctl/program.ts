@@ -3,6 +3,7 @@ import type { ActName } from '@porttunneler/shared/control/operator/acts'
 import { Command, type OutputConfiguration } from 'commander'
 import { because, readFlagValue, readList, readNumber, readRange, readTime } from './arguments.ts'
 import { addCompliance, addRetention } from './keeping-verbs.ts'
+import { addLogs } from './logs.ts'
 import { addBilling, addPlans, type Verb } from './money-verbs.ts'
 
 export type Globals = { readonly data?: string; readonly json?: boolean; readonly as?: string }
@@ -24,16 +25,16 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
     .addHelpText('after', helpText)
   const groupOf = (name: string, description: string): Verb => {
     const group = program.command(name).description(description).helpCommand(false)
-    return (act, words, said) => {
-      const command = group.command(words).description(said)
+    return (act, words, said, options) => {
+      const command = group.command(words, options).description(said)
       return command.action(async () => {
-        const options = command.optsWithGlobals()
+        const all = command.optsWithGlobals()
         const names = command.registeredArguments.map((argument) => argument.name())
         const given = Object.fromEntries(
           names.map((argument, index) => [argument, command.processedArgs[index]]),
         )
-        const own = Object.entries(options).filter(([key]) => !globalOptions.includes(key))
-        await run(options, act, inputOf({ ...given, ...Object.fromEntries(own) }))
+        const own = Object.entries(all).filter(([key]) => !globalOptions.includes(key))
+        await run(all, act, inputOf({ ...given, ...Object.fromEntries(own) }))
       })
     }
   }
@@ -46,6 +47,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addJobs(groupOf('jobs', 'what happens later'))
   addCertificates(groupOf('certificates', 'what browsers trust the names of this service by'))
   addAudit(groupOf('audit', 'who did what, and proof that nobody has changed it since'))
+  addLogs(groupOf('logs', 'what relays, control plane and functions have said'))
   addKeys(groupOf('keys', 'keys that sign tickets'))
   addBilling(groupOf('billing', 'what is sold, by Stripe'))
   addPlans(groupOf('plans', 'what accounts may use, and what it costs'))

@@ -4,6 +4,7 @@
  */
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
+import type { Log } from '@porttunneler/shared/base/log'
 import { unreachable } from '@porttunneler/shared/base/unreachable'
 import type { TicketClaims } from '@porttunneler/shared/protocol/ticket'
 import type { Certificates } from './certificates.ts'
@@ -34,6 +35,16 @@ export type CommandTargets = {
  */
 export function applyFromBus(command: Command, targets: CommandTargets, nowMs: number): boolean | 'late' {
   return command.at < nowMs - decreeMs ? 'late' : applyCommand(command, targets)
+}
+
+/**
+ * One line for a command that changed something, so that the request it comes from is found here too; repeats change
+ * nothing. @returns `isNews`
+ */
+export function noteCommand(log: Log, { id, kind, request }: Command, isNews: boolean): boolean {
+  if (isNews && request !== undefined)
+    log.info({ requestId: request, command: id, kind }, 'A command was carried out')
+  return isNews
 }
 
 /** @returns whether it changed what the relay must remember */

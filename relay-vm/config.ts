@@ -109,11 +109,12 @@ const limitsSchema = z.strictObject({
   usageMs: z.int().min(1_000).default(900_000),
 })
 
+const projectId = z.string().regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'the id of a Google Cloud project')
 const resourceId = z.string().regex(/^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/, 'the id of a topic or subscription')
 
 /** The subscription that the infrastructure made for this relay's slot in its cell. */
 const pubsubSchema = z.strictObject({
-  project: z.string().regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'the id of a Google Cloud project'),
+  project: projectId,
   subscription: resourceId,
   /** Topic of security events that must not wait for `sync`. Default: they wait. */
   events: resourceId.optional(),
@@ -167,6 +168,8 @@ export const relayConfigSchema = z.strictObject({
     .optional(),
   /** How commands come at once. Default: from the parent process if there is one, and always by `sync`. */
   commands: z.strictObject({ pubsub: pubsubSchema }).optional(),
+  /** Sends the log to Cloud Logging too, as the VM that this is. Default: to stdout alone. */
+  logs: z.strictObject({ google: z.strictObject({ project: projectId }) }).optional(),
   limits: limitsSchema.prefault({}),
   /** How long streams may go on after SIGTERM. */
   graceMs: z.int().min(0).max(600_000).default(30_000),

@@ -14,6 +14,7 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { pino } from 'pino'
 import { loadConfig, type RelayConfig } from './config.ts'
 import { ipcCommands } from './platform/commands.ipc.ts'
+import type { CloudLog } from './platform/logs.google.ts'
 import { withinMeans } from './policy/means.ts'
 import { Relay, type RelayOptions } from './relay.ts'
 
@@ -24,7 +25,8 @@ async function main(args: readonly string[]): Promise<void> {
   const path = args.find((arg) => !arg.startsWith('--'))
   const config = await loadConfig(path ?? 'relay.json', process.env)
   if (args.includes('--check')) return
-  const log = makeLog(config.logLevel)
+  const cloudLog = await openCloudLog(config)
+  const log = makeLog(config.logLevel, cloudLog)
   const relay = new Relay({
     config: withinMeans(config, log),
     log,
@@ -38,8 +40,8 @@ async function main(args: readonly string[]): Promise<void> {
     log.info({ why }, 'Leaving')
     if (leaving !== undefined) hurry.abort()
     leaving ??= relay.drain({ signal: hurry.signal, hasSuccessor }).then(
-      () => process.exit(0),
-      (error: unknown) => end(log, error),
+      () => exit(0, cloudLog),
+      (error: unknown) => end(log, error, cloudLog),
     )
   }
   process.on('SIGTERM', () => leave('SIGTERM'))
@@ -52,7 +54,7 @@ async function main(args: readonly string[]): Promise<void> {
     // If the parent is gone by now, `disconnect` tells it.
     process.send?.({ ready }, undefined, undefined, () => undefined)
   } catch (error) {
-    if (leaving === undefined) end(log, error)
+    if (leaving === undefined) end(log, error, cloudLog)
   }
 }
 
@@ -74,16 +76,37 @@ async function openSignalling(
 /**
  * Whatever happens to stdout (a full disk, a reader that is gone), the relay lives on; its log says how much was lost.
  */
-function makeLog(level = 'info'): Log {
+function makeLog(level = 'info', cloud?: CloudLog): Log {
   const options = { level, base: null, serializers: { error: pino.stdSerializers.err } }
   const lines = new LineWriter((bytes) => writeSync(stdout, bytes))
-  return pino(options, { write: (line) => void lines.write(line) })
+  const write = (line: string) => {
+    lines.write(line)
+    cloud?.take(line)
+  }
+  return pino(options, { write })
 }
 
-function end(log: Log, error: unknown): void {
+/** Loads what sends lines to Google only where they are to go there. */
+async function openCloudLog({ logs, instance }: RelayConfig): Promise<CloudLog | undefined> {
+  if (logs === undefined) return undefined
+  const [{ CloudLog }, { instanceAccess }] = await Promise.all([
+    import('./platform/logs.google.ts'),
+    import('./platform/metadata.google.ts'),
+  ])
+  const askAccess = instanceAccess(systemClock)
+  return new CloudLog({ project: logs.google.project, relay: instance, clock: systemClock, askAccess })
+}
+
+/** The last lines of the log still go out. */
+async function exit(code: number, cloud: CloudLog | undefined): Promise<void> {
+  await cloud?.close()
+  process.exit(code)
+}
+
+function end(log: Log, error: unknown, cloud?: CloudLog): void {
   if (isFailure(error)) log.error({ code: error.code, error, cure: error.entry.cure }, error.detail)
   else log.error({ error }, 'The relay ended by an error nobody expected')
-  process.exit(isFailure(error) ? error.entry.exit : 1)
+  void exit(isFailure(error) ? error.entry.exit : 1, cloud)
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => end(makeLog(), error))

@@ -7,7 +7,7 @@ import { type Clock, sleep, systemClock, type Timer } from '@porttunneler/shared
 import { ClockJump } from '@porttunneler/shared/base/clock-jump'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
-import { applyCommand, applyFromBus } from './commands.ts'
+import { applyCommand, applyFromBus, noteCommand } from './commands.ts'
 import type { RelayConfig } from './config.ts'
 import { type Bearer, enrol, readCredential } from './credential.ts'
 import { drain } from './drain.ts'
@@ -185,7 +185,7 @@ export class Relay {
       control,
       credential,
       describe: () => running.describe(ports, this.#syncState()),
-      onCommand: (command) => applyCommand(command, targets),
+      onCommand: (command) => noteCommand(log, command, applyCommand(command, targets)),
       onDirectory: () => parts.sessions.tellDirectory(),
       onTls: (tls) => running.takeTls(tls),
     })
@@ -194,7 +194,7 @@ export class Relay {
       const outcome = applyFromBus(command, targets, parts.time.now())
       if (outcome === 'late')
         log.warn({ id: command.id, kind: command.kind }, 'A command came too late to be carried out')
-      else if (outcome) running.remember()
+      else if (noteCommand(log, command, outcome)) running.remember()
     })
     parts.events.whenUrgent((event) => this.#tell(parts.state.relay, event))
     sync.start()

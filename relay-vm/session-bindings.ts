@@ -76,18 +76,20 @@ export class SessionBindings {
   async #bind(session: Session, bind: number, ticket: string): Promise<void> {
     const { fairLog: log } = this.#options
     const owner = [this.#claims.account, this.#claims.agent]
+    const about = { session: session.id, account: this.#claims.account }
     try {
       if (this.#bound.size >= limits.bindsPerSession && !this.#bound.has(bind)) throw fail('bind.limit')
       const claims = await this.#check(ticket)
       if (claims.account !== this.#claims.account || claims.agent !== this.#claims.agent)
         throw fail('ticket.invalid', 'The ticket belongs to another account or agent')
       await this.#take(session, bind, claims)
-      const { sub: tunnel, endpoint } = claims
-      log.info(owner, { session: session.id, tunnel, endpoint }, 'A tunnel was bound')
+      const { sub: tunnel, endpoint, request } = claims
+      const from = request === undefined ? about : { ...about, requestId: request }
+      log.info(owner, { ...from, tunnel, endpoint }, 'A tunnel was bound')
     } catch (error) {
       if (!isFailure(error)) throw error
       session.unbound(bind, error.key, error.detail)
-      log.info(owner, { session: session.id, key: error.key }, 'A BIND was refused')
+      log.info(owner, { ...about, key: error.key, code: error.code }, 'A BIND was refused')
     }
   }
 

@@ -11,7 +11,7 @@ import {
 } from '@porttunneler/shared/api/schemas/relays'
 import { type BackoffShape, backoffMs } from '@porttunneler/shared/base/backoff'
 import { type Clock, sleep, type Timer } from '@porttunneler/shared/base/clock'
-import { codes } from '@porttunneler/shared/base/errors'
+import { codes, isFailure } from '@porttunneler/shared/base/errors'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { TrustedProxies } from '@porttunneler/shared/base/trusted-proxies'
 import { limits } from '@porttunneler/shared/protocol/limits'
@@ -205,7 +205,7 @@ export class ControlSync {
       return Math.min(awayInMs, syncMs * (1 - rhythmJitter * random()))
     } catch (error) {
       if (!this.#closing.signal.aborted)
-        log.warn({ error, failures: this.#failures }, 'Sync failed; tunnels go on')
+        log.warn({ error, failures: this.#failures, ...requestOf(error) }, 'Sync failed; tunnels go on')
       return backoffMs(retryBackoff, this.#failures++, random)
     }
   }
@@ -320,4 +320,10 @@ function boundOf(routes: Routes): SyncRequest['bound'] {
       ...(members.every(({ session }) => session.state === 'detached') && { detached: true }),
     }),
   )
+}
+
+/** The id by which the control plane has the refused request in its log. */
+function requestOf(error: unknown): { requestId?: string } {
+  const id = isFailure(error) ? error.fields.requestId : undefined
+  return typeof id === 'string' ? { requestId: id } : {}
 }

@@ -2,7 +2,7 @@
 import type { Timer } from '@porttunneler/shared/base/clock'
 import type { Control } from '@porttunneler/shared/control/control'
 import { countDrift } from '@porttunneler/shared/control/money/reconciling'
-import { writeFigures } from './figures.ts'
+import { type Figure, writeFigures } from './figures.ts'
 
 /** Accounts are compared each hour. */
 const everyMs = 5 * 60_000
@@ -26,11 +26,15 @@ export function keepBillingFigures(
 }
 
 async function writeBillingFigures(control: Pick<Control, 'store'>, data: string): Promise<void> {
-  writeFigures(data, 'ptun_billing_', [
+  writeFigures(data, 'ptun_billing_', billingFigures(await countDrift(control)))
+}
+
+export function billingFigures(drifting: number): readonly Figure[] {
+  return [
     [
       'ptun_billing_drifting_accounts',
       'Accounts that differed from the payment service when they were compared; 21: more than 20',
-      await countDrift(control),
+      drifting,
     ],
-  ])
+  ]
 }

@@ -137,6 +137,13 @@ const shapeSchema = z.strictObject({
     .prefault({}),
   demo: z.union([z.boolean(), z.stringbool()]).default(true),
   backup: backupSchema.optional(),
+  /** The index of the log that operators search: its size at most, 0 for none, and its age. */
+  logs: z
+    .strictObject({
+      megabytes: z.union([z.literal(0), z.int().min(8).max(100_000)]).default(64),
+      days: z.int().min(1).max(365).default(14),
+    })
+    .prefault({}),
   /** How long open connections may go on after a stop signal. */
   graceSeconds: z.number().min(0).max(3_600).default(10),
 })

@@ -13,7 +13,7 @@ import { stringify } from 'yaml'
 import { z } from 'zod'
 import { type DataFolder, writePrivateFile, writtenAt } from './data-folder.ts'
 import { startDemoUpstream } from './demo-upstream.ts'
-import type { LogFile } from './log-file.ts'
+import type { LineLog } from './log-file.ts'
 import { SupervisedProgram } from './supervisor.ts'
 
 const demoTunnels = { http: 'demo', tcp: 'demo-tcp' } as const
@@ -34,7 +34,7 @@ export type DemoOptions = {
   /** On this machine: the public address need not be reachable from inside (NAT, a proxy elsewhere). */
   readonly server: string
   readonly key: Secret
-  readonly log: LogFile
+  readonly log: LineLog
   readonly clock: Clock
   readonly random: () => number
 }

@@ -3,10 +3,12 @@
 import type { TermsDocument } from '@porttunneler/shared/api/schemas/terms'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
+import type { Telemetry } from '@porttunneler/shared/base/telemetry'
 import { acmeIssuers, type IssuerSettings } from '@porttunneler/shared/control/certificates/issuers'
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { makeControl, type Settings } from '@porttunneler/shared/control/control'
 import { kick } from '@porttunneler/shared/control/jobs/kick'
+import type { Logs } from '@porttunneler/shared/control/logs/role'
 import { noDns } from '@porttunneler/shared/control/own-records'
 import type { OnBackgroundError } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
@@ -52,6 +54,10 @@ export type DomainOptions = {
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
+  /** undefined: nobody can search the log. */
+  readonly logs?: Logs | undefined
+  /** undefined: nothing is sent by OpenTelemetry. */
+  readonly telemetry?: Telemetry | undefined
 }
 
 /** @throws store.read_only, store.corrupt, store.newer, store.full, vault.unreadable */
@@ -96,6 +102,8 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     askNetworks: cloudflareAsker(),
     post: openPublicPost(),
     payments: paymentsOf(options.billing),
+    ...(options.logs && { logs: options.logs }),
+    ...(options.telemetry && { telemetry: options.telemetry }),
   }
   return {
     control: makeControl(platform, { clock, random, log, settings }),

@@ -6,6 +6,8 @@ import { hostname } from 'node:os'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
+import type { Telemetry } from '@porttunneler/shared/base/telemetry'
+import type { Logs } from '@porttunneler/shared/control/logs/role'
 import { BackupSchedule } from './backup/schedule.ts'
 import { keepBillingFigures } from './billing-figures.ts'
 import { Certified } from './certified.ts'
@@ -40,6 +42,9 @@ export type FrontOptions = {
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
+  /** Where the log can be searched. */
+  readonly logs: Logs | undefined
+  readonly telemetry: Telemetry | undefined
   relayPorts(): readonly RelayPorts[]
   onCommand(command: Command): void
 }
@@ -106,7 +111,8 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   }
 }
 
-function openControl({ config, folder, clock, random, log }: FrontOptions, consoleUrl: string): ControlPlane {
+function openControl(options: FrontOptions, consoleUrl: string): ControlPlane {
+  const { config, folder, clock, random, log, logs, telemetry } = options
   return openControlPlane({
     folder,
     registration: config.registration ?? (isLoopback(config) ? 'open' : 'closed'),
@@ -124,6 +130,8 @@ function openControl({ config, folder, clock, random, log }: FrontOptions, conso
     clock,
     random,
     log,
+    logs,
+    telemetry,
   })
 }
 

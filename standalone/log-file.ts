@@ -8,6 +8,11 @@ import { codes, keyOfCode } from '@porttunneler/shared/base/errors'
 import { LineWriter } from '@porttunneler/shared/base/line-writer'
 import { z } from 'zod'
 
+/** Takes lines of a program. */
+export type LineLog = { write(line: string): void }
+/** Takes lines of relays. */
+export type RelayLog = { write(line: string, relay: string): void }
+
 export class LogFile {
   readonly #path: string
   readonly #bytesMax: number

@@ -16,6 +16,7 @@ import { type DataFolder, openDataFolder } from './data-folder.ts'
 import { openDomain } from './domain.ts'
 import { socketPath } from './office-socket.ts'
 import manifest from './package.json' with { type: 'json' }
+import { openLogIndex } from './program-logs.ts'
 
 /** A large range of ports takes some seconds. */
 const answerMs = 60_000
@@ -58,7 +59,11 @@ export async function runAlone(folder: DataFolder, order: Order, random: () => n
     version: manifest.version,
   } as const
   const around = { clock: systemClock, random, log: silentLog }
-  const domain = openDomain({ folder, ...unused, ...around }, () => {})
+  // Whatever its settings are, what was kept is read.
+  const settings = { megabytes: 64, days: 14 }
+  const logs = openLogIndex({ data: folder.path, settings, clock: systemClock }, () => {})
+  opened.defer(() => logs?.close())
+  const domain = openDomain({ folder, ...unused, ...around, logs }, () => {})
   opened.defer(() => domain.close())
   return await runAct({ control: domain.control, enrolment: domain.relayIdentity }, order)
 }

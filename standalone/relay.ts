@@ -15,7 +15,7 @@ import { z } from 'zod'
 import { type Config, isLoopback } from './config.ts'
 import { type DataFolder, writePrivateFile, writtenAt } from './data-folder.ts'
 import { figuresName } from './figures.ts'
-import { type LogFile, sentenceOf } from './log-file.ts'
+import { type RelayLog, sentenceOf } from './log-file.ts'
 import { SupervisedProgram } from './supervisor.ts'
 
 /** The ports a relay got. */
@@ -49,7 +49,7 @@ export type RelayOptions = RelaySurroundings & {
   readonly enrolmentKey: Secret | undefined
   /** The last server was killed, so its relay may hold the ports until its own grace is over; we wait for that. */
   readonly mayStillRun: boolean
-  readonly log: LogFile
+  readonly log: RelayLog
   readonly clock: Clock
   readonly random: () => number
   /** Takes a sentence for the terminal. */
@@ -167,7 +167,7 @@ export function startRelay(options: RelayOptions): Relay {
         ready.resolve(ports)
       },
       onLine: (line) => {
-        log.write(line)
+        log.write(line, instanceAt(options.place))
         const sentence = sentenceOf(line)
         if (sentence === undefined) return
         // After a crash, the message says more than the trace below it.

@@ -10,16 +10,17 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { isFailure } from '@porttunneler/shared/base/errors'
-import { type Log, silentLog } from '@porttunneler/shared/base/log'
-import { pino } from 'pino'
+import type { Telemetry } from '@porttunneler/shared/base/telemetry'
+import { openTelemetry } from '@porttunneler/shared/telemetry/open'
 import { isLoopback, type Settings } from './config.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { type DataFolder, openDataFolder, writePrivateFile } from './data-folder.ts'
 import { type DemoAddresses, startDemo } from './demo.ts'
 import { type Front, openFront } from './front.ts'
 import { type Ask, type Channel, type Given, type Predecessor, serveSuccessor } from './hand-over.ts'
-import { LogFile, sentenceOf } from './log-file.ts'
 import type { Report, Welcome } from './output.ts'
+import manifest from './package.json' with { type: 'json' }
+import { ProgramLogs } from './program-logs.ts'
 import { checkRelay } from './relay.ts'
 import { Relays } from './relays.ts'
 import { readWebFiles, type WebFiles } from './web-files.ts'
@@ -97,7 +98,8 @@ class Start {
   #front: Front | undefined
   /** The port it got, which it keeps. */
   #consolePort: number
-  #log: Log = silentLog
+  readonly #logs: ProgramLogs
+  #telemetry: Telemetry | undefined
   #relays: Relays | undefined
   #wasKilled = false
   #hasSuccessor = false
@@ -107,6 +109,9 @@ class Start {
     this.#options = options
     this.#parts = parts
     this.#consolePort = settings.config.ports.console
+    const { data, config } = settings
+    const { clock, onTrouble } = options
+    this.#logs = new ProgramLogs({ data, settings: config.logs, clock, onTrouble })
     this.#files = readWebFiles(fileURLToPath(new URL('../web/dist', import.meta.url)))
   }
 
@@ -120,7 +125,8 @@ class Start {
     this.#wasKilled = predecessor === undefined && existsSync(this.#reportFile)
     // A report that is still there is from a server that was killed; it would mislead scripts.
     if (this.#wasKilled) rmSync(this.#reportFile, { force: true })
-    this.#log = this.#openLog()
+    this.#parts.defer(() => this.#logs.close())
+    this.#telemetry = await this.#openTelemetry()
     this.#parts.defer(() => this.#front?.close(this.#graceMs))
     const front = await this.#openFront(folder, given?.consolePort ?? config.ports.console)
     await this.#startRelays(front, given)
@@ -178,6 +184,19 @@ class Start {
     this.#relays?.send({ command })
   }
 
+  /** Loads nothing unless the standard variables ask for it. @throws telemetry.settings */
+  async #openTelemetry(): Promise<Telemetry | undefined> {
+    const telemetry = await openTelemetry(process.env, {
+      service: 'porttunneler',
+      version: manifest.version,
+      clock: this.#options.clock,
+      onTrouble: (error) =>
+        this.#logs.control.warn({ error }, 'Traces or metrics could not be sent; the server goes on'),
+    })
+    if (telemetry) this.#parts.defer(() => telemetry.close())
+    return telemetry
+  }
+
   readonly #file = (...names: string[]): string => join(this.#settings.data, ...names)
 
   get #reportFile(): string {
@@ -203,7 +222,9 @@ class Start {
       files: this.#files,
       clock,
       random,
-      log: this.#log,
+      log: this.#logs.control,
+      logs: this.#logs.index,
+      telemetry: this.#telemetry,
       relayPorts: () => this.#relays?.ports ?? [],
       onCommand: (command) => {
         this.#relays?.send({ command })
@@ -212,23 +233,6 @@ class Start {
     })
     this.#consolePort = this.#front.consolePort
     return this.#front
-  }
-
-  /** The control plane's own log: lines in a file, and warnings also on the terminal. */
-  #openLog(): Log {
-    const file = this.#logFile('control')
-    const write = (line: string) => {
-      file.write(line)
-      const sentence = sentenceOf(line)
-      if (sentence !== undefined) this.#options.onTrouble(sentence)
-    }
-    return pino({ base: null, serializers: { error: pino.stdSerializers.err } }, { write })
-  }
-
-  #logFile(name: string): LogFile {
-    const file = new LogFile(this.#file('logs', `${name}.log`))
-    this.#parts.defer(() => file.close())
-    return file
   }
 
   async #checkRelay(): Promise<void> {
@@ -250,7 +254,7 @@ class Start {
       ...(given && { takeOver: { ports: given.relayPorts, release } }),
       folder: { file: this.#file },
       newEnrolmentKey: () => this.#control.newEnrolmentKey(),
-      log: this.#logFile('relay'),
+      log: this.#logs.relays(),
       clock,
       random,
       onProcess,
@@ -267,7 +271,7 @@ class Start {
     controlUrl: server,
   }: Front): Promise<{ addresses?: DemoAddresses; problem?: string }> {
     const { clock, random, onProcess, signal, predecessor } = this.#options
-    const log = this.#logFile('demo-agent')
+    const log = this.#logs.demoAgent()
     const hasPredecessor = predecessor !== undefined && !predecessor.isGone
     try {
       const key = await control.demoKey()

@@ -192,6 +192,13 @@ export const places: readonly Place[] = [
     load: async () => (await import('./pages/operator-security.tsx')).OperatorSecurityPage,
   },
   {
+    path: '/operator/logs',
+    title: 'Log',
+    icon: 'list',
+    group: 'operator',
+    load: async () => (await import('./pages/operator-logs.tsx')).OperatorLogsPage,
+  },
+  {
     path: '/operator/system',
     title: 'System',
     icon: 'system',

@@ -14,12 +14,14 @@ export type Problem = {
   readonly suggestions?: readonly string[]
   /** A command with one of them, to be copied. */
   readonly example?: string
+  /** The id of the request that was refused, by which the server's operator finds it in the log. */
+  readonly request?: string
 }
 
 export function problemOf(error: PortTunnelerError): Problem {
   const { code, title, cure } = error.entry
   const suggestions = suggestionsOf(error)
-  const { example } = error.fields
+  const { example, requestId } = error.fields
   return {
     code,
     title,
@@ -27,6 +29,7 @@ export function problemOf(error: PortTunnelerError): Problem {
     cure,
     ...(suggestions.length > 0 && { suggestions }),
     ...(typeof example === 'string' && { example }),
+    ...(typeof requestId === 'string' && { request: requestId }),
   }
 }
 
@@ -77,6 +80,8 @@ export type AgentEvent =
       readonly kind: string
       readonly url: string
       readonly upstream: string
+      /** The id of the request that got the lease. */
+      readonly request?: string
     }
   | { readonly event: 'tunnel.offline'; readonly tunnel: string }
   /** The server has changed these parts of its policy to what the agent named. */

@@ -280,11 +280,12 @@ function askedMs({ fields: { retryAfterMs } }: PortTunnelerError): number {
 export type Refusal = Extract<ClaimResult['results'][number], { readonly problem: unknown }>['problem']
 
 /** A code of a newer server has no row here: it is shown as it came, and tried again. */
-export function refusalOf({ code, detail, title, suggestions }: Refusal): PortTunnelerError {
+export function refusalOf({ code, detail, title, suggestions, instance }: Refusal): PortTunnelerError {
   const key = keyOfCode(code)
+  const from = { ...(instance !== undefined && { requestId: instance }) }
   return key
-    ? fail(key, detail, { fields: { ...(suggestions && { suggestions }) } })
-    : fail('server.unexpected', `${code} ${detail ?? title}`)
+    ? fail(key, detail, { fields: { ...(suggestions && { suggestions }), ...from } })
+    : fail('server.unexpected', `${code} ${detail ?? title}`, { fields: from })
 }
 
 /** Delay before claiming a refused tunnel again: 1 s, then doubling to 30 s, or what the server asks for. */

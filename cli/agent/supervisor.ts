@@ -282,13 +282,14 @@ export class Supervisor {
     tunnel.claimAttempt = 0
     tunnel.refused = undefined
     if (wasOnline) return
-    const { kind, upstream } = tunnel.wanted
+    const [{ kind, upstream }, { request }] = [tunnel.wanted, tunnel.lease]
     this.#options.emit({
       event: 'tunnel.online',
       tunnel: labelOf(tunnel),
       kind,
       url: urlOf(tunnel) ?? '',
       upstream: formatUpstream(upstream),
+      ...(request !== undefined && { request }),
     })
   }
 

@@ -15,6 +15,7 @@ const sharedLayers = [
   'dns',
   'mail',
   'payments',
+  'telemetry',
   'testing',
 ] as const
 type Layer =
@@ -44,6 +45,7 @@ const controlPlane: readonly Layer[] = [
   'dns',
   'mail',
   'payments',
+  'telemetry',
   'service',
 ]
 
@@ -58,8 +60,21 @@ const allowed: Readonly<Record<Exclude<Layer, 'free'>, readonly Layer[]>> = {
   dns: ['base', 'control'],
   mail: ['base', 'control'],
   payments: ['base', 'control'],
+  telemetry: ['base'],
   service: ['base', 'protocol', 'api', 'control'],
-  testing: ['base', 'protocol', 'http', 'mux', 'api', 'control', 'dns', 'mail', 'payments', 'service'],
+  testing: [
+    'base',
+    'protocol',
+    'http',
+    'mux',
+    'api',
+    'control',
+    'dns',
+    'mail',
+    'payments',
+    'telemetry',
+    'service',
+  ],
   cli: dataPlane,
   'relay-vm': dataPlane,
   functions: controlPlane,
@@ -78,6 +93,7 @@ const sdks = [
   /^stripe$/,
   /^cloudflare$/,
   /^nodemailer/,
+  /^@opentelemetry\//,
 ]
 
 /** shared/ runs in both shells, partly in the browser: these and no other packages. */
@@ -93,6 +109,12 @@ const sharedPackages = [
   '@simplewebauthn/server',
   'otpauth',
   'stripe',
+  '@opentelemetry/api',
+  '@opentelemetry/exporter-metrics-otlp-http',
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/resources',
+  '@opentelemetry/sdk-metrics',
+  '@opentelemetry/sdk-trace-base',
   'vitest',
   'fast-check',
 ]
@@ -146,9 +168,9 @@ export function isEntryPoint(path: string): boolean {
   return /(^|\/)main\.tsx?$/.test(path) || /^functions\/[^/]+\.ts$/.test(path) || /^bench\//.test(path)
 }
 
-/** `shared/mail` speaks SMTP, and `shared/payments` to Stripe, for both shells. */
+/** `shared/mail` speaks SMTP, `shared/payments` to Stripe and `shared/telemetry` OTLP, for both shells. */
 function isPlatform(path: string): boolean {
-  return path.includes('/platform/') || /^shared\/(?:mail|payments)\//.test(path)
+  return path.includes('/platform/') || /^shared\/(?:mail|payments|telemetry)\//.test(path)
 }
 
 /** Even a type would tie the domain to one payment service. */

@@ -5,6 +5,7 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { makeLogging } from '@porttunneler/shared/testing/google-logging'
 import { z } from 'zod'
 import { serve } from './google-issuer.ts'
 
@@ -26,11 +27,14 @@ export async function startGoogleCloud(project = defaultProject, keyName = kmsKe
   const mishaps: Mishap[] = []
   const vault = makeKms(keyName)
   const firestore = makeFirestore(project)
+  const logging = makeLogging(project)
   const answerTo = (path: string, body: unknown): Answer => {
     const url = new URL(path, 'http://fake')
     const verb = new RegExp(`^/v1/${keyName}:(encrypt|decrypt)$`).exec(url.pathname)?.[1]
     if (verb === 'encrypt') return vault.encrypt(body)
     if (verb === 'decrypt') return vault.decrypt(body)
+    if (url.pathname === '/v2/entries:list') return logging.list(body)
+    if (url.pathname === '/v2/entries:write') return logging.write(body)
     const list = new RegExp(`^/compute/v1/projects/${project}/(.+)/listManagedInstances$`).exec(
       url.pathname,
     )?.[1]
@@ -59,6 +63,7 @@ export async function startGoogleCloud(project = defaultProject, keyName = kmsKe
     calls,
     mishaps,
     firestore,
+    logging,
     /** Ends every access token given until now. */
     expireTokens: () => bearers.clear(),
     close,

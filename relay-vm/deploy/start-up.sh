@@ -223,11 +223,13 @@ json_list() {
 
 # write_config NUMBER SUBSCRIPTION
 write_config() {
-  local own=$((own_port + 2 * ($1 - 1))) commands='' events='' watch='' certificate='' pulls=''
+  local own=$((own_port + 2 * ($1 - 1))) commands='' events='' watch='' certificate='' pulls='' logs=''
   [[ -z $events_topic ]] || events=", \"events\": \"$events_topic\""
   if [[ -n $2 ]]; then
     commands="\"commands\": { \"pubsub\": { \"project\": \"$project\", \"subscription\": \"$2\"$events } },"
   fi
+  # Operators search the lines of relays beside those of the functions.
+  [[ $identity != google ]] || logs="\"logs\": { \"google\": { \"project\": \"$project\" } },"
   [[ -z $watch_url ]] || watch=",
     \"watchUrl\": \"${watch_url//'{port}'/$own}\""
   if [[ -n $certificate_file ]]; then
@@ -259,6 +261,7 @@ write_config() {
   $commands
   $certificate
   $pulls
+  $logs
   "trustedProxies": [$(json_list "$trusted_proxies")],
   "proxyProtocol": [$(json_list "$proxy_protocol")],
   "graceMs": ${grace_seconds}000

@@ -16,7 +16,7 @@ import { systemClock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import type { Secret } from '@porttunneler/shared/base/secret'
 import { sayNetworkError } from '@porttunneler/shared/base/system-errors'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { post } from './post.ts'
 
 /** The limit of one call with name lookup and answer: a slow control plane must not delay the next report for long. */
@@ -93,5 +93,17 @@ function sayCause(cause: unknown): string {
 /** An operator must fix wrong or revoked keys; everything else may pass by itself. */
 function refusal(status: number, text: string) {
   const key = status === 401 || status === 403 ? 'relay.enrolment' : 'relay.control'
-  return fail(key, `The control plane answered ${status}`, { fields: { status, answer: text.slice(0, 500) } })
+  const fields = { status, answer: text.slice(0, 500), ...requestIn(text) }
+  return fail(key, `The control plane answered ${status}`, { fields })
+}
+
+const instanceSchema = z.object({ instance: z.string().max(64) })
+
+/** A proxy in between may answer in any form. */
+function requestIn(text: string): { requestId?: string } {
+  try {
+    return { requestId: instanceSchema.parse(JSON.parse(text)).instance }
+  } catch {
+    return {}
+  }
 }

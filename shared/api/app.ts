@@ -12,7 +12,7 @@ import { briefAnswers } from './brief-answers.ts'
 import { Cursors } from './cursors.ts'
 import type { ApiContext, ApiDeps, ApiEnv, RouteGroup } from './kit.ts'
 import { methodsAt } from './methods.ts'
-import { identifyRequest, limitAddresses, makeGuard, secureAnswers } from './middleware.ts'
+import { identifyRequest, limitAddresses, makeGuard, secureAnswers, traceRequests } from './middleware.ts'
 import { describeApi } from './openapi.ts'
 import { toProblem } from './problem.ts'
 import { accountRoutes } from './routes/account.ts'
@@ -37,6 +37,7 @@ import { operatorFleetRoutes } from './routes/operator-fleet.ts'
 import { operatorInsightRoutes } from './routes/operator-insight.ts'
 import { operatorJobRoutes } from './routes/operator-jobs.ts'
 import { operatorKeepingRoutes } from './routes/operator-keeping.ts'
+import { operatorLogRoutes } from './routes/operator-logs.ts'
 import { operatorFlagRoutes, operatorInviteRoutes } from './routes/operator-rollout.ts'
 import { operatorViewRoutes } from './routes/operator-views.ts'
 import { ownDataRoutes } from './routes/own-data.ts'
@@ -53,7 +54,9 @@ export type { ApiDeps } from './kit.ts'
 
 export function makeApi(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>()
-  app.use(identifyRequest, secureAnswers, limitAddresses(deps), briefAnswers)
+  app.use(identifyRequest)
+  if (deps.control.telemetry) app.use(traceRequests(deps.control.telemetry))
+  app.use(secureAnswers, limitAddresses(deps), briefAnswers)
   const log = failureLog(deps)
   app.onError((error, c) => answerError(deps, c, { thrown: error, log }))
   const groups = groupsOf(deps)
@@ -102,6 +105,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     operatorRoutes(deps, cursors),
     operatorFleetRoutes(deps, cursors),
     operatorJobRoutes(deps, cursors),
+    operatorLogRoutes(deps, cursors),
     operatorFlagRoutes(deps),
     operatorInsightRoutes(deps, cursors),
     operatorInviteRoutes(deps, cursors),

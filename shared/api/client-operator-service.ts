@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { pageSchema } from './schemas/common.ts'
 import * as figures from './schemas/operator-figures.ts'
+import { logLineSchema } from './schemas/operator-logs.ts'
 import * as service from './schemas/operator-service.ts'
 
 const cellsSchema = pageSchema(service.operatorCellSchema)
@@ -10,7 +11,9 @@ const jobsSchema = pageSchema(service.jobSchema)
 const invitesSchema = pageSchema(service.inviteSchema)
 const waitingSchema = pageSchema(service.waitingSchema)
 const eventsSchema = pageSchema(figures.securityEventRowSchema)
+const linesSchema = pageSchema(logLineSchema)
 type SecurityWish = { readonly account?: string; readonly address?: string; readonly kind?: string }
+type LogWish = { readonly query?: string; readonly from?: number | undefined }
 type In<T extends z.ZodType> = z.input<T>
 
 export function operatorServiceCalls(options: ClientOptions) {
@@ -62,6 +65,12 @@ export function operatorServiceCalls(options: ClientOptions) {
       ),
     dependencies: (o?: CallOptions) =>
       call(options, { method: 'GET', path: at('health'), answer: figures.healthListSchema }, o),
+    logs: ({ limit, cursor, query, from, ...o }: PageOptions & LogWish = {}) =>
+      call(
+        options,
+        { method: 'GET', path: at('logs'), query: { limit, cursor, query, from }, answer: linesSchema },
+        o,
+      ),
     invites: (query?: PageOptions) => list(at('invites'), invitesSchema, query),
     /** The answer has the code, only this once. */
     createInvite: (json: In<typeof service.inviteCreateSchema>, o?: CallOptions) =>

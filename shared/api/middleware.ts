@@ -6,8 +6,11 @@
 import { randomUUID } from 'node:crypto'
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { routePath } from 'hono/route'
 import { sourceOf } from '../base/addresses.ts'
 import { fail } from '../base/errors.ts'
+import { withinRequest } from '../base/request-scope.ts'
+import type { Telemetry } from '../base/telemetry.ts'
 import { requirePermission, requirePerson } from '../control/caller.ts'
 import { controlOf } from '../control/control.ts'
 import { requireFresh } from '../control/sign-ins/fresh.ts'
@@ -37,7 +40,25 @@ export const identifyRequest: Middleware = async (c, next) => {
   const requestId = randomUUID()
   c.set('requestId', requestId)
   c.header('x-request-id', requestId)
-  await next()
+  await withinRequest(requestId, next)
+}
+
+/** Each request is a span, named by its route, never by the path, which has ids. */
+export function traceRequests(telemetry: Telemetry): Middleware {
+  return (c, next) =>
+    telemetry.span('request', c.req.method, async (span) => {
+      span.set({ 'http.request.method': c.req.method })
+      await next()
+      const route = routePath(c, -1)
+      const { status } = c.res
+      span.set({ 'http.response.status_code': status })
+      // No route of ours: a path of a stranger's choice.
+      if (route.startsWith('/v1/')) {
+        span.set({ 'http.route': route })
+        span.rename(`${c.req.method} ${route}`)
+      }
+      if (status >= 500) span.set({ 'error.type': `${status}` })
+    })
 }
 
 /** API answers are never shown in frames, load nothing, and are not cached; few are pages, and say so themselves. */

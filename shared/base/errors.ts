@@ -16,6 +16,7 @@ import { hostCodes } from './codes/host.ts'
 import { httpVisitorCodes } from './codes/http.ts'
 import { inspectorCodes } from './codes/inspector.ts'
 import { leaseCodes } from './codes/lease.ts'
+import { logCodes } from './codes/logs.ts'
 import { nameCodes } from './codes/names.ts'
 import { operatorCodes } from './codes/operator.ts'
 import { peopleCodes } from './codes/people.ts'
@@ -49,6 +50,7 @@ export type ErrorEntry = {
 
 export const codes = {
   ...alertCodes,
+  ...logCodes,
   ...apiCodes,
   ...accountCodes,
   ...socialCodes,

@@ -7,6 +7,10 @@ export interface Log {
   child(fields: object): Log
 }
 
+/** Rising. */
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof logLevels)[number]
+
 export const silentLog: Log = {
   debug() {},
   info() {},

@@ -4,6 +4,7 @@
  */
 import type { Command } from '../api/schemas/relays.ts'
 import { newId } from '../base/ids.ts'
+import { requestFields } from '../base/request-scope.ts'
 import type { Control } from './control.ts'
 import { type CommandDoc, commands } from './documents.ts'
 import { asFailure } from './failures.ts'
@@ -15,16 +16,20 @@ import type { Doc, Transaction } from './platform.ts'
  * change.
  */
 export const commandsKeptMs = 24 * 3_600_000
+/** Commands that one line names. */
+const toldMax = 10
 /** Every relay of every cell. */
 export const everyCell = '*'
 
-type WithoutId<T> = T extends Command ? Omit<T, 'id' | 'at'> : never
+type WithoutId<T> = T extends Command ? Omit<T, 'id' | 'at' | 'request'> : never
 
 /** A command to send: `writeCommand` writes it within the change, then it is published. */
 export type Outgoing = { readonly cell: string; readonly command: Command }
 
 export function makeCommand(cell: string, body: WithoutId<Command>, nowMs: number): Outgoing {
-  return { cell, command: { ...body, id: newId('cmd', nowMs), at: nowMs } as Command }
+  const { requestId: request } = requestFields()
+  const from = request !== undefined && { request }
+  return { cell, command: { ...body, ...from, id: newId('cmd', nowMs), at: nowMs } as Command }
 }
 
 export function writeCommand(tx: Transaction, outgoing: Outgoing): void {
@@ -46,13 +51,21 @@ export async function publishCommands(control: Publishing, outgoing: readonly Ou
   const published = await Promise.allSettled(outgoing.map((each) => publishOne(control, each)))
   const refused = published.filter((one) => one.status === 'rejected')
   const [first] = refused
-  if (first === undefined) return
+  if (first === undefined) return tellSent(control, outgoing)
   const error = asFailure(first.reason)
   const waiting = refused.length
   control.log.warn(
     { code: error.code, error, waiting },
     'commands wait for sync because the bus refused them',
   )
+}
+
+/** Only what a request caused: nobody asks for the commands of a round of jobs. */
+function tellSent({ log }: Publishing, outgoing: readonly Outgoing[]): void {
+  const asked = outgoing.filter(({ command }) => command.request !== undefined)
+  if (asked.length === 0) return
+  const sent = asked.slice(0, toldMax).map(({ cell, command: { id, kind } }) => ({ cell, id, kind }))
+  log.info({ sent, count: asked.length }, 'commands were sent to relays')
 }
 
 async function publishOne({ bus, cells }: Publishing, { cell, command }: Outgoing): Promise<void> {

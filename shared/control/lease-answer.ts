@@ -2,6 +2,7 @@
 import { toProblem } from '../api/problem.ts'
 import type { ClaimResult, Lease } from '../api/schemas/tunnels.ts'
 import type { PortTunnelerError } from '../base/errors.ts'
+import { requestFields } from '../base/request-scope.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Caller } from './caller.ts'
 import { type Cell, describeEndpoint, directoryOf, readyRelays } from './cells.ts'
@@ -39,7 +40,7 @@ export async function answerLeases(
   const results = outcomes.map(async (outcome, index) => {
     if ('error' in outcome) {
       const lift = await howToLift(control, outcome.error)
-      return { problem: toProblem(outcome.error, { docsUrl, lift }) }
+      return { problem: toProblem(outcome.error, { docsUrl, lift, ...instanceNow() }) }
     }
     const cell = cells.find(({ id }) => id === outcome.endpoint.cell) ?? first
     const share = shareOf(transfer, readyRelays(control, cell).length)
@@ -58,6 +59,12 @@ export async function answerLeases(
   }
 }
 
+/** The request that is answered; there is none where the rules are called by themselves. */
+function instanceNow(): { instance?: string } {
+  const { requestId } = requestFields()
+  return requestId === undefined ? {} : { instance: requestId }
+}
+
 async function describeLease(
   control: Control,
   caller: Caller,
@@ -65,6 +72,7 @@ async function describeLease(
 ): Promise<Lease> {
   const { tunnel, id, endpoint } = granted
   const { name, kind, agents, policy, policyVersion, edits, names = [] } = tunnel.data
+  const { requestId: request } = requestFields()
   const nowMs = control.clock.now()
   const leasedUntil = endpoint.holders?.[agent]?.expiresAt ?? endpoint.expiresAt
   const expiresAt = Math.min(nowMs + limits.ticketMs, leasedUntil)
@@ -84,6 +92,7 @@ async function describeLease(
     accountLimits: accountLimitsOf(caller.limits),
     ...share,
     ...(names.length > 0 && { names: [...names] }),
+    ...(request !== undefined && { request }),
   }
   return {
     tunnel: tunnel.ref.id,
@@ -96,6 +105,7 @@ async function describeLease(
     expiresAt: leasedUntil,
     ticket: await control.signer.signTicket(claims, { nowMs, expiresAt }),
     ticketExpiresAt: expiresAt,
+    ...(request !== undefined && { request }),
     ...(edits && { edits }),
   }
 }

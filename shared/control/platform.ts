@@ -8,6 +8,7 @@ import type { Certificates } from './certificates/role.ts'
 import type { Evidence, Inquiry } from './domains/evidence.ts'
 import type { Payments } from './money/payments.ts'
 import type { SignInMethod } from './sign-ins/sign-in-documents.ts'
+import type { Watching } from './watching.ts'
 
 // --- Store -------------------------------------------------------------------------------------------------------
 
@@ -329,7 +330,7 @@ export interface Dns {
 }
 
 /** All of it, as handed to the domain. */
-export type Platform = {
+export type Platform = Watching & {
   readonly store: Store
   readonly bus: Bus
   readonly identity: Identity

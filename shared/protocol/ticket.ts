@@ -44,6 +44,8 @@ export const ticketClaimsSchema = z.object({
   shareFrom: z.int().min(0).optional(),
   /** Names the period and limit of the share; a share with another name is unrelated. */
   shareOf: z.string().max(64).optional(),
+  /** The request of the API that this ticket is the answer to; only for the log. Undefined: an older release. */
+  request: z.string().max(64).optional(),
 })
 export type TicketClaims = z.infer<typeof ticketClaimsSchema>
 

@@ -28,6 +28,7 @@ const ofAnySession: readonly Row[] = [
   ['GET /v1/operator/health'],
   ['GET /v1/operator/retention'],
   ['GET /v1/operator/holds'],
+  ['GET /v1/operator/logs?query=level>=warn'],
   [`GET /v1/operator/notes?about=${newId('acc', 1)}`],
 ]
 /** Want a person who showed a moment ago who they are. */

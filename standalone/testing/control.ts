@@ -17,6 +17,7 @@ import type { AskNetworks, Dns, InquiryDesk, PostPublic, Store } from '@porttunn
 import { Principals } from '@porttunneler/shared/control/principals'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { syncRelay } from '@porttunneler/shared/control/relays'
+import type { Watching } from '@porttunneler/shared/control/watching'
 import { signIn } from '@porttunneler/shared/testing/callers'
 import { noInquiries } from '@porttunneler/shared/testing/zones'
 import { openLocalBus } from '../platform/bus.local.ts'
@@ -49,6 +50,7 @@ export function makeTestControl({
   payments = noPayments,
   random = Math.random,
   post,
+  watching,
 }: {
   log?: Log
   plan?: string
@@ -61,6 +63,7 @@ export function makeTestControl({
   payments?: Payments
   random?: () => number
   post?: PostPublic
+  watching?: Watching
 } = {}) {
   // Real time paces races: with a clock that stands still, their losers would wait for ever.
   const { store, documents } = openMemoryStore()
@@ -84,6 +87,7 @@ export function makeTestControl({
     askNetworks,
     payments,
     ...(post && { post }),
+    ...watching,
   }
   const parts = { clock, random, log, settings }
   const control = makeControl(platform, parts)

@@ -22,6 +22,9 @@ export type SecurityWish = {
   readonly address?: string | undefined
   readonly kind?: string | undefined
 }
+export type LogLine = AnswerOf<'logs'>['items'][number]
+/** Where to go on: at the next page, or with what was written since, ms. */
+export type LogPlace = { readonly cursor?: string | undefined; readonly from?: number | undefined }
 export type Health = AnswerOf<'dependencies'>['items'][number]
 
 type Query = Readonly<Record<string, string | undefined>>
@@ -67,6 +70,8 @@ export function operatorServiceCalls(request: Requests) {
     activity: (signal?: AbortSignal) => read<AnswerOf<'activity'>>(at('activity'), {}, signal),
     securityEvents: (wish: SecurityWish, cursor?: string, signal?: AbortSignal) =>
       read<AnswerOf<'securityEvents'>>(at('security'), { cursor, ...wish }, signal),
+    logs: (query: string, { cursor, from }: LogPlace = {}, signal?: AbortSignal) =>
+      read<AnswerOf<'logs'>>(at('logs'), { cursor, query, from: from?.toString() }, signal),
     dependencies: (signal?: AbortSignal) => read<AnswerOf<'dependencies'>>(at('health'), {}, signal),
   }
 }

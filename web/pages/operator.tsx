@@ -24,6 +24,7 @@ const operatorLinks = [
   ['/operator/revenue', 'Revenue and usage'],
   ['/operator/activity', 'Activity'],
   ['/operator/security', 'Security events'],
+  ['/operator/logs', 'Log'],
   ['/operator/system', 'System'],
   ['/operator/retention', 'Retention and holds'],
   ['/operator/compliance', 'Compliance report'],

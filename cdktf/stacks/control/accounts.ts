@@ -35,6 +35,11 @@ const ownRoles = {
     permissions: ['compute.instanceGroupManagers.get'],
     accounts: [functionAccounts.api],
   },
+  logReader: {
+    title: 'Reads the log, for operators who search it',
+    permissions: ['logging.logEntries.list'],
+    accounts: [functionAccounts.api],
+  },
   backupReader: {
     title: 'Sees how old the backups of the database are',
     permissions: ['datastore.backups.list'],
@@ -62,9 +67,10 @@ export class Accounts extends Construct {
         new ServiceAccount(this, name, { accountId: name, displayName: `PortTunneler ${name}` }),
       ]),
     )
-    // A relay has no right on the project: only on its own subscriptions and one topic.
+    // A relay may do nothing in the project but write its log: the rest is on its own subscriptions and one topic.
     for (const name of names)
-      for (const role of projectRoles[name] ?? []) this.#grant(stack, name, role, role.split('/')[1] ?? role)
+      for (const role of projectRoles[name] ?? ['roles/logging.logWriter'])
+        this.#grant(stack, name, role, role.split('/')[1] ?? role)
     for (const [id, { title, permissions, accounts: holders }] of Object.entries(ownRoles)) {
       const role = new ProjectIamCustomRole(this, id, { roleId: id, title, permissions: [...permissions] })
       for (const holder of holders) this.#grant(stack, holder, role.name, id)

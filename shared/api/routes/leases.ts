@@ -1,6 +1,7 @@
 /**
  * Leases: agents claim, renew and release a list in each call. Crosses accounts: endpoints pass from one to another.
  */
+import { traced } from '../../base/telemetry.ts'
 import { listCells } from '../../control/cell-choice.ts'
 import { claimLeases, renewLeases } from '../../control/claims.ts'
 import { controlOf } from '../../control/control.ts'
@@ -83,7 +84,8 @@ export function leaseRoutes({ control }: ApiDeps): RouteGroup {
       const key = keyOf(c)
       // Repeating a claim does no harm, except for generated names, so those follow from the key.
       const options = key === undefined ? {} : { seed: `${caller.actor}:${key}` }
-      return c.json(await claimLeases(control, caller, c.req.valid('json'), options), 200)
+      const claim = () => claimLeases(control, caller, c.req.valid('json'), options)
+      return c.json(await traced(control.telemetry, 'claim', 'claim leases', claim), 200)
     })
     .add(routes.cells, async (c) => c.json(await listCells(control), 200))
     .add(routes.renew, async (c, { caller }) =>

@@ -107,12 +107,18 @@ export const usageSchema = z.object({
 export type Usage = z.infer<typeof usageSchema>
 
 /** Commands are versioned by subject: a receiver keeps the highest and ignores the rest, so order never matters. */
+const everyCommand = {
+  id: z.string(),
+  at: timeSchema,
+  /** The request of the API that it comes from; only for the log. Older releases omit it. */
+  request: z.string().max(64).exactOptional(),
+}
+
 export const commandSchema = z.discriminatedUnion('kind', [
   /** The endpoint's lease ended or moved: unbind every binding with a lower epoch. */
   z.object({
-    id: z.string(),
+    ...everyCommand,
     kind: z.literal('revoke'),
-    at: timeSchema,
     endpoint: endpointIdSchema,
     epoch: z.int(),
     reason: z.string(),
@@ -120,18 +126,16 @@ export const commandSchema = z.discriminatedUnion('kind', [
     vacant: z.boolean().exactOptional(),
   }),
   z.object({
-    id: z.string(),
+    ...everyCommand,
     kind: z.literal('policy'),
-    at: timeSchema,
     tunnel: idSchema('tun'),
     policy: policySchema,
     policyVersion: z.int(),
   }),
   /** Stop serving an account at once (abuse, closing), or serve it again. */
   z.object({
-    id: z.string(),
+    ...everyCommand,
     kind: z.literal('suspend'),
-    at: timeSchema,
     account: idSchema('acc'),
     suspended: z.boolean(),
     version: z.int(),
@@ -141,18 +145,16 @@ export const commandSchema = z.discriminatedUnion('kind', [
    * warning.
    */
   z.object({
-    id: z.string(),
+    ...everyCommand,
     kind: z.literal('transfer'),
-    at: timeSchema,
     account: idSchema('acc'),
     percent: z.int().min(0),
     version: z.int(),
   }),
   /** From now on a host leads to the tunnel; if `tunnel` is '', to none. */
   z.object({
-    id: z.string(),
+    ...everyCommand,
     kind: z.literal('name'),
-    at: timeSchema,
     host: ownDomainSchema,
     version: z.int().min(1),
     account: z.string().max(64),
@@ -160,18 +162,17 @@ export const commandSchema = z.discriminatedUnion('kind', [
   }),
   /** There is a newer certificate of this name: a relay that serves it fetches it. */
   z.object({
-    id: z.string(),
+    ...everyCommand,
     kind: z.literal('certificate'),
-    at: timeSchema,
     host: certifiedSchema,
     version: z.int(),
   }),
   /** Fetch the ticket keys again. */
-  z.object({ id: z.string(), kind: z.literal('keys'), at: timeSchema, version: z.int() }),
+  z.object({ ...everyCommand, kind: z.literal('keys'), version: z.int() }),
   /** Somebody else may have this ticket key: refuse it from now on, even where it is still listed. */
-  z.object({ id: z.string(), kind: z.literal('leaked'), at: timeSchema, kid: z.string().max(64) }),
+  z.object({ ...everyCommand, kind: z.literal('leaked'), kid: z.string().max(64) }),
   /** Drain this relay. */
-  z.object({ id: z.string(), kind: z.literal('drain'), at: timeSchema, relay: z.string(), version: z.int() }),
+  z.object({ ...everyCommand, kind: z.literal('drain'), relay: z.string(), version: z.int() }),
 ])
 export type Command = z.infer<typeof commandSchema>
 

@@ -214,6 +214,11 @@ export const leaseSchema = z.object({
   expiresAt: timeSchema,
   ticket: z.string().describe('JWT for relays'),
   ticketExpiresAt: timeSchema,
+  request: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('The id of the request that got it, for the log; older servers omit it'),
   edits: z
     .record(z.string(), z.unknown())
     .optional()

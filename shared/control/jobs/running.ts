@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { type BackoffShape, backoffMs } from '../../base/backoff.ts'
 import type { Timer } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
+import { traced } from '../../base/telemetry.ts'
 import { hostOfId } from '../../base/wildcards.ts'
 import type { Control } from '../control.ts'
 import type { JobDoc } from '../documents.ts'
@@ -123,8 +124,11 @@ export class Running implements RunningJob {
   async run(): Promise<void> {
     const { log, random } = this.#control
     try {
-      await this.#kind.run(this)
-      if (!this.#isOver) await this.finish()
+      await traced(this.#control.telemetry, 'job', `job ${this.#kind.name}`, async (span) => {
+        span?.set({ 'porttunneler.job.kind': this.#kind.name })
+        await this.#kind.run(this)
+        if (!this.#isOver) await this.finish()
+      })
     } catch (thrown) {
       const error = asFailure(thrown)
       if (error.key === 'job.lost') return

@@ -36,6 +36,7 @@ export type OperatorAction =
   | 'view.began'
   | 'view.ended'
   | 'compliance.read'
+  | 'logs.searched'
   | 'hold.set'
   | 'hold.released'
   | 'hold.ended'

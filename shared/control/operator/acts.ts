@@ -14,6 +14,7 @@ import { flagActs } from './flags.ts'
 import { inviteActs } from './invites.ts'
 import { jobActs } from './jobs.ts'
 import { keyActs } from './keys.ts'
+import { logActs } from './logs.ts'
 import { mailActs } from './mails.ts'
 import { memberActs } from './members.ts'
 import { noteActs } from './notes.ts'
@@ -48,6 +49,7 @@ const acts = {
   ...secretActs,
   ...retentionActs,
   ...complianceActs,
+  ...logActs,
 }
 export type ActName = keyof typeof acts
 
