@@ -91,8 +91,7 @@ export function filterOf(query: LogQuery, projectId: string): string {
   const time = (ms: number) => quoted(new Date(ms).toISOString())
   const conditions = [
     `(${ownLogs.map((id) => `log_id(${quoted(id)})`).join(' OR ')})`,
-    // Found as it stands, as the index of one machine does; backticks make a text of several words one (SEARCH).
-    ...query.words.map((word) => `SEARCH(${quoted(`\`${word.replaceAll(/[`\\]/g, ' ')}\``)})`),
+    ...query.words.map(searchFor),
     code !== undefined && `jsonPayload.code=${quoted(code)}`,
     // Google's own id of a request leads to its lines, too.
     request !== undefined &&
@@ -108,6 +107,15 @@ export function filterOf(query: LogQuery, projectId: string): string {
     to !== undefined && `timestamp<=${time(to)}`,
   ]
   return conditions.filter((condition) => condition !== false).join('\n')
+}
+
+/**
+ * A text is found as it stands, as in the index of one machine: backticks make several words one. Only what a program
+ * said is looked at; names of logs and resources have words too.
+ */
+function searchFor(word: string): string {
+  const text = quoted(`\`${word.replaceAll(/[`\\]/g, ' ')}\``)
+  return `(SEARCH(jsonPayload, ${text}) OR SEARCH(textPayload, ${text}))`
 }
 
 function quoted(text: string): string {

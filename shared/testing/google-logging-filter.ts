@@ -108,14 +108,18 @@ class Parser {
 
   #call(name: string): Matches {
     this.#expect('(')
-    const argument = this.#next()
+    const first = this.#next()
+    const isPart = name === 'SEARCH' && (first === 'jsonPayload' || first === 'textPayload')
+    if (isPart) this.#expect(',')
+    const argument = isPart ? this.#next() : first
     if (!argument.startsWith('"')) throw new Error(`${name} wants a text`)
     this.#expect(')')
     const text = unquoted(argument)
     if (name === 'log_id') return ({ logName }) => logName.endsWith(`/logs/${encodeURIComponent(text)}`)
     const phrase = /^`([^`]*)`$/.exec(text)?.[1]
     if (phrase === undefined) throw new Error('Only a text in backticks is looked for here')
-    return (entry) => ` ${tokensIn(allOf(entry))} `.includes(` ${tokensIn(phrase)} `)
+    return (entry) =>
+      ` ${tokensIn(allOf(isPart ? valueAt(entry, first) : entry))} `.includes(` ${tokensIn(phrase)} `)
   }
 
   get #peek(): string | undefined {
@@ -161,14 +165,14 @@ function valueAt(entry: Entry, path: string): unknown {
     )
 }
 
-/** SEARCH looks at all fields of an entry, word by word, in any case. */
-function allOf(entry: Entry): string {
+/** SEARCH looks at all fields, or at those of a part, word by word and in any case. */
+function allOf(part: unknown): string {
   const parts: string[] = []
   const collect = (value: unknown) => {
     if (typeof value === 'object' && value !== null) for (const each of Object.values(value)) collect(each)
     else parts.push(String(value))
   }
-  collect(entry)
+  if (part !== undefined) collect(part)
   return parts.join('\n')
 }
 

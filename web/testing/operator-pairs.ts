@@ -35,10 +35,9 @@ export function operatorServicePairs(calls: Calls, client: Client): Pair[] {
       () => client.securityEvents({ address: '::1', cursor }),
     ],
     [
-      () => calls.logs('code:PT-5108 a&b', { cursor }),
-      () => client.logs({ query: 'code:PT-5108 a&b', cursor }),
+      () => calls.logs('code:PT-5108 a&b', { cursor, from: 5 }),
+      () => client.logs({ query: 'code:PT-5108 a&b', cursor, from: 5 }),
     ],
-    [() => calls.logs('', { from: 5 }), () => client.logs({ query: '', from: 5 })],
     [() => calls.dependencies(), () => client.dependencies()],
     [() => calls.retention(), () => client.retention()],
     [() => calls.holds(), () => client.holds()],

@@ -119,16 +119,8 @@ function jsonOf(text: string): unknown {
 }
 
 /** The words that a line is found by: its message and the values of its fields, without their names. */
-export function wordsIn({
-  message,
-  code,
-  request,
-  account,
-  source,
-  relay,
-  fields,
-}: Omit<LogLine, 'id'>): string {
-  const parts = [message, code, request, account, source, relay]
+export function wordsIn({ message, code, request, account, fields }: Omit<LogLine, 'id'>): string {
+  const parts = [message, code, request, account]
   collectWords(fields, parts)
   return parts.filter((part) => part !== undefined).join('\n')
 }
