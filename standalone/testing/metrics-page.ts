@@ -98,8 +98,8 @@ ${tableOf(figureRows())}
 ## Dashboard and alerts
 
 [packaging/monitoring](../packaging/monitoring/) has a dashboard for Grafana (\`grafana-dashboard.json\`, to import with
-a data source of Prometheus) and rules for Prometheus (\`prometheus-rules.yaml\`). A test looks for each metric that they
-name in the answer of a real relay.
+a data source of Prometheus) and rules for Prometheus (\`prometheus-rules.yaml\`). A test looks for each metric that
+they name in the answer of a real relay.
 
 \`\`\`yaml
 # prometheus.yml
