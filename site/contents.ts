@@ -54,6 +54,7 @@ export const groups: readonly Group[] = [
     pages: [
       'operations.md',
       'relay.md',
+      'metrics.md',
       'plans.md',
       'cloud.md',
       'cloud-steps.md',
