@@ -1,36 +1,37 @@
 /**
- * `node bench/inspector.ts`: what the inspector costs an agent, and that without it nothing is paid. Visitors are
- * streams of this process and the upstream is a real socket, so everything that the agent does with a request is in the
- * figures, and nothing of a relay. The three shapes take turns in one run, so only their ratios count; `off again` is
- * `off` a second time and shows how much two equal ones differ.
+ * What the inspector costs an agent, and that without it nothing is paid. Visitors are streams of this process and the
+ * upstream is a real socket, so everything that the agent does with a request is in the figures, and nothing of a
+ * relay. With and without take turns in one run, so only their ratios count.
+ *
+ *   node bench/inspector.ts cost [rounds]      as many requests as there is time for; `off again` is `off` a second time
+ *                                              and shows how much two equal ones differ
+ *   node bench/inspector.ts rate [seconds]     10,000 requests a second, and the memory that they leave
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { systemClock } from '@porttunneler/shared/base/clock'
-import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { newTunnel } from '../cli/agent/tunnels.ts'
 import { VisitorDesk } from '../cli/agent/visitor-desk.ts'
-import type { VisitorStream } from '../cli/agent/visitor-stream.ts'
 import { Inspector } from '../cli/inspector/inspector.ts'
+import { ringLimits } from '../cli/inspector/ring.ts'
+import { StreamVisitor } from '../cli/testing/stream-visitor.ts'
 
-const shapes = ['off', 'on', 'off again'] as const
-type Shape = (typeof shapes)[number]
-const rounds = Number(process.argv[2] ?? 7)
-const requestsPerRound = 20_000
-const visitorsAtATime = 32
+type Shape = 'off' | 'on' | 'off again'
+
 const fields =
   'User-Agent: bench\r\nAccept: */*\r\nCookie: session=0123456789abcdef; theme=dark\r\nX-Request-Id: 42\r\n'
 const question = Buffer.from(`GET /path?page=2&token=abc HTTP/1.1\r\nHost: demo.test\r\n${fields}\r\n`)
-const bulkBytes = 64 * 1024 * 1024
 const say = (line: string) => process.stdout.write(`${line}\n`)
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+const headOf = (bodyBytes: number) =>
+  `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${bodyBytes}\r\n\r\n`
 
-/** Answers each head with 256 bytes, or with a long body. */
+/** Answers each head with a body of this length. */
 async function startUpstream(bodyBytes: number): Promise<number> {
-  const head = Buffer.from(
-    `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${bodyBytes}\r\n\r\n`,
-  )
-  const answer = Buffer.concat([head, Buffer.alloc(bodyBytes, 'b')])
+  const answer = Buffer.concat([Buffer.from(headOf(bodyBytes)), Buffer.alloc(bodyBytes, 'b')])
   const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy())
     socket.on('data', (chunk) => {
@@ -44,123 +45,168 @@ async function startUpstream(bodyBytes: number): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** A visitor that asks again as soon as the answer is complete. */
-class Asker implements VisitorStream {
-  isOver = false
-  bytesIn = 0
-  bytesOut = 0
-  sink: StreamSink | undefined
-  left: number
-  readonly done = Promise.withResolvers<void>()
-  readonly #answerBytes: number
+/** A visitor that has one request under way at a time. */
+class Asker {
+  readonly visitor: StreamVisitor
   #heard = 0
 
-  constructor(requests: number, answerBytes: number) {
-    this.left = requests
-    this.#answerBytes = answerBytes
+  /** @param onAnswered the answer is complete: another may be asked for */
+  constructor(answerBytes: number, onAnswered: (asker: Asker) => void) {
+    this.visitor = new StreamVisitor((bytes) => {
+      this.#heard += bytes.length
+      if (this.#heard >= answerBytes) onAnswered(this)
+    })
   }
 
   ask(): void {
-    this.left -= 1
     this.#heard = 0
-    this.sink?.onData(question)
+    this.visitor.ask(question)
   }
-
-  write(bytes: Buffer): boolean {
-    this.#heard += bytes.length
-    if (this.#heard < this.#answerBytes) return true
-    if (this.left > 0) this.ask()
-    else this.done.resolve()
-    return true
-  }
-
-  end(): void {
-    this.isOver = true
-  }
-
-  reset(): void {
-    this.isOver = true
-  }
-
-  resetBehind(): void {
-    this.isOver = true
-  }
-
-  consumed(): void {}
-  opened(): void {}
-  answeredUpgrade(): void {}
 }
 
-function deskOf(shape: Shape): VisitorDesk {
+type Load = { readonly port: number; readonly bodyBytes: number; readonly visitors: number }
+
+/** A desk with visitors who ask nothing yet. */
+function openDesk(shape: Shape, { port, bodyBytes, visitors }: Load, onAnswered: (asker: Asker) => void) {
+  const tunnel = newTunnel(1, { name: 'web', kind: 'http', upstream: { host: '127.0.0.1', port } })
   const inspect = shape === 'on' ? new Inspector(systemClock) : undefined
-  return new VisitorDesk({
-    clock: systemClock,
-    turn: new Turn(),
-    emit() {},
-    inspect,
-    visitorsMax: 1_000,
-    onIdle() {},
+  const options = { clock: systemClock, turn: new Turn(), emit() {}, visitorsMax: 1_000, onIdle() {} }
+  const desk = new VisitorDesk({ ...options, inspect })
+  const askers = Array.from({ length: visitors }, (_, visitorPort) => {
+    const asker = new Asker(headOf(bodyBytes).length + bodyBytes, onAnswered)
+    asker.visitor.enter(desk, tunnel, { visitorPort })
+    return asker
   })
-}
-
-type Load = {
-  readonly port: number
-  readonly bodyBytes: number
-  readonly visitors: number
-  readonly each: number
+  return { desk, askers, ring: inspect?.recorder.ring }
 }
 
 /** @returns CPU microseconds of this process, the upstream's among them */
-async function run(shape: Shape, { port, bodyBytes, visitors, each }: Load): Promise<number> {
-  const tunnel = newTunnel(1, { name: 'web', kind: 'http', upstream: { host: '127.0.0.1', port } })
-  const desk = deskOf(shape)
-  const head = `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${bodyBytes}\r\n\r\n`.length
-  const askers = Array.from({ length: visitors }, (_, at) => {
-    const asker = new Asker(each, head + bodyBytes)
-    asker.sink = desk.accept(
-      asker,
-      { bind: 1, visitorAddress: '192.0.2.1', visitorPort: at, localPort: 80, atMs: 0, awaitsUpgrade: false },
-      tunnel,
-    )
-    return asker
+async function runAll(shape: Shape, load: Load & { readonly each: number }): Promise<number> {
+  const done = Promise.withResolvers<void>()
+  let left = load.visitors * load.each
+  let asked = load.visitors
+  const { desk, askers } = openDesk(shape, load, (asker) => {
+    left -= 1
+    if (left === 0) done.resolve()
+    else if (asked < load.visitors * load.each) {
+      asked += 1
+      asker.ask()
+    }
   })
   const before = process.cpuUsage()
   for (const asker of askers) asker.ask()
-  await Promise.all(askers.map(({ done }) => done.promise))
+  await done.promise
   const { user, system } = process.cpuUsage(before)
   desk.close()
   return user + system
 }
 
-async function measure(what: string, load: Load, say: (us: number) => string): Promise<readonly string[]> {
-  const figures = new Map<Shape, number[]>(shapes.map((shape) => [shape, []]))
-  for (const shape of shapes) await run(shape, load)
-  for (let round = 0; round < rounds; round++)
-    // Another order each time, so that none is always the one behind a collection of garbage.
-    for (const shape of [...shapes.slice(round % 3), ...shapes.slice(0, round % 3)])
-      figures.get(shape)?.push(await run(shape, load))
-  const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
-  const off = median(figures.get('off') ?? [])
-  return shapes.map((shape) => {
-    const us = median(figures.get(shape) ?? [])
-    return `${what}  ${shape.padEnd(10)} ${say(us)}  ${(us / off).toFixed(2)} of off`
-  })
+async function measureCost(rounds: number): Promise<void> {
+  const shapes = ['off', 'on', 'off again'] as const
+  const measure = async (
+    what: string,
+    load: Load & { readonly each: number },
+    sayEach: (us: number) => string,
+  ) => {
+    const figures = new Map<Shape, number[]>(shapes.map((shape) => [shape, []]))
+    for (const shape of shapes) await runAll(shape, load)
+    for (let round = 0; round < rounds; round++)
+      // Another order each time, so that none is always the one behind a collection of garbage.
+      for (const shape of [...shapes.slice(round % 3), ...shapes.slice(0, round % 3)])
+        figures.get(shape)?.push(await runAll(shape, load))
+    const off = median(figures.get('off') ?? [])
+    for (const shape of shapes) {
+      const us = median(figures.get(shape) ?? [])
+      say(`${what}  ${shape.padEnd(10)} ${sayEach(us)}  ${(us / off).toFixed(2)} of off`)
+    }
+  }
+  const small = { port: await startUpstream(256), bodyBytes: 256, visitors: 32, each: 625 }
+  await measure('small requests', small, (us) => `${(us / 20_000).toFixed(1)} us each`)
+  const bytes = 64 * 1024 * 1024
+  const bulk = { port: await startUpstream(bytes), bodyBytes: bytes, visitors: 1, each: 2 }
+  await measure('one download  ', bulk, (us) => `${((us / bytes / 2) * 1_000).toFixed(2)} ns a byte`)
 }
 
-const small = {
-  port: await startUpstream(256),
-  bodyBytes: 256,
-  visitors: visitorsAtATime,
-  each: requestsPerRound / visitorsAtATime,
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+/** What is alive, in bytes. */
+function liveBytes(): number {
+  collectGarbage()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
 }
-const bulk = { port: await startUpstream(bulkBytes), bodyBytes: bulkBytes, visitors: 1, each: 2 }
-const lines = [
-  ...(await measure('small requests', small, (us) => `${(us / requestsPerRound).toFixed(1)} us each`)),
-  ...(await measure(
-    'one download  ',
-    bulk,
-    (us) => `${((us / bulkBytes / 2) * 1_000).toFixed(2)} ns a byte`,
-  )),
-]
-for (const line of lines) say(line)
+
+type Paced = {
+  readonly cpuUs: number
+  readonly asked: number
+  readonly live: number
+  readonly ringBytes: number
+}
+
+/** Asks at an even rate for a while. */
+async function runPaced(
+  shape: Shape,
+  load: Load & { readonly perSecond: number; readonly seconds: number },
+): Promise<Paced> {
+  const idle: Asker[] = []
+  const atFirst = liveBytes()
+  const { desk, askers, ring } = openDesk(shape, load, (asker) => idle.push(asker))
+  idle.push(...askers)
+  const before = process.cpuUsage()
+  const start = performance.now()
+  const done = Promise.withResolvers<void>()
+  let asked = 0
+  let ringBytes = 0
+  const step = () => {
+    const now = performance.now() - start
+    const due = Math.min(load.seconds, now / 1_000) * load.perSecond
+    while (asked < due) {
+      const asker = idle.pop()
+      if (!asker) break
+      asked += 1
+      asker.ask()
+    }
+    ringBytes = Math.max(ringBytes, ring?.bytes ?? 0)
+    if (now < load.seconds * 1_000 || idle.length < load.visitors) setTimeout(step, 2)
+    else done.resolve()
+  }
+  step()
+  await done.promise
+  const { user, system } = process.cpuUsage(before)
+  const live = liveBytes() - atFirst
+  desk.close()
+  return { cpuUs: user + system, asked, live, ringBytes }
+}
+
+async function measureRate(seconds: number): Promise<void> {
+  const limit = ringLimits.bytes
+  for (const [bodyBytes, perSecond] of [
+    [256, 10_000],
+    [65_536, 1_000],
+  ] as const) {
+    const load = { port: await startUpstream(bodyBytes), bodyBytes, visitors: 200, perSecond, seconds }
+    const costs: number[] = []
+    await runPaced('on', { ...load, seconds: 1 })
+    for (const shape of ['off', 'on', 'off again', 'on'] as const) {
+      const { cpuUs, asked, live, ringBytes } = await runPaced(shape, load)
+      costs.push(cpuUs / asked)
+      say(
+        `answers of ${bodyBytes} bytes  ${shape.padEnd(10)} ${Math.round(asked / seconds)} a second, ` +
+          `${(cpuUs / asked).toFixed(1)} us each, ring ${(ringBytes / 1e6).toFixed(1)} MB, ` +
+          `alive afterwards ${(live / 1e6).toFixed(1)} MB`,
+      )
+      if (ringBytes > limit || live > 1.5 * limit) {
+        say(`more than the ${limit / 1e6} MB of the ring`)
+        process.exitCode = 1
+      }
+    }
+    const [off = 1, on = 1, offAgain = 1, onAgain = 1] = costs
+    say(`with is ${((on + onAgain) / (off + offAgain)).toFixed(2)} of without`)
+  }
+}
+
+const [, , what = 'cost', count] = process.argv
+if (what === 'rate') await measureRate(Number(count ?? 10))
+else await measureCost(Number(count ?? 7))
 process.exit()

@@ -130,6 +130,7 @@ function say(issue: Issue): string {
     return 'an address or a network such as 192.0.2.0/24 is expected'
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'upstream')
     return 'a port or host:port is expected'
+  if (issue.code === 'invalid_union' && issue.path[0] === 'inspect') return 'off or a port is expected'
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'hsts')
     return 'true, false or a map is expected'
   if (issue.code === 'invalid_union') return 'text is expected'

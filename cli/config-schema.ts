@@ -232,6 +232,12 @@ export const configSchema = z
       .max(64)
       .optional()
       .describe('The cell (place) for all tunnels of the file. Without it new ones go to the nearest.'),
+    inspect: z
+      .union([z.literal(false), z.literal('off'), portSchema])
+      .optional()
+      .describe(
+        'Port of the inspector on this machine, or off. Without it 4040 or the next free one. --inspect, --no-inspect and PTUN_INSPECT count first; read when ptun starts.',
+      ),
     tunnels: z
       .record(tunnelNameSchema, tunnelSchema)
       .refine((tunnels) => Object.keys(tunnels).length > 0, 'at least one tunnel is needed')

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFailure } from '@porttunneler/shared/base/errors'
 import { describe, expect, test } from 'vitest'
+import { inspectWish } from './commands/inspect.ts'
 import { chooseTunnels, parseConfig, readConfig } from './config.ts'
 import { configJsonSchema } from './config-schema.ts'
 import { loginOf } from './http/stages/logins.ts'
@@ -31,14 +32,14 @@ type BadFile = readonly [name: string, text: string, at: string, code: string, m
 const bad: readonly BadFile[] = [
   ['an empty file', '', '1:1', 'PT-6012', /holds no map/],
   ['a list', '- web', '1:1', 'PT-6012', /holds no map/],
-  ['tabs', 'version: 1\ntunnels:\n\tweb: {}', '3:1', 'PT-6011', /Tabs/],
-  ['an open bracket', 'version: [1', '1:12', 'PT-6011', /]/],
+  ['tabs', 'version: 1\ntunnels:\n\tweb: {}', '3:1', 'PT-6011', /a tab indents this line/],
+  ['an open bracket', 'version: [1', '1:10', 'PT-6011', /this \[ is not closed/],
   [
     'a name twice',
     tunnels('a: {kind: http, upstream: 1}', 'a: {kind: http, upstream: 2}'),
     '4:3',
     'PT-6011',
-    /unique/,
+    /"a" is there twice, first in line 3/,
   ],
   [
     'a domain that is no host',
@@ -231,9 +232,16 @@ const bad: readonly BadFile[] = [
     'PT-6012',
     /did you mean "set"\?/,
   ],
+  [
+    'an inspector that is neither',
+    `inspect: on\n${tunnels('web: {kind: http, upstream: 1}')}`,
+    '1:10',
+    'PT-6012',
+    /off or a port/,
+  ],
   ['no logins', tunnels('web: {kind: http, upstream: 1, auth: []}'), '3:40', 'PT-6012', /at least 1/],
   ['a name with capitals', tunnels('Web: {kind: http, upstream: 1}'), '3:3', 'PT-6012', /lower-case/],
-  ['a bomb of aliases', bomb(), '', 'PT-6011', /alias/i],
+  ['a bomb of aliases', bomb(), '', 'PT-6011', /repeated by references/],
   ['a novel', `# ${'x'.repeat(300_000)}`, '', 'PT-6012', /longer than/],
 ]
 
@@ -425,6 +433,20 @@ describe('ptun.yaml', () => {
       'ptun.yaml:4:28',
     ])
     expect(fields.problems).toHaveLength(3)
+  })
+
+  test.each([
+    ['off', false],
+    ['false', false],
+    ['4050', '4050'],
+    ['${' + 'INSPECTOR}', '5050'],
+  ])('inspect: %s is a port, or none, behind option and variable', (written, wanted) => {
+    const text = `inspect: ${written}\n${tunnels('web: {kind: http, upstream: 1}')}`
+    const { inspect: file } = parseConfig(text, 'ptun.yaml', { INSPECTOR: '5050' })
+    expect(file).toBe(wanted)
+    expect(inspectWish({}, { flag: undefined, file })).toBe(wanted)
+    expect(inspectWish({ PTUN_INSPECT: 'off' }, { flag: undefined, file: '1' })).toBe('off')
+    expect(inspectWish({ PTUN_INSPECT: '1' }, { flag: false, file })).toBe(false)
   })
 
   test('a missing file has its own code', async () => {

@@ -4,13 +4,14 @@ import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { formatBytes } from '@porttunneler/shared/base/amounts'
-import { fail, isFailure } from '@porttunneler/shared/base/errors'
+import { fail, isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { readSpelling } from '@porttunneler/shared/base/host-names'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
 import { isWildcard } from '@porttunneler/shared/base/wildcards'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import type { HealthCheck, WantedTunnel } from './agent/tunnels.ts'
 import { parseUpstream } from './agent/upstream.ts'
+import { excerptOf } from './config-excerpt.ts'
 import {
   at,
   type ConfigProblem,
@@ -21,6 +22,7 @@ import {
   worthTelling,
 } from './config-problems.ts'
 import { type ConfigFile, configSchema, type HealthConfig, tunnelsMax } from './config-schema.ts'
+import { syntaxProblems, tooManyAliases } from './config-syntax.ts'
 import { fillVariables, isFilled } from './config-variables.ts'
 import {
   endToEndParts,
@@ -41,6 +43,8 @@ export type Config = {
   readonly tunnels: readonly WantedTunnel[]
   readonly proxy?: string
   readonly cell?: string
+  /** The port of the inspector, or false: none. */
+  readonly inspect?: string | false
 }
 
 /** Tunnels need a fraction of this; a longer file is something else. */
@@ -63,8 +67,8 @@ export function parseConfig(text: string, path: string, env: Environment = {}): 
   if (text.length > bytesMax) throw fail('config.invalid', `${path} is longer than ${formatBytes(bytesMax)}.`)
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  const slips = document.errors.map(({ pos, message }) => ({ ...at(lines, pos[0]), message }))
-  if (slips.length > 0) throw refuse('config.syntax', path, slips)
+  const slips = syntaxProblems(text, document, lines)
+  if (slips.length > 0) throw refuse('config.syntax', path, slips, text)
   const { slips: unset, filled } = fillVariables(document, text, env)
   const missing = unset.map(({ offset, message }) => ({ ...at(lines, offset), message }))
   if (missing.length > 0) throw refuse('config.invalid', path, missing)
@@ -92,7 +96,7 @@ function toValue(document: Document, path: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 50 })
   } catch (cause) {
-    throw fail('config.syntax', `${path}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw fail('config.syntax', `${path}: ${tooManyAliases}.`, { cause })
   }
 }
 
@@ -118,7 +122,7 @@ export function chooseTunnels(config: Config, names: readonly string[]): readonl
 
 type Tell = (place: Path, message: string) => void
 
-function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Tell): Config {
+function toConfig({ tunnels, proxy, cell, inspect }: ConfigFile, folder: string, tell: Tell): Config {
   const wanted = Object.entries(tunnels).flatMap(([name, tunnel]): readonly WantedTunnel[] => {
     const sayAt = (option: string | Path, message: string) =>
       tell(['tunnels', name, ...[option].flat()], message)
@@ -151,6 +155,7 @@ function toConfig({ tunnels, proxy, cell }: ConfigFile, folder: string, tell: Te
   return {
     ...(proxy !== undefined && { proxy }),
     ...(cell !== undefined && { cell }),
+    ...(inspect !== undefined && { inspect: typeof inspect === 'number' ? String(inspect) : false }),
     tunnels: wanted,
   }
 }
@@ -257,8 +262,19 @@ function toHealth(health: NonNullable<HealthConfig>): HealthCheck {
   return { kind: 'http', everyMs, path, ...(status !== undefined && { status }) }
 }
 
-function refuse(key: 'config.syntax' | 'config.invalid', path: string, problems: readonly ConfigProblem[]) {
+/** @param text of the file, if the lines at fault are to be shown */
+function refuse(
+  key: 'config.syntax' | 'config.invalid',
+  path: string,
+  problems: readonly ConfigProblem[],
+  text?: string,
+): PortTunnelerError {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
-  const detail = sorted.map(({ line, column, message }) => `${path}:${line}:${column} ${message}`).join('\n')
+  const detail = sorted
+    .flatMap((problem) => [
+      `${path}:${problem.line}:${problem.column} ${problem.message}`,
+      ...(text === undefined ? [] : excerptOf(text, problem)),
+    ])
+    .join('\n')
   return fail(key, detail, { fields: { problems: sorted } })
 }

@@ -48,6 +48,18 @@ test.each([
   expect((await run(args.split(' '))).stderr).toContain(text),
 )
 
+test.each<[args: string, more: Record<string, string>, named: RegExp]>([
+  ['tcp 22', { PTUN_AUTH: 'a:b' }, /^ +PTUN_AUTH: /m],
+  ['tcp 22 --auth a:b', {}, /^ +--auth: /m],
+  ['tcp 22 --auth a:b', { PTUN_AUTH: 'a:b' }, /^ +--auth and PTUN_AUTH: /m],
+  ['tcp 22 --verify-webhook github', { PTUN_WEBHOOK_SECRET: 'x' }, /^ +--verify-webhook: (?!.*PTUN_AUTH)/m],
+  ['tls 22 --hsts', {}, /^ +--hsts: (?!.*PTUN_AUTH)/m],
+])('ptun %s with %o: what is not for this kind is named as it was written', async (args, more, named) => {
+  const { stderr } = await run(args.split(' '), more)
+  expect(stderr).toContain('PT-6006')
+  expect(stderr).toMatch(named)
+})
+
 describe('command line', () => {
   test.each<[args: string, exit: number, code: string]>([
     ['tpc 22', 2, 'PT-6001'],

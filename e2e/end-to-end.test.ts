@@ -3,7 +3,7 @@
  * name, and a renewal or a restart ends no connection.
  */
 import { execFile } from 'node:child_process'
-import { createPrivateKey, type X509Certificate } from 'node:crypto'
+import { createHmac, createPrivateKey, type X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -244,6 +244,31 @@ describeWith(['pebble', 'pebbleNames', 'curl'], 'end-to-end TLS', () => {
         await browser.close()
       }
     })
+  })
+
+  test('an http tunnel takes signed webhooks alone as soon as its file says so, and the relay reads none', async () => {
+    const secretFile = join(home, 'secret')
+    writeFileSync(secretFile, 'for webhooks', { mode: 0o600 })
+    const path = join(home, 'ptun.yaml')
+    const { tunnels, ...rest } = JSON.parse(readFileSync(path, 'utf8'))
+    const reload = async (more: object) => {
+      const from = agent.events.items.length
+      const shop = { ...tunnels.shop, ...more }
+      writeFileSync(path, JSON.stringify({ ...rest, tunnels: { ...tunnels, shop } }))
+      agent.program.send('SIGHUP')
+      await agent.waitFor('config.reloaded', { from })
+    }
+    await reload({ webhooks: { verify: 'github', secretFile } })
+    const send = (body: string) => {
+      const signature = createHmac('sha256', 'for webhooks').update('{"type":"ping"}').digest('hex')
+      const header = ['-H', `X-Hub-Signature-256: sha256=${signature}`, '-w', ' %{http_code}']
+      return curl(world.rootFile, `${url}/echo`, ...header, '--data-binary', body)
+    }
+    expect(await send('{"type":"ping"}')).toBe('{"type":"ping"} 200')
+    expect(await send('{"type":"pong"}')).toMatch(/PT-6101.* 401$/s)
+    expect(await curl(world.rootFile, `${url}/hello`)).toContain('PT-6100')
+    await reload({})
+    expect(await curl(world.rootFile, `${url}/hello`)).toBe('hello')
   })
 
   test('an upstream that is down is told on a page of the agent', async () => {

@@ -2,14 +2,18 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Duplex } from 'node:stream'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { Turn } from '@porttunneler/shared/mux/turn'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
 import { newTunnel } from '../cli/agent/tunnels.ts'
 import { VisitorDesk } from '../cli/agent/visitor-desk.ts'
 import { Inspector } from '../cli/inspector/inspector.ts'
 import { serveInspector } from '../cli/inspector/server.ts'
-import { openTab, pixelsTooWide, startBrowser } from './harness/browser.ts'
+import { StreamVisitor } from '../cli/testing/stream-visitor.ts'
+import { barriersIn, openTab, pixelsTooWide, startBrowser } from './harness/browser.ts'
 
 const closers: (() => unknown)[] = []
 let browser: Awaited<ReturnType<typeof startBrowser>>
@@ -50,30 +54,12 @@ async function startAgent() {
     () => desk.close(),
     () => upstream.close(),
   )
-  const send = (text: string) => {
-    const stream = {
-      isOver: false,
-      bytesIn: 0,
-      bytesOut: 0,
-      consumed() {},
-      opened() {},
-      answeredUpgrade() {},
-    }
-    const ends = { end() {}, reset() {}, resetBehind() {}, write: () => true }
-    const info = {
-      bind: 1,
-      visitorAddress: '192.0.2.1',
-      visitorPort: 1,
-      localPort: 80,
-      atMs: 0,
-      awaitsUpgrade: false,
-    }
-    desk.accept({ ...stream, ...ends }, info, tunnel).onData(Buffer.from(text))
-  }
+  const send = (text: string) => new StreamVisitor().enter(desk, tunnel).ask(text)
   const fields = 'Authorization: Bearer topsecret\r\nContent-Type: application/json\r\n'
   const post = (path: string, body: string) =>
     send(`POST ${path} HTTP/1.1\r\nHost: web.test\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`)
-  return { server, bodies, post }
+  const enter = (visitor: StreamVisitor) => visitor.enter(desk, tunnel, { awaitsUpgrade: true })
+  return { server, bodies, post, upstream, enter }
 }
 
 test('a webhook arrives, is found by what is in it, changed and sent again', async () => {
@@ -109,3 +95,87 @@ test('a webhook arrives, is found by what is in it, changed and sent again', asy
   expect(await pixelsTooWide(page)).toBeLessThanOrEqual(0)
   expect(takeErrors()).toEqual([])
 })
+
+test('it is usable by the keyboard alone and has no barriers, in both themes', async () => {
+  const { server, bodies, post } = await startAgent()
+  for (const look of ['light', 'dark'] as const) {
+    const { page, takeErrors, screenshot, close } = await openTab(browser, look)
+    await page.goto(server.url)
+    await page.getByText('The link of the inspector is needed').waitFor()
+    expect(await barriersIn(page)).toEqual([])
+    await screenshot('inspector-link')
+    await page.goto('about:blank')
+    takeErrors()
+    await page.goto(server.link)
+    post(`/first-${look}`, '{"a":1}')
+    post(`/second-${look}`, '{"a":2}')
+    await page.getByRole('button', { name: `/second-${look}` }).waitFor()
+    expect(await barriersIn(page)).toEqual([])
+    await tabTo(page, /second/)
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: `/first-${look}` }).waitFor()
+    await page.getByText('"a": 1').waitFor()
+    expect(await barriersIn(page)).toEqual([])
+    await tabTo(page, /^Change and send$/)
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog').waitFor()
+    expect(await barriersIn(page)).toEqual([])
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    expect(await focused(page)).toMatch(/^Change and send$/)
+    await tabTo(page, /^Resend last$/)
+    await page.keyboard.press('Enter')
+    await page
+      .getByText(/repeats request \d+/)
+      .first()
+      .waitFor()
+    await expect
+      .poll(() => bodies.at(-1), { timeout: 5_000 })
+      .toBe(`/second-${look} Bearer topsecret {"a":2}`)
+    await tabTo(page, /^Connections$/)
+    await page.keyboard.press('Enter')
+    await page.locator('[aria-current=page]', { hasText: 'Connections' }).waitFor()
+    expect(await barriersIn(page)).toEqual([])
+    expect(takeErrors()).toEqual([])
+    await close()
+  }
+})
+
+test('compressed messages of a WebSocket are shown as they were before', async () => {
+  const { server, upstream, enter } = await startAgent()
+  const sockets = new WebSocketServer({ server: upstream, perMessageDeflate: { threshold: 0 } })
+  closers.push(() => sockets.close())
+  sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(`${data} and back`)))
+  const wire = new Duplex({ read() {}, write: (bytes, _coding, done) => done(void visitor.ask(bytes)) })
+  const visitor = enter(new StreamVisitor((bytes) => wire.push(Buffer.from(bytes))))
+  const client = new WebSocket('ws://web.test/ws', { createConnection: () => wire, perMessageDeflate: true })
+  await once(client, 'open')
+  for (const text of ['the same words', 'the same words again', `${'long '.repeat(1_000)}end`]) {
+    client.send(text)
+    await once(client, 'message')
+  }
+  const { page, takeErrors, screenshot } = await openTab(browser)
+  await page.goto(`${server.url}/requests/1#${new URL(server.link).hash.slice(1)}`)
+  await page.getByText('the same words again and back').waitFor()
+  const messages = page.getByRole('region', { name: 'Messages' })
+  expect(await messages.getByRole('listitem').count()).toBe(6)
+  expect(await messages.getByText('not unpacked').count()).toBe(0)
+  expect(await messages.getByText(/compressed \d/).count()).toBeGreaterThanOrEqual(4)
+  await screenshot('inspector-messages')
+  expect(takeErrors()).toEqual([])
+  client.terminate()
+})
+
+/** Presses Tab until something with this name has the focus. */
+async function tabTo(page: Page, name: RegExp): Promise<void> {
+  for (let n = 0; n < 60; n++) {
+    await page.keyboard.press('Tab')
+    if (name.test(await focused(page))) return
+  }
+  throw new Error(`Tab does not lead to ${name}`)
+}
+
+function focused(page: Page): Promise<string> {
+  return page.evaluate<string>('(document.activeElement?.textContent ?? "").trim()')
+}

@@ -1,4 +1,5 @@
 /** A running `ptun start` follows its file: by checking it, and by SIGHUP. */
+import { createHmac } from 'node:crypto'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -80,4 +81,57 @@ test('SIGHUP makes it read at once; an invalid file changes nothing', async () =
   agent.program.send('SIGHUP')
   const reloaded = await agent.waitFor('config.reloaded', { from })
   expect([...(reloaded.removed as string[])].sort()).toEqual(['more', 'web'])
+})
+
+const sign = (secret: string, text: string, coding: 'hex' | 'base64' = 'hex') =>
+  createHmac('sha256', secret).update(text).digest(coding)
+/** As each service signs what it sends. */
+const signers = {
+  stripe: (secret: string, body: string, at: number) => ({
+    'stripe-signature': `t=${at},v1=${sign(secret, `${at}.${body}`)}`,
+  }),
+  github: (secret: string, body: string) => ({ 'x-hub-signature-256': `sha256=${sign(secret, body)}` }),
+  slack: (secret: string, body: string, at: number) => ({
+    'x-slack-request-timestamp': String(at),
+    'x-slack-signature': `v0=${sign(secret, `v0:${at}:${body}`)}`,
+  }),
+  hmac: (secret: string, body: string) => ({ 'x-signature': sign(secret, body, 'base64') }),
+}
+const kinds = Object.keys(signers) as (keyof typeof signers)[]
+
+test('tunnels that take signed webhooks alone come with the file, and a new secret without another change', async () => {
+  const secretFile = join(home, 'secret')
+  writeFileSync(secretFile, 'first\n', { mode: 0o600 })
+  const from = agent.events.items.length
+  replaceFile(
+    Object.fromEntries(
+      kinds.map((verify, n) => [
+        `hook-${n}`,
+        { kind: 'http', upstream: first.port, webhooks: { verify, secretFile } },
+      ]),
+    ),
+  )
+  agent.program.send('SIGHUP')
+  const urls = await Promise.all(kinds.map((_verify, n) => agent.online(`hook-${n}`, from)))
+  const body = '{"type":"ping"}'
+  const at = Math.floor(Date.now() / 1_000)
+  const send = async (secret: string, sent = body) =>
+    await Promise.all(
+      kinds.map(async (verify, n) => {
+        const headers = { ...signers[verify](secret, body, at), 'content-length': String(sent.length) }
+        const answer = await visit(service, `${urls[n]}/echo`, { method: 'POST', body: sent, headers })
+        return answer.status === 200 ? answer.body : `${answer.status} ${/PT-61\d\d/.exec(answer.body)}`
+      }),
+    )
+  const before = first.requests.length
+  expect(await send('first')).toEqual(kinds.map(() => body))
+  expect(await send('first', '{"type":"pong"}')).toEqual(kinds.map(() => '401 PT-6101'))
+  expect(await send('second')).toEqual(kinds.map(() => '401 PT-6101'))
+  expect(first.requests.length).toBe(before + kinds.length)
+  writeFileSync(secretFile, 'second\n', { mode: 0o600 })
+  const now = agent.events.items.length
+  agent.program.send('SIGHUP')
+  await agent.waitFor('config.reloaded', { from: now })
+  expect(await send('second')).toEqual(kinds.map(() => body))
+  expect(await send('first')).toEqual(kinds.map(() => '401 PT-6101'))
 })

@@ -1,16 +1,17 @@
 /** Where visitors of all tunnels arrive: a limit for all of them, and what the visitors of one tunnel share. */
-import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { FairPool } from '@porttunneler/shared/base/fair-pool'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import { deafSink, type StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import type { Turn } from '@porttunneler/shared/mux/turn'
 import { Guesses } from '../http/stages/guesses.ts'
+import { HeldRoom } from '../http/webhooks/held-room.ts'
 import type { LoopbackMemory } from './dial-upstream.ts'
 import type { Emit } from './events.ts'
 import { Http2Upstreams } from './http2-upstreams.ts'
 import type { Inspect, Visit } from './inspect.ts'
 import { rulesOf, speaksHttp, type Tunnel } from './tunnels.ts'
+import { visitorPath } from './visitor-ends.ts'
 import type { EndTls, PlainVisitor, VisitorStream } from './visitor-stream.ts'
 import { Visitor } from './visitors.ts'
 import { visitorsMax } from './visitors-max.ts'
@@ -38,6 +39,7 @@ export class VisitorDesk {
   /** Wrong passwords, for as long as the tunnel is served. */
   readonly #guesses = new WeakMap<Tunnel, Guesses>()
   readonly #http2: Http2Upstreams
+  readonly #room = new HeldRoom()
 
   constructor(options: VisitorDeskOptions) {
     this.#options = options
@@ -62,7 +64,7 @@ export class VisitorDesk {
       stream.reset(health.failure?.key ?? 'upstream.unhealthy')
       return deafSink
     }
-    const path = [String(info.bind), ...sourcePath(info.visitorAddress)]
+    const path = visitorPath(info)
     if (this.#visitors.refusal(path) !== undefined) {
       stream.reset('session.limit')
       return deafSink
@@ -97,6 +99,7 @@ export class VisitorDesk {
       memory: this.#memory,
       rules: rulesOf(tunnel),
       guesses: () => this.#guessesOf(tunnel),
+      room: this.#room,
       sessions: this.#http2.of(tunnel),
       ...this.#options,
       onEnd: () => {

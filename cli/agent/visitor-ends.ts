@@ -1,5 +1,6 @@
-/** What a PROXY header tells an upstream about a visitor. */
+/** Who a visitor is: for a PROXY header, for people, and for what all visitors share. */
 import { isIPv6 } from 'node:net'
+import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
 import type { ProxyEnds } from '@porttunneler/shared/protocol/proxy-header'
 
@@ -11,4 +12,14 @@ export function endsOf({ visitorAddress, visitorPort, localPort }: OpenInfo): Pr
     destinationAddress: isIPv6(visitorAddress) ? '::' : '0.0.0.0',
     destinationPort: localPort,
   }
+}
+
+/** Its address and port, as people write them. */
+export function visitorText({ visitorAddress: address, visitorPort: port }: OpenInfo): string {
+  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+/** Its place in what all visitors share, the larger holder first: tunnel, network, address. */
+export function visitorPath({ bind, visitorAddress }: OpenInfo): readonly string[] {
+  return [String(bind), ...sourcePath(visitorAddress)]
 }

@@ -25,11 +25,13 @@ import type { Guesses } from '../http/stages/guesses.ts'
 import { answerUpgrade } from '../http/upgrade.ts'
 import { Bridge } from '../http/upstream-h2/bridge.ts'
 import type { UpstreamSessions } from '../http/upstream-h2/sessions.ts'
+import type { HeldRoom } from '../http/webhooks/held-room.ts'
+import { WebhookKeeper } from '../http/webhooks/held-webhook.ts'
 import { dialUpstream, type LoopbackMemory } from './dial-upstream.ts'
 import { type Emit, problemOf } from './events.ts'
 import { labelOf, recovered, speaksHttp, type Tunnel, type WantedTunnel } from './tunnels.ts'
 import { formatUpstream } from './upstream.ts'
-import { endsOf } from './visitor-ends.ts'
+import { endsOf, visitorPath, visitorText } from './visitor-ends.ts'
 import type { VisitorStream } from './visitor-stream.ts'
 
 const nothingToCancel = () => {}
@@ -42,6 +44,8 @@ export type VisitorOptions = {
   /** What is done with its requests; they pass unread without it. */
   readonly rules: RequestRules | undefined
   guesses(): Guesses
+  /** Where webhooks wait until they are complete. */
+  readonly room: HeldRoom
   /** Present if the upstream speaks HTTP/2. */
   readonly sessions: UpstreamSessions | undefined
   readonly clock: Clock
@@ -105,13 +109,13 @@ export class Visitor implements StreamSink {
   }
 
   #makeGate(): RequestGate | undefined {
-    const { tunnel, clock, rules, guesses, hostOfTls: host } = this.#options
+    const { tunnel, clock, rules, guesses, room, hostOfTls: host } = this.#options
     if (!rules) return undefined
     const { visitorAddress, awaitsUpgrade } = this.#info
     const rewriter = new HeadRewriter({ address: visitorAddress, proto: 'https' })
     return new RequestGate(this.#stream, {
       stages: stagesOf(rules, { guesses: guesses(), realm: tunnel.name ?? tunnel.wanted.kind }),
-      webhooks: rules.webhooks,
+      webhooks: rules.webhooks && new WebhookKeeper(rules.webhooks, { room, path: visitorPath(this.#info) }),
       clock,
       visitorAddress,
       awaitsUpgrade,
@@ -254,7 +258,7 @@ export class Visitor implements StreamSink {
     const connectMs = Math.round(clock.monotonic() - this.#openedAt)
     this.#stream.opened(connectMs)
     if (!needsAnswer(tunnel.upstreamFailure?.key)) recovered(tunnel, emit)
-    emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: this.#visitor, connectMs })
+    emit({ event: 'connection.opened', tunnel: labelOf(tunnel), visitor: visitorText(this.#info), connectMs })
   }
 
   #serve(splice: Splice | Bridge): void {
@@ -324,18 +328,13 @@ export class Visitor implements StreamSink {
     emit({
       event: 'connection.closed',
       tunnel: labelOf(tunnel),
-      visitor: this.#visitor,
+      visitor: visitorText(this.#info),
       bytesIn,
       bytesOut,
       ms: Math.round(clock.monotonic() - this.#openedAt),
       ...(ended !== undefined && { code: codeText(ended) }),
     })
     this.#options.onEnd()
-  }
-
-  get #visitor(): string {
-    const { visitorAddress: address, visitorPort } = this.#info
-    return address.includes(':') ? `[${address}]:${visitorPort}` : `${address}:${visitorPort}`
   }
 }
 

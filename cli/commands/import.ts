@@ -4,10 +4,11 @@ import { basename, extname } from 'node:path'
 import { formatBytes } from '@porttunneler/shared/base/amounts'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { sayFileError } from '@porttunneler/shared/base/system-errors'
-import { parse as parseToml } from 'smol-toml'
+import { parse as parseToml, TomlError } from 'smol-toml'
 import { parse as parseYaml, stringify } from 'yaml'
 import { z } from 'zod'
 import { bytesMax, configName, parseConfig } from '../config.ts'
+import { sayYamlFault, tooManyAliases } from '../config-syntax.ts'
 import { type Context, paintOf, say, tell } from '../context.ts'
 import { type Draft, type Into, type Note, objectSchema } from '../import/draft.ts'
 import { readFrp } from '../import/frp.ts'
@@ -53,16 +54,20 @@ function readDraft(text: string, path: string): { readonly from: 'ngrok' | 'frp'
 function parsed(text: string, path: string): unknown {
   const ending = extname(path).toLowerCase()
   if (ending === '.ini') throw fail('import.unknown', `${path} is in the old form of frp.`)
+  const why = ending === '.toml' ? undefined : sayYamlFault(text)
+  if (why !== undefined) throw fail('import.unknown', `${path} cannot be read as YAML: ${why}.`)
   try {
     return ending === '.toml' ? parseToml(text) : parseYaml(text, { maxAliasCount: 50 })
   } catch (cause) {
-    const [line = ''] = cause instanceof Error ? cause.message.split('\n') : []
-    throw fail(
-      'import.unknown',
-      `${path} cannot be read as ${ending === '.toml' ? 'TOML' : 'YAML'}: ${line}`,
-      { cause },
-    )
+    throw fail('import.unknown', `${path} cannot be read${sayWhy(cause)}.`, { cause })
   }
+}
+
+function sayWhy(cause: unknown): string {
+  if (!(cause instanceof TomlError)) return `: ${tooManyAliases}`
+  // Its message goes on with the line.
+  const [what = ''] = cause.message.replace(/^Invalid TOML document: /, '').split('\n')
+  return ` as TOML: line ${cause.line}, column ${cause.column}: ${what}`
 }
 
 /** In ptun.yaml `$` begins a variable, and `$$` stands for itself. */

@@ -21,12 +21,20 @@ export type Inspection = {
 
 const off: Inspection = { opened: undefined, failure: undefined }
 
+/** The option, then the variable, which is of this one start, then `inspect` of ptun.yaml. */
+export function inspectWish(
+  { PTUN_INSPECT: variable }: Context['env'],
+  { flag, file }: { readonly flag: InspectFlag; readonly file: InspectFlag },
+): InspectFlag {
+  return flag ?? (variable || file)
+}
+
 /** @throws cli.usage for what is no port, inspector.port if that one is taken */
 export async function startInspector(
   { env, clock }: Pick<Context, 'env' | 'clock'>,
   flag: InspectFlag,
 ): Promise<Inspection> {
-  const wish = flag ?? env.PTUN_INSPECT
+  const wish = inspectWish(env, { flag, file: undefined })
   if (wish === false || wish === 'off') return off
   const port = typeof wish === 'string' && wish !== '' ? parsePort(wish) : undefined
   // Without an inspector none of its code is loaded.

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { chooseTunnels, configName, readConfig } from '../config.ts'
 import { fingerprint } from '../config-watch.ts'
 import type { Context } from '../context.ts'
-import type { InspectFlag } from './inspect.ts'
+import { type InspectFlag, inspectWish } from './inspect.ts'
 import type { TunnelSource } from './reload.ts'
 import { serve } from './serve.ts'
 
@@ -19,10 +19,10 @@ export type StartOptions = {
 export async function start(
   context: Context,
   names: readonly string[],
-  { config = configName, cell: named, takeover = false, qr = false, inspect }: StartOptions,
+  { config = configName, cell: named, takeover = false, qr = false, inspect: flag }: StartOptions,
 ): Promise<number> {
   const seen = await fingerprint(config)
-  let { tunnels, proxy, cell } = await readConfig(config, context.env)
+  let { tunnels, proxy, cell, inspect } = await readConfig(config, context.env)
   // Behind the first reading, which says what is wrong where the working folder itself is gone.
   const path = resolve(config)
   const source: TunnelSource = {
@@ -42,7 +42,7 @@ export async function start(
     takeover,
     qr,
     source,
-    inspect,
+    inspect: inspectWish(context.env, { flag, file: inspect }),
     cell: () => named ?? cell,
   })
 }

@@ -63,6 +63,7 @@ export async function serveTunnel(
   }
   // For server and relay it is of kind tls.
   const policy = policyOfFlags(options.e2e ? 'tls' : kind, options)
+  const spelt = spellingsIn(options, context.env)
   const partsOf = ({ upstream: at }: (typeof places)[number]) => {
     const parts = httpParts(asked, { kind, upstream: at, folder: '.', proxyProtocol })
     return options.e2e ? { ...parts, ...endToEndOf(kind, parts, options) } : parts
@@ -70,7 +71,7 @@ export async function serveTunnel(
   const tunnels = places.map((place) => ({
     kind,
     ...place,
-    ...named(() => partsOf(place)),
+    ...named(() => partsOf(place), spelt),
     ...nameOf(place, { name, isRange: isRange(port) }),
     ...(proxyProtocol !== undefined && { proxyProtocol: parseProxyVersion(proxyProtocol) }),
     ...(pool && { isPool: true }),
@@ -138,21 +139,26 @@ function loginsOfEnvironment(text = ''): readonly string[] {
 
 /** Options that are not spelt like the key in ptun.yaml. */
 const spellings: Readonly<Record<string, string>> = {
-  auth: '--auth (or PTUN_AUTH)',
   'request-headers': '--request-header-…',
   'response-headers': '--response-header-…',
   redirects: '--redirect',
   webhooks: '--verify-webhook',
 }
 
+/** What the user has written: the option, or the variable in its place. */
+function spellingsIn({ auth }: TunnelOptions, { PTUN_AUTH }: Context['env']): typeof spellings {
+  const logins = [...(auth ? ['--auth'] : []), ...(PTUN_AUTH ? ['PTUN_AUTH'] : [])]
+  return { ...spellings, auth: logins.join(' and ') }
+}
+
 /** Names the option as it is written here. */
-function named<T>(parse: () => T): T {
+function named<T>(parse: () => T, spelt = spellings): T {
   try {
     return parse()
   } catch (error) {
     if (!isFailure(error) || error.fields.option === 'upstream') throw error
     const option = String(error.fields.option).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    const name = spellings[option] ?? `--${option}`
+    const name = spelt[option] ?? `--${option}`
     throw fail(error.key, `${name}: ${error.detail}`, { cause: error })
   }
 }

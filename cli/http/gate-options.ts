@@ -3,14 +3,14 @@ import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ErrorKey } from '@porttunneler/shared/base/errors'
 import type { HeadRewriter } from '@porttunneler/shared/http/rewrite'
 import type { Stage } from './pipeline.ts'
-import type { WebhookCheck } from './webhooks/held-webhook.ts'
+import type { WebhookKeeper } from './webhooks/held-webhook.ts'
 
 export type GateOptions = {
   readonly stages: readonly Stage[]
   readonly clock: Clock
   readonly visitorAddress: string
   /** Only requests with its signature reach the upstream. */
-  readonly webhooks?: WebhookCheck | undefined
+  readonly webhooks?: WebhookKeeper | undefined
   readonly awaitsUpgrade: boolean
   /** TLS ends here, so nobody has looked at the requests before. */
   readonly endToEnd?: {

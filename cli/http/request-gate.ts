@@ -1,8 +1,7 @@
 /**
  * Stands between a visitor's stream and the upstream when the agent was asked to look at requests. Each head goes
- * through the stages (pipeline.ts), which change it or answer it. Bodies pass unchanged, and so do answers unless a
- * stage changes their heads (answers.ts). The relay's own scanner frames the requests, so the two cannot disagree
- * about where one begins.
+ * through the stages (pipeline.ts), which change or answer it. Bodies pass unchanged, and so do answers unless a stage
+ * changes their heads (answers.ts). The relay's own scanner frames requests, so the two agree where one begins.
  *
  *   scanning ──▶ awaiting ──▶ raw        an Upgrade was sent: what follows waits for the upstream's answer
  *     │  ▲ ◀────────┘                    holding: such a request itself waits until earlier ones are answered
@@ -30,7 +29,7 @@ import { lateEnd } from './late-end.ts'
 import { firstReply, type Reply } from './pipeline.ts'
 import { ownAnswer } from './replies.ts'
 import { UpgradeReader } from './upgrade.ts'
-import { continueBytes, type HeldParts, HeldWebhook } from './webhooks/held-webhook.ts'
+import { continueBytes, type HeldParts, type HeldWebhook } from './webhooks/held-webhook.ts'
 
 type State = 'scanning' | 'holding' | 'awaiting' | 'raw' | 'settling' | 'ended'
 
@@ -156,7 +155,7 @@ export class RequestGate implements SplicedStream {
     while (this.#state === 'scanning') {
       const event = this.#scanner.next()
       if (event === undefined) {
-        if (this.#scanner.isInHead || this.#forwardedTotal === 0) this.start()
+        if (this.#scanner.isInHead || (this.#forwardedTotal === 0 && !this.#webhook)) this.start()
         else this.#timers.forgetHead()
         return
       }
@@ -201,7 +200,7 @@ export class RequestGate implements SplicedStream {
     const { webhooks, endToEnd } = this.#options
     const stream = this.#stream
     if (endToEnd) this.#timers.awaitProgress(() => stream.bytesIn + stream.bytesOut, this.#giveUp)
-    this.#webhook = webhooks && new HeldWebhook(webhooks, request)
+    this.#webhook = webhooks?.hold(request, (reply) => this.#answerWith(reply, request.asked))
     if (!this.#webhook) this.#send(request)
     else if (this.#webhook.mayContinue && this.#answers.isComplete) stream.write(continueBytes)
     if (this.#webhook || request.head.body === 0) this.#onBody(Buffer.alloc(0), request.head.body === 0)
@@ -277,9 +276,10 @@ export class RequestGate implements SplicedStream {
 
   /** Nothing has moved for minutes. */
   readonly #giveUp = (): void => {
-    const asked = this.#lastAsked
+    const held = this.#answers.isComplete ? this.#webhook?.asked : undefined
+    const asked = held ?? this.#lastAsked
     const isVisitorLate = !this.#scanner.isBetween && !this.#credits.isAwaited
-    const end = lateEnd(this.#answers, isVisitorLate)
+    const end = held ? 'http.body_deadline' : lateEnd(this.#answers, isVisitorLate)
     if (end === 'close' || !asked) this.#endWith(undefined)
     else if (end === 'cut') this.#breakOff('stream.aborted')
     else this.#tell({ kind: 'page', key: end }, asked)

@@ -44,7 +44,11 @@ export class Message {
 
   /** The first value of a header; names in lower case. */
   header(name: string): string | undefined {
-    return this.headers.find(([one]) => one.toLowerCase() === name)?.[1]
+    return this.values(name)[0]
+  }
+
+  values(name: string): readonly string[] {
+    return this.headers.flatMap(([one, value]) => (one.toLowerCase() === name ? [value] : []))
   }
 }
 

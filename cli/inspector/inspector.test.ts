@@ -18,6 +18,22 @@ const echo: Parameters<typeof open>[0] = (request, response) => {
   })
 }
 
+test('however many come, all are answered, and what is kept stays within its bounds', async () => {
+  const limits = { bytes: 200_000, requests: 100, pinnedBytes: 50_000, pinned: 10 }
+  const { inspector, visit } = await open((_request, response) => response.end('x'.repeat(2_000)), {}, limits)
+  const { ring } = inspector.recorder
+  const visitors = Array.from({ length: 20 }, () => visit())
+  for (let n = 0; n < 50; n++) for (const visitor of visitors) visitor.ask(get(`X-Number: ${n}\r\n`))
+  const answers = () => visitors.map(({ heard }) => heard.split('HTTP/1.1 200 OK').length - 1)
+  await expect
+    .poll(() => answers().every((count) => count === 50), { timeout: 20_000, interval: 5 })
+    .toBe(true)
+  expect(inspector.recorder.lastId).toBe(1_000)
+  expect(ring.bytes).toBeLessThanOrEqual(limits.bytes)
+  expect(ring.size).toBeLessThanOrEqual(limits.requests)
+  expect(ring.bytes).toBe(ring.newest().reduce((sum, { charged }) => sum + charged, 0))
+})
+
 describe('a request through an http tunnel', () => {
   test('is recorded with its answer, both as the visitor sees them, and with times in their order', async () => {
     const { ask } = await open(echo)

@@ -13,6 +13,7 @@ import { fail } from '@porttunneler/shared/base/errors'
 import type { AgentEvent } from '../agent/events.ts'
 import type { Inspect, Visit, Watched } from '../agent/inspect.ts'
 import { labelOf } from '../agent/tunnels.ts'
+import { visitorText } from '../agent/visitor-ends.ts'
 import type { VisitorStream } from '../agent/visitor-stream.ts'
 import { ruleFor, verdictOf, type WebhookRule } from '../http/webhooks/signatures.ts'
 import { version } from '../version.ts'
@@ -59,9 +60,8 @@ export class Inspector implements Inspect {
 
   watch(stream: VisitorStream, visit: Visit): Watched {
     const { tunnel, info, endToEnd, replayOf } = visit
-    const { visitorAddress: address, visitorPort: port } = info
     const label = labelOf(tunnel)
-    const visitor = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+    const visitor = visitorText(info)
     this.#knows(label)
     const origin = { tunnel, label, visitor, info, endToEnd, ...(replayOf !== undefined && { replayOf }) }
     const tap = new Tap(this.recorder, origin, () => this.replays.answered(stream))

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Visitor } from '../agent/visitors.ts'
 import { settled, useInspectorRigs } from '../testing/inspector-rig.ts'
+import { StreamVisitor } from '../testing/stream-visitor.ts'
 import { EventStreamReader, type StreamEvent } from './event-stream.ts'
 import { FrameLog, frameTextMax } from './frame-log.ts'
 import { type SocketMessage, SocketReader } from './web-socket.ts'
@@ -75,6 +76,26 @@ describe('messages of a WebSocket', () => {
     const [message] = readAll(bytes, 1_000)
     expect(message).toMatchObject({ kind: 'text', bytes: 70_000, isCut: true })
     expect(message?.text.length).toBe(frameTextMax)
+  })
+
+  test('a compressed one is kept whole while there is room for it, and else not at all', () => {
+    const packed = (length: number, isLast = true) =>
+      frameOf({ opcode: 0x41, isLast, isMasked: true, data: Buffer.alloc(length, 'z') })
+    const lengthsOf = (bytes: Buffer, mayKeep: (bytes: number) => boolean) => {
+      const messages: SocketMessage[] = []
+      const reader = new SocketReader((message) => messages.push(message), mayKeep)
+      for (let at = 0; at < bytes.length; at += 999) reader.read(bytes.subarray(at, at + 999))
+      return messages.map((message) => [message.bytes, message.packed?.length])
+    }
+    const rest = frameOf({ opcode: 0, isLast: true, isMasked: true, data: Buffer.alloc(70_000) })
+    const all = Buffer.concat([packed(10), packed(60_000), packed(70_000, false), rest])
+    expect(lengthsOf(all, () => true)).toEqual([
+      [10, 10],
+      [60_000, 60_000],
+      [140_000, undefined],
+    ])
+    expect(lengthsOf(packed(60_000), (bytes) => bytes < 20_000)).toEqual([[60_000, undefined]])
+    expect(lengthsOf(packed(60_000), () => false)).toEqual([[60_000, undefined]])
   })
 
   test('bytes that are no WebSocket end the reading without a word', () => {
@@ -179,35 +200,14 @@ test('without an inspector nothing stands between: the sink is the visitor, the 
     visitorsMax: 2,
     onIdle() {},
   })
-  const info = {
-    bind: 1,
-    visitorAddress: '192.0.2.1',
-    visitorPort: 1,
-    localPort: 80,
-    atMs: 0,
-    awaitsUpgrade: false,
-  }
-  const heard: Buffer[] = []
-  const stream = {
-    isOver: false,
-    bytesIn: 0,
-    bytesOut: 0,
-    write: (bytes: Buffer) => heard.push(Buffer.from(bytes)) > 0,
-    end() {},
-    reset() {},
-    resetBehind() {},
-    consumed() {},
-    opened() {},
-    answeredUpgrade() {},
-  }
-  const sink = plain.accept(stream, info, tunnel)
-  expect(sink).toBeInstanceOf(Visitor)
-  expect(tunnel.streams.has(stream)).toBe(true)
-  sink.onData(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
-  await expect.poll(() => heard.length, { timeout: 5_000, interval: 2 }).toBeGreaterThan(0)
+  const visitor = new StreamVisitor().enter(plain, tunnel)
+  expect(visitor.sink).toBeInstanceOf(Visitor)
+  expect(tunnel.streams.has(visitor)).toBe(true)
+  visitor.ask('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await expect.poll(() => visitor.heard.length, { timeout: 5_000, interval: 2 }).toBeGreaterThan(0)
   plain.close()
   // The other desk has one.
-  expect(desk.accept({ ...stream }, info, tunnel)).not.toBeInstanceOf(Visitor)
+  expect(new StreamVisitor().enter(desk, tunnel).sink).not.toBeInstanceOf(Visitor)
 })
 
 test('a request in flight that had to make room is forgotten, and the next is recorded', async () => {

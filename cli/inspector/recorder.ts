@@ -7,8 +7,9 @@ import type { InspectedFrame } from '@porttunneler/shared/api/schemas/inspection
 import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import type { RequestHead } from '@porttunneler/shared/http/head'
 import { Entry, type Message, type Origin } from './entry.ts'
-import { FrameLog } from './frame-log.ts'
+import { FrameLog, type Room } from './frame-log.ts'
 import type { Ring } from './ring.ts'
+import { Lane, type LaneOptions, Unpacking } from './unpacking.ts'
 
 /** A page that shows ten changes a second reads as live; each costs it a request. */
 const tellMs = 100
@@ -19,6 +20,7 @@ export class Recorder {
   #ids = 0
   #revisions = 0
   readonly #listeners = new Set<() => void>()
+  readonly #unpacking = new Unpacking()
   #telling: Timer | undefined
   /** Called when a request has come whole; what it does costs no connection its turn. */
   readonly #onWhole: (entry: Entry) => void
@@ -64,14 +66,31 @@ export class Recorder {
   }
 
   logFrames(entry: Entry): void {
-    entry.frames ??= new FrameLog({
-      take: (bytes) => this.ring.charge(entry, bytes),
-      give: (bytes) => this.ring.refund(entry, bytes),
+    entry.frames ??= new FrameLog(this.#roomOf(entry))
+  }
+
+  /** The messages of a WebSocket, unpacked where that is possible. */
+  logMessages(entry: Entry, deflate: LaneOptions['deflate']): Lane {
+    this.logFrames(entry)
+    return new Lane({
+      unpacking: this.#unpacking,
+      deflate,
+      room: this.#roomOf(entry),
+      isKept: () => this.ring.has(entry),
+      now: () => this.clock.now(),
+      onFrame: (frame) => this.frame(entry, frame),
     })
   }
 
-  frame(entry: Entry, frame: Omit<InspectedFrame, 'n' | 'at'>): void {
-    entry.frames?.add({ at: this.clock.now(), ...frame })
+  #roomOf(entry: Entry): Room {
+    return {
+      take: (bytes) => this.ring.charge(entry, bytes),
+      give: (bytes) => this.ring.refund(entry, bytes),
+    }
+  }
+
+  frame(entry: Entry, frame: Omit<InspectedFrame, 'n'>): void {
+    entry.frames?.add(frame)
     this.changed(entry)
   }
 

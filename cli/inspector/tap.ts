@@ -15,9 +15,10 @@ import { type Entry, linesOf, Message, type Origin } from './entry.ts'
 import { EventStreamReader } from './event-stream.ts'
 import type { Recorder } from './recorder.ts'
 import { redactLine } from './redaction.ts'
+import { deflateOf, type Lane } from './unpacking.ts'
 import { SocketReader } from './web-socket.ts'
 
-type Sides = { readonly visitor: SocketReader; readonly upstream: SocketReader }
+type Sides = { readonly visitor: SocketReader; readonly upstream: SocketReader; readonly lane: Lane }
 
 export class Tap implements AnswerReader {
   readonly #recorder: Recorder
@@ -208,11 +209,14 @@ export class Tap implements AnswerReader {
   }
 
   #becomeSocket(entry: Entry): void {
-    const recorder = this.#recorder
+    const extensions = entry.answer?.values('sec-websocket-extensions') ?? []
+    const lane = this.#recorder.logMessages(entry, deflateOf(extensions))
     const reader = (from: 'visitor' | 'upstream') =>
-      new SocketReader((message) => recorder.frame(entry, { from, ...message }))
-    this.#sockets = { visitor: reader('visitor'), upstream: reader('upstream') }
-    recorder.logFrames(entry)
+      new SocketReader(
+        (message) => lane.take(from, message),
+        (bytes) => lane.mayKeep(from, bytes),
+      )
+    this.#sockets = { visitor: reader('visitor'), upstream: reader('upstream'), lane }
     const held = this.#scanner.take()
     if (held.length > 0) this.#sockets.visitor.read(held)
   }
@@ -220,7 +224,12 @@ export class Tap implements AnswerReader {
   #eventsOf(entry: Entry): EventStreamReader {
     this.#recorder.logFrames(entry)
     return new EventStreamReader((event) =>
-      this.#recorder.frame(entry, { from: 'upstream', kind: 'event', ...event }),
+      this.#recorder.frame(entry, {
+        at: this.#recorder.clock.now(),
+        from: 'upstream',
+        kind: 'event',
+        ...event,
+      }),
     )
   }
 
@@ -234,6 +243,7 @@ export class Tap implements AnswerReader {
   /** From here on nothing is recorded: the connection is over, or nobody can tell where its messages end. */
   #lose(failure: string | undefined): void {
     this.#isLost = true
+    this.#sockets?.lane.end()
     for (const entry of this.#waiting.splice(0)) this.#finish(entry, failure ?? this.#lackOf(entry))
   }
 

@@ -5,10 +5,17 @@
 import { Buffer } from 'node:buffer'
 import type { InspectedFrame } from '@porttunneler/shared/api/schemas/inspection'
 import { frameTextMax } from './frame-log.ts'
+import { KeptBytes } from './kept-bytes.ts'
 
-export type SocketMessage = Pick<InspectedFrame, 'kind' | 'bytes' | 'text' | 'isCut' | 'isPacked'>
+export type SocketMessage = Pick<InspectedFrame, 'kind' | 'bytes' | 'text' | 'isCut' | 'isPacked'> & {
+  /** All bytes of a compressed message, if they were few enough and somebody can unpack them (unpacking.ts). */
+  readonly packed?: Buffer
+}
 
 const headBytesMax = 14
+/** Of a compressed message; longer ones are not unpacked. */
+const packedBytesMax = 128_000
+const always = () => true
 const kinds: Readonly<Record<number, InspectedFrame['kind']>> = {
   1: 'text',
   2: 'binary',
@@ -31,12 +38,12 @@ type Part = {
   readonly kind: InspectedFrame['kind']
   readonly isPacked: boolean
   bytes: number
-  kept: Buffer[]
-  keptBytes: number
+  readonly kept: KeptBytes
 }
 
 export class SocketReader {
   readonly #onMessage: (message: SocketMessage) => void
+  readonly #mayKeep: (bytes: number) => boolean
   #head = Buffer.alloc(0)
   #frame: Frame | undefined
   #message: Part | undefined
@@ -44,8 +51,13 @@ export class SocketReader {
   #control: Part | undefined
   #isLost = false
 
-  constructor(onMessage: (message: SocketMessage) => void) {
+  /** `mayKeep`: there is space for so much more of a compressed message, and somebody who can unpack it. */
+  constructor(
+    onMessage: (message: SocketMessage) => void,
+    mayKeep: (bytes: number) => boolean = () => false,
+  ) {
     this.#onMessage = onMessage
+    this.#mayKeep = mayKeep
   }
 
   /** `bytes` stay the caller's. */
@@ -84,12 +96,12 @@ export class SocketReader {
       this.#isLost = true
       return
     }
+    const isPacked = frame.isPacked && !isControl
     const part = (): Part => ({
       kind: kind ?? 'binary',
-      isPacked: frame.isPacked,
+      isPacked,
       bytes: 0,
-      kept: [],
-      keptBytes: 0,
+      kept: new KeptBytes(isPacked ? packedBytesMax : frameTextMax),
     })
     if (isControl) this.#control = part()
     else if (opcode !== 0) this.#message = part()
@@ -101,11 +113,20 @@ export class SocketReader {
   #readData(bytes: Buffer, start: number, frame: Frame): number {
     const taken = Math.min(bytes.length - start, frame.length - frame.at)
     const part = frame.opcode >= 8 ? this.#control : this.#message
-    if (part)
-      keep(part, unmasked(bytes.subarray(start, start + taken), frame, frameTextMax - part.keptBytes), taken)
+    if (part) this.#keep(part, bytes.subarray(start, start + taken), frame)
     frame.at += taken
     if (frame.at === frame.length) this.#end(frame)
     return start + taken
+  }
+
+  #keep(part: Part, bytes: Buffer, frame: Frame): void {
+    const { kept, isPacked } = part
+    const isGapless = kept.length === part.bytes
+    part.bytes += bytes.length
+    const room = isPacked ? packedBytesMax : frameTextMax
+    // Of a compressed message a beginning is of no use.
+    if (isPacked && (!isGapless || part.bytes > room)) kept.drop()
+    else kept.append(unmasked(bytes, frame, room - kept.length), isPacked ? this.#mayKeep : always)
   }
 
   #end(frame: Frame): void {
@@ -140,23 +161,28 @@ function unmasked(bytes: Buffer, { mask, at }: Frame, max: number): Buffer {
   return kept
 }
 
-function keep(part: Part, bytes: Buffer, passed: number): void {
-  part.bytes += passed
-  if (bytes.length === 0) return
-  part.kept.push(bytes)
-  part.keptBytes += bytes.length
+function messageOf({ kind, isPacked, bytes, kept }: Part): SocketMessage {
+  if (!isPacked) return contentOf({ kind, data: kept.bytes, bytes })
+  const isWhole = bytes > 0 && kept.length === bytes
+  return { kind, bytes, text: '', isCut: true, isPacked, ...(isWhole && { packed: kept.bytes }) }
 }
 
-function messageOf({ kind, isPacked, bytes, kept, keptBytes }: Part): SocketMessage {
-  const whole = Buffer.concat(kept)
-  const isCut = keptBytes < bytes
-  const isText = kind === 'text' && !isPacked
+/** A message as it is shown. @param message data: its beginning; bytes: its length */
+export function contentOf({
+  kind,
+  data,
+  bytes,
+}: {
+  readonly kind: InspectedFrame['kind']
+  readonly data: Buffer
+  readonly bytes: number
+}): SocketMessage {
+  const isText = kind === 'text'
   return {
     kind,
     bytes,
-    text: isText ? whole.toString('utf8') : kind === 'close' ? closeText(whole) : hexOf(whole),
-    isCut: isCut || (!isText && whole.length > hexBytesMax),
-    ...(isPacked && { isPacked: true }),
+    text: isText ? data.toString('utf8') : kind === 'close' ? closeText(data) : hexOf(data),
+    isCut: data.length < bytes || (!isText && data.length > hexBytesMax),
   }
 }
 

@@ -1,6 +1,7 @@
 /** What a running agent writes when nobody watches a terminal: a line an event, with the time in front. */
 import { formatBytes } from '@porttunneler/shared/base/amounts'
 import type { AgentEvent, Problem } from '../agent/events.ts'
+import { withoutExcerpts } from '../config-excerpt.ts'
 import { sayPolicy } from '../policy.ts'
 import { formatDuration, printable } from './format.ts'
 import { shortNames, together } from './ranges.ts'
@@ -147,5 +148,5 @@ function instead({ suggestions = [] }: Problem): string {
 
 /** Without a full stop: a sentence goes on behind it. */
 function told({ code, detail }: Problem): string {
-  return `${code} ${detail.replace(/\.$/, '')}`
+  return `${code} ${withoutExcerpts(detail).replace(/\.$/, '')}`
 }

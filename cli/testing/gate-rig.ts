@@ -6,6 +6,8 @@ import { type RequestRules, stagesOf } from '../http/pipeline.ts'
 import { RequestGate } from '../http/request-gate.ts'
 import { Guesses } from '../http/stages/guesses.ts'
 import { loginOf } from '../http/stages/logins.ts'
+import { HeldRoom } from '../http/webhooks/held-room.ts'
+import { WebhookKeeper } from '../http/webhooks/held-webhook.ts'
 
 export const good = `Authorization: Basic ${Buffer.from('alice:x').toString('base64')}\r\n`
 export const locked: RequestRules = { logins: [loginOf('alice:x')] }
@@ -16,7 +18,15 @@ export function openGate(
     awaitsUpgrade = false,
     guesses = new Guesses(new FakeClock()),
     hostOfTls,
-  }: { awaitsUpgrade?: boolean; guesses?: Guesses; hostOfTls?: string } = {},
+    room = new HeldRoom(),
+    path = ['1', '192.0.2.1'],
+  }: {
+    awaitsUpgrade?: boolean
+    guesses?: Guesses
+    hostOfTls?: string
+    room?: HeldRoom
+    path?: readonly string[]
+  } = {},
 ) {
   const clock = new FakeClock()
   const said: string[] = []
@@ -39,7 +49,7 @@ export function openGate(
   }
   const gate = new RequestGate(stream as unknown as Stream, {
     stages: stagesOf(rules, { guesses, realm: 'web' }),
-    webhooks: rules.webhooks,
+    webhooks: rules.webhooks && new WebhookKeeper(rules.webhooks, { room, path }),
     clock,
     visitorAddress: '192.0.2.1',
     awaitsUpgrade,

@@ -4,63 +4,15 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'
-import type { StreamSink } from '@porttunneler/shared/mux/stream-sink'
 import { Turn } from '@porttunneler/shared/mux/turn'
 import { afterEach, expect } from 'vitest'
 import { newTunnel, type WantedTunnel } from '../agent/tunnels.ts'
 import { VisitorDesk } from '../agent/visitor-desk.ts'
-import type { VisitorStream } from '../agent/visitor-stream.ts'
 import { readWebhookRules } from '../http/webhooks/signatures.ts'
 import type { Entry } from '../inspector/entry.ts'
 import { Inspector } from '../inspector/inspector.ts'
 import type { RingLimits } from '../inspector/ring.ts'
-
-const info: OpenInfo = {
-  bind: 1,
-  visitorAddress: '192.0.2.7',
-  visitorPort: 4711,
-  localPort: 80,
-  atMs: 0,
-  awaitsUpgrade: false,
-}
-
-/** What a visitor has sent and got. */
-class RigVisitor implements VisitorStream {
-  heard = ''
-  isOver = false
-  bytesIn = 0
-  bytesOut = 0
-  sink: StreamSink | undefined
-
-  ask(text: string | Buffer): void {
-    const bytes = typeof text === 'string' ? Buffer.from(text, 'latin1') : text
-    this.bytesIn += bytes.length
-    this.sink?.onData(bytes)
-  }
-
-  write(bytes: Buffer): boolean {
-    this.heard += bytes.toString('latin1')
-    this.bytesOut += bytes.length
-    return true
-  }
-
-  end(): void {
-    this.isOver = true
-    queueMicrotask(() => this.sink?.onClosed?.())
-  }
-
-  reset(): void {
-    this.isOver = true
-  }
-
-  resetBehind(): void {
-    this.isOver = true
-  }
-
-  consumed(): void {}
-  opened(): void {}
-  answeredUpgrade(): void {}
-}
+import { StreamVisitor } from './stream-visitor.ts'
 
 export function useInspectorRigs() {
   const closers: (() => unknown)[] = []
@@ -98,11 +50,7 @@ export function useInspectorRigs() {
       server.closeAllConnections()
       return new Promise((resolve) => server.close(resolve))
     })
-    const visit = (extra: Partial<OpenInfo> = {}) => {
-      const visitor = new RigVisitor()
-      visitor.sink = desk.accept(visitor, { ...info, ...extra }, tunnel)
-      return visitor
-    }
+    const visit = (extra: Partial<OpenInfo> = {}) => new StreamVisitor().enter(desk, tunnel, extra)
     /** Sends one request and waits for the end of its answer. */
     const ask = async (text: string): Promise<Entry> => {
       visit().ask(text)

@@ -72,6 +72,12 @@ export class InspectorApi {
     return this.#send('POST', `/api/requests/${id}/replay`, wish)
   }
 
+  /** The last request of a visitor, of one tunnel or of all. */
+  async resendLast(tunnel: string | undefined): Promise<number | undefined> {
+    const { ids } = await this.#send<ReplayAnswer>('POST', '/api/resend-last', tunnel ? { tunnel } : {})
+    return ids[0]
+  }
+
   pin(id: number, pinned: boolean): Promise<InspectedDetail> {
     return this.#send('POST', `/api/requests/${id}/pin`, { pinned })
   }

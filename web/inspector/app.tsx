@@ -25,20 +25,9 @@ export function App({ api }: { api: InspectorApi }) {
         <ProblemNotice failure={about.failure} onRetry={() => location.reload()} />
       </main>
     )
-  const limits = about.value?.limits
   return (
     <div class="flex min-h-dvh flex-col lg:h-dvh">
-      <header class="flex flex-wrap items-center gap-x-6 gap-y-2 border-b border-line bg-surface px-4 py-2">
-        <h1 class="text-lg font-semibold">Inspector</h1>
-        <Views view={place.view} onView={(view) => go({ view, id: undefined })} />
-        <p role="status" class={`ml-auto text-sm ${isLive ? 'text-muted' : 'text-danger'}`}>
-          {isLive
-            ? `Live. Keeps ${formatBytes(limits?.bytes ?? 0)} at most.`
-            : 'ptun does not answer; what is shown may be old.'}
-        </p>
-        <ClearButton api={api} />
-        <ThemeChoice />
-      </header>
+      <Bar api={api} isLive={isLive} keptBytes={about.value?.limits.bytes ?? 0} place={place} go={go} />
       {place.view === 'connections' ? (
         <Connections api={api} revision={revision} />
       ) : (
@@ -74,6 +63,57 @@ export function App({ api }: { api: InspectorApi }) {
         </main>
       )}
     </div>
+  )
+}
+
+function Bar({
+  api,
+  isLive,
+  keptBytes,
+  place,
+  go,
+}: {
+  api: InspectorApi
+  isLive: boolean
+  keptBytes: number
+  place: Place
+  go: (next: Partial<Place>) => void
+}) {
+  const act = useAct()
+  const { tunnel } = place.filter
+  const resendLast = () =>
+    act.run(async () => {
+      const id = await api.resendLast(tunnel)
+      if (id !== undefined) go({ view: 'requests', id })
+    })
+  return (
+    <>
+      <header class="flex flex-wrap items-center gap-x-6 gap-y-2 border-b border-line bg-surface px-4 py-2">
+        <h1 class="text-lg font-semibold">Inspector</h1>
+        <Views view={place.view} onView={(view) => go({ view, id: undefined })} />
+        <p role="status" class={`ml-auto text-sm ${isLive ? 'text-muted' : 'text-danger'}`}>
+          {isLive
+            ? `Live. Keeps ${formatBytes(keptBytes)} at most.`
+            : 'ptun does not answer; what is shown may be old.'}
+        </p>
+        <div class="flex flex-wrap items-center gap-2">
+          <Button
+            title={`The last request of a visitor${tunnel === undefined ? '' : ` of ${tunnel}`}`}
+            isBusy={act.isBusy}
+            onClick={resendLast}
+          >
+            Resend last
+          </Button>
+          <ClearButton api={api} />
+          <ThemeChoice />
+        </div>
+      </header>
+      {act.failure && (
+        <div class="p-4 pb-0">
+          <ProblemNotice failure={act.failure} />
+        </div>
+      )}
+    </>
   )
 }
 

@@ -16,15 +16,16 @@ export function Messages({ api, id, revision }: { api: InspectorApi; id: number;
         Messages <span class="ml-2 font-normal text-muted">{total} in all</span>
       </h3>
       <ol class="max-h-96 overflow-auto text-sm">
-        {frames.map(({ n, at, from, kind, bytes, text, isCut, isPacked }) => (
+        {frames.map(({ n, at, from, kind, bytes, packedBytes, text, isCut, isPacked }) => (
           <li key={n} class="flex gap-3 border-b border-line/60 px-4 py-1.5">
             <span class="w-36 shrink-0 text-xs text-muted tabular-nums">
               {clockText(at)}
               <br />
               {from === 'visitor' ? 'visitor' : 'your program'}, {kind}, {formatBytes(bytes)}
+              {packedBytes !== undefined && ` (compressed ${formatBytes(packedBytes)})`}
             </span>
             <pre class="min-w-0 flex-1 font-mono text-xs break-all whitespace-pre-wrap">
-              {isPacked ? '(compressed)' : text}
+              {isPacked ? '(compressed, not unpacked)' : text}
               {isCut && !isPacked && ' …'}
             </pre>
           </li>

@@ -1,9 +1,11 @@
+import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import type { ServerHttp2Stream } from 'node:http2'
 import { createServer, type Server } from 'node:net'
 import { codes } from '@porttunneler/shared/base/errors'
 import { describe, expect, test } from 'vitest'
 import { useRigs } from '../../testing/rigs.ts'
+import { webhookCheckOf } from '../../webhook-options.ts'
 import { loginOf } from '../stages/logins.ts'
 
 const rigs = useRigs()
@@ -41,6 +43,33 @@ describe('requests to an HTTP/2 upstream', () => {
         ...['te', 'trailers'],
       ],
     ])
+  })
+
+  test('are signed webhooks alone if the tunnel says so, with bodies of both framings', async () => {
+    const came: string[] = []
+    const webhooks = webhookCheckOf({ verify: 'github' }, 'secret')
+    const rig = await rigs.serving(
+      (stream) => {
+        let body = ''
+        stream.setEncoding('utf8').on('data', (part) => {
+          body += part
+        })
+        stream.on('end', () => {
+          came.push(body)
+          stream.respond({ ':status': 200, 'content-length': 2 })
+          stream.end('ok')
+        })
+      },
+      { requests: { logins: [], webhooks } },
+    )
+    const signature = createHmac('sha256', 'secret').update('hello').digest('hex')
+    const head = `POST / HTTP/1.1\r\nHost: a.test\r\nX-Hub-Signature-256: sha256=${signature}\r\n`
+    const visitor = rig.visit()
+    await visitor.send(`${head}Content-Length: 5\r\n\r\nhello`).heard('ok')
+    visitor.send(`${head}Transfer-Encoding: chunked\r\n\r\n2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n`)
+    visitor.send(`${head}Content-Length: 5\r\n\r\nworld`)
+    expect(await visitor.over()).toMatch(/ok.*ok.*HTTP\/1\.1 401 .*PT-6101/s)
+    expect(came).toEqual(['hello', 'hello'])
   })
 
   test('share one connection, and are answered in turn on each visitor’s', async () => {

@@ -10,6 +10,7 @@ import type { AskedRequest } from '../answers.ts'
 import { HeadEdit } from '../head-edit.ts'
 import type { Reply } from '../pipeline.ts'
 import { ChunkedBody } from '../upstream-h2/chunked.ts'
+import type { HeldLot, HeldRoom } from './held-room.ts'
 import { signatureHeader, verdictOf, type WebhookRule } from './signatures.ts'
 
 /** The signature that the requests of a tunnel must have. */
@@ -22,9 +23,26 @@ export type WebhookCheck = Omit<WebhookRule, 'path'> & {
 export const webhookBytesMax = 1024 * 1024
 /** For a sender that waits for it before its body. */
 export const continueBytes = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
-/** Bytes that all visitors of this agent together may have kept here: wrong signatures show only at the end. */
-const allBytesMax = 64 * webhookBytesMax
-const all = { bytes: 0 }
+
+/** Keeps the requests of one visitor. */
+export class WebhookKeeper {
+  readonly #check: WebhookCheck
+  readonly #room: HeldRoom
+  readonly #path: readonly string[]
+
+  /** @param whose the room that all visitors share, and the visitor's place in it (HeldRoom.lot) */
+  constructor(check: WebhookCheck, whose: { readonly room: HeldRoom; readonly path: readonly string[] }) {
+    this.#check = check
+    this.#room = whose.room
+    this.#path = whose.path
+  }
+
+  /** @param onRefused called when the request has to go because others need its space */
+  hold(parts: HeldParts, onRefused: (reply: Reply) => void): HeldWebhook {
+    const lot = this.#room.lot(this.#path, () => onRefused(busy))
+    return new HeldWebhook(this.#check, parts, lot)
+  }
+}
 
 /** A request, as it will be sent on. */
 export type HeldParts = { readonly head: RequestHead; readonly edit: HeadEdit; readonly asked: AskedRequest }
@@ -36,14 +54,17 @@ export class HeldWebhook {
   readonly #check: WebhookCheck
   readonly #refusal: ErrorKey | undefined
   readonly #header: (name: string) => string | undefined
+  /** Wrong signatures show only at the end, so what strangers have kept here is bounded for all of them. */
+  readonly #lot: HeldLot
   /** Doubled when it is full, so that single bytes cost no more than long pieces. */
   #kept = Buffer.alloc(0)
   #length = 0
   /** The visitor waits for the word to send its body. */
   readonly mayContinue: boolean
 
-  constructor(check: WebhookCheck, { head, edit, asked }: HeldParts) {
+  constructor(check: WebhookCheck, { head, edit, asked }: HeldParts, lot: HeldLot) {
     this.#check = check
+    this.#lot = lot
     // The bytes of a head may be the scanner's.
     this.head = { ...head, bytes: Buffer.from(head.bytes) }
     this.edit = edit
@@ -77,7 +98,7 @@ export class HeldWebhook {
   take(bytes: Buffer, isLast: boolean, nowMs: number): Reply | undefined {
     const key = this.#refusal ?? this.#keep(bytes) ?? (isLast ? this.#judge(nowMs) : undefined)
     if (key === undefined) return undefined
-    return { kind: 'page', key, ...(key === 'webhook.busy' && { retryAfterSeconds: 10 }) }
+    return key === 'webhook.busy' ? busy : { kind: 'page', key }
   }
 
   #keep(bytes: Buffer): ErrorKey | undefined {
@@ -85,8 +106,7 @@ export class HeldWebhook {
     if (length > webhookBytesMax) return 'webhook.too_large'
     if (length > this.#kept.length) {
       const size = Math.min(webhookBytesMax, Math.max(length, 2 * this.#kept.length))
-      if (all.bytes + size - this.#kept.length > allBytesMax) return 'webhook.busy'
-      all.bytes += size - this.#kept.length
+      if (!this.#lot.grow(size)) return 'webhook.busy'
       const kept = Buffer.allocUnsafeSlow(size)
       this.#kept.copy(kept, 0, 0, this.#length)
       this.#kept = kept
@@ -109,11 +129,13 @@ export class HeldWebhook {
 
   /** Forgets the body; may be called more than once. */
   close(): undefined {
-    all.bytes -= this.#kept.length
+    this.#lot.free()
     this.#kept = Buffer.alloc(0)
     this.#length = 0
   }
 }
+
+const busy: Reply = { kind: 'page', key: 'webhook.busy', retryAfterSeconds: 10 }
 
 /** The scanner has checked every byte of it. */
 function unchunked(bytes: Buffer): Buffer {

@@ -1,6 +1,7 @@
 /** A tunnel as several lines, with its cure, and as one line among many. Pure. */
 import { stateWord } from '@porttunneler/shared/api/schemas/tunnel-words'
 import { formatBytes, formatRate } from '@porttunneler/shared/base/amounts'
+import { withoutExcerpts } from '../../config-excerpt.ts'
 import { cut, fill, widthOf, wrap } from '../columns.ts'
 import { formatDuration, type Paint, printable } from '../format.ts'
 import { stateColours } from '../states.ts'
@@ -20,7 +21,7 @@ export type Shown = {
 
 /** Texts from relays and systems must not move the cursor. */
 export function oneLine(text: string): string {
-  return printable(text).replaceAll('\n', ' ')
+  return withoutExcerpts(printable(text)).replaceAll('\n', ' ')
 }
 
 /** @param linesMax of what happened, and of the cure */

@@ -24,6 +24,8 @@ function stage(options: Partial<Context> & Pick<LiveOptions, 'inspection'> = {},
   })
   const written: string[] = []
   const resized = new Set<() => void>()
+  // A program hears of another size later than its terminal has it.
+  let known = size
   const write = (text: string) => {
     written.push(text)
     // A kernel's terminal makes a carriage return of it, too.
@@ -32,10 +34,10 @@ function stage(options: Partial<Context> & Pick<LiveOptions, 'inspection'> = {},
   const stdout = {
     isTTY: true,
     get columns() {
-      return terminal.cols
+      return known[0]
     },
     get rows() {
-      return terminal.rows
+      return known[1]
     },
     write,
     on: (_event: 'resize', listener: () => void) => resized.add(listener),
@@ -90,8 +92,11 @@ function stage(options: Partial<Context> & Pick<LiveOptions, 'inspection'> = {},
     press: (keys: string) => {
       for (const listener of listeners) listener(keys)
     },
-    resize: ([columns, rows]: Size) => {
-      terminal.resize(columns, rows)
+    /** `between` happens when the window has its size already, and the program does not know it. */
+    resize: (next: Size, between = () => {}) => {
+      terminal.resize(next[0], next[1])
+      between()
+      known = next
       for (const listener of resized) listener()
     },
     front: (is: boolean) => {
@@ -113,6 +118,26 @@ function stage(options: Partial<Context> & Pick<LiveOptions, 'inspection'> = {},
 }
 
 const sick = { tunnels: manyTunnels(50, [7]) }
+
+/** A tail of requests below the tunnels. */
+const inspection = () => ({
+  url: 'http://127.0.0.1:4040/#token',
+  recent: (count: number) =>
+    Array.from({ length: Math.min(count, 60) }, (_, n) => ({
+      ...{ tunnel: `tunnel-${n}`, at: 60_000 - n, method: 'GET', status: n % 7 === 0 ? 502 : 200, ms: n },
+      target: `/a/path/that/is/longer/than/a/narrow/window/${n}`,
+    })),
+  resendLast: () => undefined,
+})
+
+/** What a view shows that began in a window of this size. */
+async function fresh(size: Size): Promise<readonly string[]> {
+  const { output, show, screen } = stage({ inspection }, size)
+  show(sick)
+  const lines = await screen()
+  output.close()
+  return lines
+}
 
 describe('live view on a terminal', () => {
   test.each<readonly [string, readonly Size[]]>([
@@ -143,23 +168,29 @@ describe('live view on a terminal', () => {
     ],
   ])('a window that becomes %s has no remains of earlier pictures', async (_how, sizes) => {
     const [first = [80, 24]] = sizes
-    const t = stage({}, first)
-    const fresh = async (size: Size) => {
-      const other = stage({}, size)
-      other.show(sick)
-      const screen = await other.screen()
-      other.output.close()
-      return screen
-    }
+    const t = stage({ inspection }, first)
     t.show(sick)
     for (const size of sizes) {
-      t.resize(size)
+      t.resize(size, () => t.show({ tunnels: manyTunnels(50, [8]) }))
+      t.show(sick)
       expect(await t.screen()).toEqual(await fresh(size))
       // Also where the window changed while others were drawn.
       t.show({ tunnels: manyTunnels(3) })
       t.show(sick)
       expect(await t.screen()).toEqual(await fresh(size))
     }
+  })
+
+  test('a window that was smaller for a moment has its whole picture again', async () => {
+    const size: Size = [80, 24]
+    const t = stage({ inspection }, size)
+    t.show(sick)
+    await t.screen()
+    t.terminal.resize(40, 12)
+    t.terminal.resize(...(size as [number, number]))
+    expect(await t.screen()).not.toEqual(await fresh(size))
+    process.emit('SIGWINCH')
+    expect(await t.screen()).toEqual(await fresh(size))
   })
 
   test('what stood above comes back at the end, with a summary below it', async () => {

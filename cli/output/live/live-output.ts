@@ -93,6 +93,7 @@ export class LiveOutput implements AgentOutput {
     this.#keyboard?.take()
     this.#timer = clock.every(repaintMs, this.#onTick, { background: true })
     stdout.on?.('resize', this.#paint)
+    process.on('SIGWINCH', this.#onWindow)
     process.on('SIGCONT', this.#onContinue)
     // Whatever ends the process, the terminal is given back, and before a failure is printed on it.
     process.once('uncaughtExceptionMonitor', this.#restore)
@@ -120,6 +121,7 @@ export class LiveOutput implements AgentOutput {
     this.#timer.clear()
     this.#flash?.timer.clear()
     this.#context.stdout.off?.('resize', this.#paint)
+    process.off('SIGWINCH', this.#onWindow)
     process.off('SIGCONT', this.#onContinue)
     process.off('uncaughtExceptionMonitor', this.#restore)
     process.off('exit', this.#restore)
@@ -166,6 +168,12 @@ export class LiveOutput implements AgentOutput {
     )
     this.#drawn = drawn
     this.#screen.paint(lines.map(withColoursOnly))
+  }
+
+  /** A window may have the size that it had before and have been smaller between: then its picture is cut. */
+  readonly #onWindow = (): void => {
+    this.#screen.forget()
+    this.#paint()
   }
 
   /** What stays on the terminal: the tunnels as they were, and what happened last. */

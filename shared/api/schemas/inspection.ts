@@ -86,7 +86,9 @@ export type InspectedFrame = {
   /** Text, or hexadecimal digits of what is binary; the beginning if it is long. */
   readonly text: string
   readonly isCut: boolean
-  /** Compressed in a way that cannot be read alone. */
+  /** It came compressed and was unpacked; this many bytes were on the way. */
+  readonly packedBytes?: number
+  /** It came compressed and was not unpacked. */
   readonly isPacked?: boolean
 }
 

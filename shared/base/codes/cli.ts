@@ -53,7 +53,7 @@ export const cliCodes = {
     title: 'Only for http tunnels',
     cause:
       'Passwords, other headers or TLS to the upstream were set for a tunnel that passes its bytes untouched.',
-    cure: 'Use an http tunnel, or leave the option out; unset PTUN_AUTH, too.',
+    cure: 'Use an http tunnel, or leave out the option or variable that the message names.',
   },
   'cli.file': {
     code: 'PT-6007',
@@ -89,7 +89,7 @@ export const cliCodes = {
     ...usage,
     title: 'Configuration is not valid YAML',
     cause: 'The file could not be read as YAML 1.2.',
-    cure: 'Look at the line that the message names; the most frequent slip is to indent with tabs.',
+    cure: 'Look at the place that the message shows: the fault is there or just before it.',
   },
   'config.invalid': {
     code: 'PT-6012',

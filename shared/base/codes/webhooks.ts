@@ -40,7 +40,8 @@ export const webhookCodes = {
     retry: 'later',
     owner: 'user',
     title: 'Too many webhooks are under way',
-    cause: 'The agent keeps 64 MiB of webhooks that are not there completely, and takes no more.',
+    cause:
+      'The agent keeps at most 64 MiB of unfinished webhooks, and this one was of the tunnel, network or address that has most.',
     cure: 'Send the webhook again in a moment. If it lasts, somebody sends many bodies that do not end: see who in the inspector.',
   },
 } as const satisfies Record<string, ErrorEntry>
