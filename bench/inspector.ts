@@ -3,9 +3,9 @@
  * upstream is a real socket, so everything that the agent does with a request is in the figures, and nothing of a
  * relay. With and without take turns in one run, so only their ratios count.
  *
- *   node bench/inspector.ts cost [rounds]      as many requests as there is time for; `off again` is `off` a second time
- *                                              and shows how much two equal ones differ
- *   node bench/inspector.ts rate [seconds]     10,000 requests a second, and the memory that they leave
+ *   node bench/inspector.ts cost [rounds]    as many requests as there is time for; `off again` is `off` a second time
+ *                                            and shows how much two equal ones differ
+ *   node bench/inspector.ts rate [seconds]   10,000 requests a second, and the memory that they leave
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'

@@ -1,5 +1,5 @@
 /**
- * Unpacks compressed messages of WebSockets (permessage-deflate, RFC 7692), behind the connection and on zlib's threads.
+ * Unpacks compressed messages of WebSockets (permessage-deflate, RFC 7692) behind the connection, on zlib's threads.
  * A message may refer to the 32 KiB before it, so each direction keeps that much, and its messages are unpacked in
  * their order. Strangers choose what comes out of a kilobyte, so one message is unpacked at a time for the whole agent,
  * sockets take turns, and what waits and what comes out is bounded. What is given up shows as compressed.
@@ -64,7 +64,7 @@ export class Unpacking {
   #isBusy = false
   #coming = 0
 
-  /** Takes space for a message that is coming, or with a negative number gives it back. @returns false: there is none */
+  /** Takes space for a message that is coming; a negative number gives it back. @returns false: there is none */
   keep(bytes: number): boolean {
     if (bytes > 0 && this.#coming + bytes > comingBytesMax) return false
     this.#coming += bytes

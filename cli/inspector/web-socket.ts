@@ -13,7 +13,7 @@ export type SocketMessage = Pick<InspectedFrame, 'kind' | 'bytes' | 'text' | 'is
 }
 
 const headBytesMax = 14
-/** Of a compressed message; longer ones are not unpacked. */
+/** Longer compressed messages are not unpacked. */
 const packedBytesMax = 128_000
 const always = () => true
 const kinds: Readonly<Record<number, InspectedFrame['kind']>> = {
@@ -124,7 +124,7 @@ export class SocketReader {
     const isGapless = kept.length === part.bytes
     part.bytes += bytes.length
     const room = isPacked ? packedBytesMax : frameTextMax
-    // Of a compressed message a beginning is of no use.
+    // Nobody can unpack what has a gap.
     if (isPacked && (!isGapless || part.bytes > room)) kept.drop()
     else kept.append(unmasked(bytes, frame, room - kept.length), isPacked ? this.#mayKeep : always)
   }
