@@ -179,6 +179,7 @@ describe('a person', () => {
     expect(told).toEqual(
       expect.arrayContaining([
         'eve@example.com: Your PortTunneler sign-in will be deleted',
+        'eve@example.com: Your PortTunneler sign-in is deleted in three days',
         'eve@example.com: "eve" will be deleted',
         'eve@example.com: Your PortTunneler sign-in is deleted',
       ]),

@@ -70,7 +70,8 @@ async function tell(control: Control, job: RunningJob, progress: Progress): Prom
     if (found?.data.leaving?.askedAt !== progress.of) return
     const { leaving } = found.data
     const { isAlone = false } = leaving
-    const notice = { event: 'leaves', user, day: dayOf(endOf(leaving, nowMs)), isAlone } as const
+    const isSoon = progress.told === 'soon'
+    const notice = { event: 'leaves', user, day: dayOf(endOf(leaving, nowMs)), isAlone, isSoon } as const
     const ask = await lookToNotify(tx, notice, { account: '', nowMs })
     jobs.splice(0, 1, ask())
   })

@@ -60,9 +60,12 @@ export const leavingTemplates = {
   ),
   'person-leaving': declare(
     'essential',
-    z.object({ day: z.string(), link: z.string(), isAlone: z.boolean() }),
-    ({ day, link, isAlone }): Content => ({
-      subject: 'Your PortTunneler sign-in will be deleted',
+    // Jobs of older releases omit `isSoon`.
+    z.object({ day: z.string(), link: z.string(), isAlone: z.boolean(), isSoon: z.boolean().default(false) }),
+    ({ day, link, isAlone, isSoon }): Content => ({
+      subject: isSoon
+        ? 'Your PortTunneler sign-in is deleted in three days'
+        : 'Your PortTunneler sign-in will be deleted',
       because: 'there is a sign-in with this address',
       parts: isAlone
         ? [

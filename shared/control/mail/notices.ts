@@ -13,7 +13,14 @@ const noticeSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('password'), user: z.string(), from: z.string() }),
   z.object({ event: z.enum(['linked', 'unlinked']), user: z.string(), name: z.string(), from: z.string() }),
   z.object({ event: z.literal('place'), user: z.string(), from: z.string(), device: z.string() }),
-  z.object({ event: z.literal('leaves'), user: z.string(), day: z.string(), isAlone: z.boolean() }),
+  z.object({
+    event: z.literal('leaves'),
+    user: z.string(),
+    day: z.string(),
+    isAlone: z.boolean(),
+    /** The reminder, three days before the end; older releases omit it. */
+    isSoon: z.boolean().default(false),
+  }),
   z.object({ event: z.literal('stays'), user: z.string() }),
   z.object({
     event: z.literal('factor'),
@@ -61,8 +68,8 @@ function letterOf(
 ): Addressed {
   const when = `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
   if (notice.event === 'leaves') {
-    const { day, isAlone } = notice
-    return { to, template: 'person-leaving', data: { day, isAlone, link: consoleUrl } }
+    const { day, isAlone, isSoon } = notice
+    return { to, template: 'person-leaving', data: { day, isAlone, isSoon, link: consoleUrl } }
   }
   if (notice.event === 'stays') return { to, template: 'person-stays', data: { link: consoleUrl } }
   const { from } = notice

@@ -103,7 +103,7 @@ const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>[
   'billing-moved': money,
   'billing-moving': { ...money, today: '9.00 USD a month', later: '11.00 USD a month' },
   'billing-lost': money,
-  'person-leaving': { day: '2026-01-31', link: 'https://tunnel.example.com', isAlone: false },
+  'person-leaving': { day: '2026-01-31', link: 'https://tunnel.example.com', isAlone: false, isSoon: false },
   'person-left': { link: 'https://tunnel.example.com' },
   'person-stays': { link: 'https://tunnel.example.com' },
   'terms-new': {
