@@ -8,6 +8,8 @@ import { queryTable } from '@porttunneler/shared/control/query-table'
 import type { Database } from './stage.ts'
 
 export async function openFirestore() {
+  // Google's client would look for a machine in the cloud.
+  process.env.METADATA_SERVER_DETECTION = 'none'
   const emulator = await startFirestore(process.env)
   let count = 0
   return {

@@ -20,7 +20,7 @@ const { platform, fault } = readOptions({
   name: 'game-day',
   what: 'Lets a relay, a certificate, a quota, a webhook and an erasure go through a bad day, on a clock that is moved by hand.',
   takes:
-    'Takes a minute for the standalone server, some minutes for the cloud; that needs Java and Google’s emulators.',
+    'Takes half a minute for the standalone server, eleven minutes for the cloud; that needs Java and Google’s emulators.',
   options: {
     platform: {
       type: 'string',
