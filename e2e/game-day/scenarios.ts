@@ -89,7 +89,7 @@ async function serve(stage: Stage, name: string) {
 const cellsSchema = pageSchema(z.looseObject({ relays: z.array(z.looseObject({ state: z.string() })) }))
 
 /** The relay dies under its agent, and when it is back the agent has lost its way to it for longer than a blip. */
-export const relayKilled: Scenario = async (stage) => {
+const relayKilled: Scenario = async (stage) => {
   const { tunnel, reports } = await serve(stage, 'shop')
   const states = async () =>
     cellsSchema
@@ -122,7 +122,7 @@ export const relayKilled: Scenario = async (stage) => {
 }
 
 /** The authority is away until a tenth of the certificate's life is left. */
-export const certificateFailing: Scenario = async (stage) => {
+const certificateFailing: Scenario = async (stage) => {
   await stage.pass(hourMs, 20 * minuteMs)
   const read = async () => (await stage.t.control.store.get(certificates.ref(host)))?.data
   const before = await read()
@@ -161,7 +161,7 @@ const meSchema = z.looseObject({
 })
 
 /** Visitors carry all that the plan has. */
-export const quotaReached: Scenario = async (stage) => {
+const quotaReached: Scenario = async (stage) => {
   const { tunnel } = await serve(stage, 'video')
   const { account, limits } = meSchema.parse(await ask(stage, 'GET', '/v1/me'))
   stage.mails()
@@ -207,7 +207,7 @@ const webhookSchema = z.looseObject({ id: z.string() })
 const deliverySchema = pageSchema(z.looseObject({ id: z.string(), state: z.string(), tries: z.int() }))
 
 /** The receiver answers 503 for an hour, while something happens that it should hear of. */
-export const webhookDown: Scenario = async (stage) => {
+const webhookDown: Scenario = async (stage) => {
   const { agent, tunnel, epoch } = await serve(stage, 'hooked')
   const json = { url: 'https://hooks.example.com/alerts' }
   const { id: webhook } = webhookSchema.parse(await ask(stage, 'POST', '/v1/webhooks', { json }))
@@ -246,7 +246,7 @@ export const webhookDown: Scenario = async (stage) => {
 }
 
 /** A person asks to be erased. */
-export const erasureAsked: Scenario = async (stage) => {
+const erasureAsked: Scenario = async (stage) => {
   const eve = 'eve@example.com'
   const { t } = stage
   const { member, account } = await t.principals.authenticate(t.eve, '')

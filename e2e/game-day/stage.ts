@@ -108,7 +108,7 @@ async function makeOperator(t: TestApi): Promise<string> {
 }
 
 /** A token of somebody, fresh enough for everything. */
-export async function signIn(t: TestApi, email: string): Promise<string> {
+async function signIn(t: TestApi, email: string): Promise<string> {
   return (await t.identity.login({ email, password }, { from: '' })).tokens.accessToken
 }
 
