@@ -154,7 +154,7 @@ function ReturnSection({ cohorts }: { cohorts: readonly Cohort[] }) {
     },
     { head: 'Accounts', isNumber: true, cell: ({ accounts }) => formatCount(accounts) },
     ...Array.from({ length }, (_, at) => ({
-      head: `Week ${at + 1}`,
+      head: `W${at + 1}`,
       isNumber: true,
       cell: ({ weeks, accounts }: Cohort) => <Share count={weeks[at]} of={accounts} />,
     })),
@@ -173,8 +173,8 @@ function ReturnSection({ cohorts }: { cohorts: readonly Cohort[] }) {
         />
       )}
       <p class="max-w-prose text-sm text-muted">
-        The share of the accounts that were active in each whole week since they came. A dash: nothing was
-        counted on the last day of that week.
+        The share of the accounts that were active in each whole week; W1 is the week in which they came. A
+        dash: nothing was counted on the last day of that week.
       </p>
     </section>
   )

@@ -165,7 +165,7 @@ function findingsOf({ access, audit, holds }: ComplianceReport): readonly Findin
   const { problems, seals, intact, gone, isPart } = audit.seals
   const bareOperators = access.operators.filter(({ hasSecondFactor }) => !hasSecondFactor).length
   const waiting = holds.filter(({ erasureWaitsAt }) => erasureWaitsAt !== undefined).length
-  const walked = access.isPart ? ` Looked at ${formatCounted(access.accounts, 'account')}, not all.` : ''
+  const walked = access.isPart ? `, of ${formatCounted(access.accounts, 'account')}, which is not all` : ''
   const none = (count: number, what: string) =>
     ({ isFine: count === 0, found: `${count === 0 ? 'None' : formatCount(count)}${what}` }) as const
   return [
@@ -174,21 +174,22 @@ function findingsOf({ access, audit, holds }: ComplianceReport): readonly Findin
       isFine: problems.length === 0,
       found:
         problems.length === 0
-          ? `Unchanged: ${formatCounted(seals, 'seal')}${isPart ? ', not all,' : ''} and ${formatCounted(intact, 'entry', 'entries')}. Gone by retention or erasure: ${formatCount(gone)}.`
+          ? `Unchanged: ${formatCounted(seals, 'seal')}${isPart ? ', not all,' : ''} and ${formatCounted(intact, 'entry', 'entries')}. Gone by retention or erasure: ${formatCount(gone)}`
           : problems.join('; '),
     },
-    { what: 'Operators without a second factor', ...none(bareOperators, '.') },
-    { what: 'People without a second factor', ...none(access.peopleWithoutFactor.count, `.${walked}`) },
-    { what: 'Keys that nobody used for 90 days', ...none(access.unusedKeys.count, `.${walked}`) },
-    { what: 'Sign-ins that nobody used for 14 days', ...none(access.staleSignIns.count, `.${walked}`) },
+    { what: 'Operators without a second factor', ...none(bareOperators, '') },
+    { what: 'People without a second factor', ...none(access.peopleWithoutFactor.count, walked) },
+    { what: 'Keys that nobody used for 90 days', ...none(access.unusedKeys.count, walked) },
+    { what: 'Sign-ins that nobody used for 14 days', ...none(access.staleSignIns.count, walked) },
     {
       what: 'Erasures that wait for a legal hold',
-      ...none(waiting, ` of ${formatCounted(holds.length, 'hold')}.`),
+      isFine: waiting === 0,
+      found: holds.length === 0 ? 'Nothing is on hold' : `${waiting} of ${formatCount(holds.length)} on hold`,
     },
     {
       what: "The service's own audit entries",
       isFine: true,
-      found: `${formatCount(audit.entries.length)}${audit.isPart ? ', which is not all' : ''} in the report.`,
+      found: `${formatCount(audit.entries.length)}${audit.isPart ? ', which is not all' : ''} in the report`,
     },
   ]
 }
