@@ -8,6 +8,7 @@ import { collectionsIn } from '../../testing/collections.ts'
 import { sendFeedback } from '../feedback.ts'
 import { addressId, turnOff } from '../mail/addresses.ts'
 import { addMember } from '../members.ts'
+import { runAct } from '../operator/acts.ts'
 import type { Store } from '../platform.ts'
 import { type UsageHourDoc, usageHours } from '../usage-documents.ts'
 import { exportAccount, exportPerson } from './export.ts'
@@ -69,7 +70,11 @@ describe('exports', () => {
     await sendFeedback(t.control, { account, actor: eve }, { text: 'Good.', attached: {} })
     await sendFeedback(t.control, t.owner, { text: 'Not hers.', attached: {} })
     await turnOff(t.control, addressId('eve@example.com'), 'team')
+    const hold = { about: eve, until: t.clock.now() + 1e9, reason: 'case 12, of which she must not learn' }
+    const office = { control: t.control, enrolment: t.relayIdentity }
+    await runAct(office, { act: 'holds.set', input: hold, operator: 'grace' })
     const file = await take('/v1/person/export', t.eve)
+    expect(file.text).not.toMatch(/case 12|hold\./)
     expect(file.headers.get('content-disposition')).toContain('attachment')
     const parts = partsOf(file)
     expect(parts.get('users')).toMatchObject([{ id: eve, email: 'eve@example.com' }])
