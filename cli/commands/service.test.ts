@@ -182,7 +182,11 @@ test('status and remove: what runs is told, and removed is removed', async () =>
   expect(await serviceStatus(context, {}, machine)).toBe(0)
   commands.length = 0
   expect(await removeService(context, {}, machine)).toBe(0)
-  expect(commands).toEqual(['systemctl --user disable --now ptun.service', 'systemctl --user daemon-reload'])
+  expect(commands).toEqual([
+    'systemctl --user disable --now ptun.service',
+    'systemctl --user reset-failed ptun.service',
+    'systemctl --user daemon-reload',
+  ])
   expect(existsSync(unitPath())).toBe(false)
   await expect(removeService(context, {}, machine)).rejects.toMatchObject({ key: 'service.unfit' })
 })

@@ -64,7 +64,8 @@ function systemd(env: Environment, isSystem: boolean): InitSystem {
     path: join(folder, unitName),
     fileFor: systemdUnit,
     start: [systemctl('daemon-reload'), systemctl('enable', unitName), systemctl('restart', unitName)],
-    stop: [systemctl('disable', '--now', unitName)],
+    // Otherwise systemd would go on to list one that has failed.
+    stop: [systemctl('disable', '--now', unitName), systemctl('reset-failed', unitName)],
     forget: [systemctl('daemon-reload')],
     state: async (run) => {
       const { stdout } = await run(

@@ -14,6 +14,9 @@ import { RequestList } from './request-list.tsx'
 import { useAct } from './use-act.ts'
 import { useLoaded, useRevision } from './use-live.ts'
 
+/** `inspector.link`: without the link another try changes nothing. */
+const linkCode = 'PT-6097'
+
 export function App({ api }: { api: InspectorApi }) {
   const { revision, isLive } = useRevision(api)
   const [place, go] = usePlace()
@@ -22,7 +25,10 @@ export function App({ api }: { api: InspectorApi }) {
     return (
       <main class="mx-auto max-w-2xl p-6">
         <h1 class="mb-4 text-2xl font-semibold">Inspector</h1>
-        <ProblemNotice failure={about.failure} onRetry={() => location.reload()} />
+        <ProblemNotice
+          failure={about.failure}
+          onRetry={about.failure.problem.code === linkCode ? undefined : () => location.reload()}
+        />
       </main>
     )
   return (

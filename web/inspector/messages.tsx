@@ -17,8 +17,8 @@ export function Messages({ api, id, revision }: { api: InspectorApi; id: number;
       </h3>
       <ol class="max-h-96 overflow-auto text-sm">
         {frames.map(({ n, at, from, kind, bytes, packedBytes, text, isCut, isPacked }) => (
-          <li key={n} class="flex gap-3 border-b border-line/60 px-4 py-1.5">
-            <span class="w-36 shrink-0 text-xs text-muted tabular-nums">
+          <li key={n} class="flex flex-col gap-x-3 border-b border-line/60 px-4 py-1.5 sm:flex-row">
+            <span class="shrink-0 text-xs sm:w-48 text-muted tabular-nums">
               {clockText(at)}
               <br />
               {from === 'visitor' ? 'visitor' : 'your program'}, {kind}, {formatBytes(bytes)}
