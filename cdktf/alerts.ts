@@ -1,5 +1,6 @@
 /** Lists what is worth waking somebody for, and makes the one page of figures. Filters are Cloud Monitoring's. */
 import { codes } from '@porttunneler/shared/base/errors'
+import { lookedText } from '@porttunneler/shared/control/alerts/sign-of-life'
 import { deployments } from '../functions/deployment.ts'
 import { deadLetters, subscriptionName } from '../functions/platform/pubsub-names.ts'
 
@@ -122,6 +123,22 @@ export const logAlerts = [
     page: 'docs/operations.md#accounts-that-differ-from-stripe',
   },
 ] as const
+
+/** Counts the lines that a look at the service leaves every five minutes (control/alerts/service-look.ts). */
+export const looks = {
+  name: 'porttunneler-looks',
+  filter: `resource.type="cloud_run_revision" jsonPayload.message="${lookedText}"`,
+} as const
+
+/** When these lines stop nobody is told of anything any more: the dead man's switch of the service's own alerts. */
+export const silence = {
+  id: 'alerts-silent',
+  title: codes['alert.silent'].title,
+  filter: `resource.type="cloud_run_revision" metric.type="logging.googleapis.com/user/${looks.name}"`,
+  /** Three looks, and the time until a figure is there. */
+  duration: '1200s',
+  page: 'docs/operations.md#alerts-to-operators',
+} as const
 
 /** Calls, failures, times and instances of functions; messages; VMs. */
 export function dashboard(): object {

@@ -8,7 +8,7 @@ import { deadLetters, subscriptionName, topicName } from '../functions/platform/
 import { readSettings } from '../functions/settings.ts'
 import { topics } from '../shared/control/names.ts'
 import { queryTable } from '../shared/control/query-table.ts'
-import { alerts, logAlerts } from './alerts.ts'
+import { alerts, logAlerts, silence } from './alerts.ts'
 import { functionVariables } from './function-variables.ts'
 import { kmsKeyPath, slotsOf, vmsOf } from './names.ts'
 import { Workbench } from './offline/workbench.ts'
@@ -87,6 +87,7 @@ const leftOut = [
   'FIREBASE_PROVIDERS',
   'PORTTUNNELER_ACME_ISSUERS',
   'PORTTUNNELER_EMULATED_GOOGLE',
+  'PORTTUNNELER_HEARTBEAT',
   'PORTTUNNELER_RESOLVERS',
   'PORTTUNNELER_TERMS',
   'PORTTUNNELER_TRUSTED_PROXIES',
@@ -215,7 +216,7 @@ test('APIs: those that docs/cloud-resources.md lists', () => {
 })
 
 test('alerts: each leads to a heading that exists', () => {
-  const pages = [...alerts(environment.project, 'x'), ...logAlerts].map(({ page }) => page)
+  const pages = [...alerts(environment.project, 'x'), ...logAlerts, silence].map(({ page }) => page)
   for (const page of pages) {
     const [file = '', heading] = page.split('#')
     const headings = [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { keySchema, meSchema } from '@porttunneler/shared/api/schemas/accounts'
+import { alertSchema } from '@porttunneler/shared/api/schemas/alerts'
 import { pageSchema } from '@porttunneler/shared/api/schemas/common'
 import { domainSchema } from '@porttunneler/shared/api/schemas/domains'
 import { reservedNameSchema, reservedPortSchema } from '@porttunneler/shared/api/schemas/reservations'
@@ -12,6 +13,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { cleanJson } from './clean-json.ts'
+import { listAlerts } from './commands/alerts.ts'
 import { isOwnPage } from './commands/device-flow.ts'
 import { listDomains } from './commands/domains.ts'
 import { listKept, names, ports } from './commands/kept.ts'
@@ -28,7 +30,7 @@ const moves = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/u
 const id = (prefix: string) => `${prefix}_${'0'.repeat(26)}`
 
 /** Text that says something where a shape allows no escapes. */
-const tame = ['usr', 'acc', 'key', 'tun', 'agt']
+const tame = ['usr', 'acc', 'key', 'tun', 'agt', 'alr']
   .map(id)
   .concat('web', 'evil.example.com', 'host:web.example.com', '192.0.2.0/24')
 
@@ -63,6 +65,7 @@ const shapes = {
   '/v1/names': pageSchema(reservedNameSchema),
   '/v1/ports': pageSchema(reservedPortSchema),
   '/v1/domains': pageSchema(domainSchema),
+  '/v1/alerts': pageSchema(alertSchema),
 }
 const answers: Readonly<Record<string, unknown>> = Object.fromEntries(
   Object.entries(shapes).map(([path, schema]) => [path, hostile(z.toJSONSchema(schema))]),
@@ -122,6 +125,7 @@ describe('a hostile server', () => {
     ['names list', (context: Context) => listKept(context, names)],
     ['ports list', (context: Context) => listKept(context, ports)],
     ['domains list', listDomains],
+    ['alerts list', (context: Context) => listAlerts(context)],
     ['a refusal', (context: Context) => revokeKey(context, id('key'))],
   ])('%s: no field of its answers controls the terminal', async (_, run) => {
     const text = await atServer((context) => run(context))

@@ -42,6 +42,7 @@ export function addTerminal(program: Command, run: Run): void {
         (await import('./commands/connections.ts')).connections(context, name, options),
       ),
     )
+  addAlerts(program, run)
   addService(program, run)
   program
     .command('completion')
@@ -53,6 +54,25 @@ export function addTerminal(program: Command, run: Run): void {
       run(command.optsWithGlobals(), async (context) =>
         (await import('./commands/completion.ts')).completion(context, program, { shell, words }),
       ),
+    )
+}
+
+function addAlerts(program: Command, run: Run): void {
+  const load = () => import('./commands/alerts.ts')
+  const group = program.command('alerts').description('what is wrong with your account').helpCommand(false)
+  group
+    .command('list')
+    .description('list the alerts that are open')
+    .option('--all', 'also those that are over, of the last 90 days')
+    .action((options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) => (await load()).listAlerts(context, options)),
+    )
+  group
+    .command('acknowledge')
+    .description('say that you look after one: nobody is mailed of it again but of its end')
+    .argument('<alert>', 'its id, or the tunnel or host that it is about')
+    .action((text: string, _options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) => (await load()).acknowledgeAlert(context, text)),
     )
 }
 

@@ -6,6 +6,8 @@
 import { systemClock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { Telemetry } from '@porttunneler/shared/base/telemetry'
+import { senseBackups } from '@porttunneler/shared/control/alerts/backup-sense'
+import { postHeartbeat } from '@porttunneler/shared/control/alerts/heartbeat'
 import { acmeIssuers } from '@porttunneler/shared/control/certificates/issuers'
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
@@ -73,6 +75,9 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
   const accounts = openFirebaseAccounts({ projectId, clock })
   const isEmulated = emulators.auth !== undefined
   const identity = firebaseIdentity({ projectId, accounts, store, clock, isEmulated })
+  const post = openPublicPost()
+  const backups = openFirestoreBackups({ projectId, database, rest, clock })
+  const watched = emulators.firestore === undefined ? backups : async () => undefined
   const platform = {
     store,
     bus,
@@ -83,13 +88,14 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     inquiries: openInquiryDesk({ resolvers, trustResolvers, clock }),
     dns: openZones(settings, clock),
     askNetworks: cloudflareAsker(),
-    post: openPublicPost(),
+    post,
+    senses: [senseBackups(watched)],
+    ...(settings.heartbeat !== undefined && { heartbeat: postHeartbeat(settings.heartbeat, { post, log }) }),
     payments: settings.stripeKey ? openPayments({ key: settings.stripeKey }) : noPayments,
     ...logsOf(settings, options),
     ...(options.telemetry && { telemetry: options.telemetry }),
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
   }
-  const backups = openFirestoreBackups({ projectId, database, rest, clock })
   const control = makeControl(platform, { clock, random: Math.random, log, settings: settings.control })
   return {
     control,
@@ -97,7 +103,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     identity,
     accounts,
     enrolment,
-    backups: emulators.firestore === undefined ? backups : async () => undefined,
+    backups: watched,
     warm: async () => void (await control.signer.publicKeys()),
     close: async () => {
       await bus.close()

@@ -85,6 +85,7 @@ test.each([
   ],
   [{ PORTTUNNELER_TRUSTED_PROXIES: 'all' }, 'PORTTUNNELER_TRUSTED_PROXIES'],
   [{ PORTTUNNELER_TRUST_RESOLVERS: 'maybe' }, 'PORTTUNNELER_TRUST_RESOLVERS'],
+  [{ PORTTUNNELER_HEARTBEAT: 'http://ping.example.com/' }, 'PORTTUNNELER_HEARTBEAT'],
 ])('settings: %o is refused with the variable’s name but not its value', (changes, name) => {
   const refusal = refusalOf({ ...real, ...changes })
   expect(isFailure(refusal, 'cloud.environment') && refusal.detail).toContain(name)

@@ -63,6 +63,7 @@ const variables = z.object({
   PORTTUNNELER_TRUSTED_PROXIES: networkListSchema.default([]),
   PORTTUNNELER_RESOLVERS: resolversSchema,
   PORTTUNNELER_TRUST_RESOLVERS: z.stringbool().default(false),
+  PORTTUNNELER_HEARTBEAT: z.url({ protocol: /^https$/ }).optional(),
   PORTTUNNELER_ACME_EMAIL: z.email().optional(),
   PORTTUNNELER_ACME_ISSUERS: z
     .string()
@@ -120,6 +121,8 @@ export type Settings = {
   readonly mail?: SmtpSettings
   /** Whether some function sends mails, if not this one. */
   readonly hasMail: boolean
+  /** Gets a POST after each look at the service; absent: nobody outside watches that it happens. */
+  readonly heartbeat?: string
   /** Replaces the metadata server, KMS and Compute Engine, where emulators replace the rest. */
   readonly emulatedGoogle?: string
 }
@@ -184,6 +187,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     stripeSecrets: [rest.STRIPE_WEBHOOK_SECRET, rest.STRIPE_EVENTS_SECRET]
       .filter(isGiven)
       .map((text) => new Secret(text)),
+    ...(rest.PORTTUNNELER_HEARTBEAT !== undefined && { heartbeat: rest.PORTTUNNELER_HEARTBEAT }),
     ...(emulatedGoogle !== undefined && { emulatedGoogle }),
   }
 }

@@ -44,6 +44,7 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addPeople(groupOf('people', 'those who sign in'), groupOf('members', 'who belongs to an account'))
   addNotes(groupOf('notes', 'what operators wrote about people and accounts'))
   addMails(groupOf('mails', 'addresses that mails go to'))
+  addAlerts(groupOf('alerts', 'what is wrong with the service'))
   addJobs(groupOf('jobs', 'what happens later'))
   addCertificates(groupOf('certificates', 'what browsers trust the names of this service by'))
   addAudit(groupOf('audit', 'who did what, and proof that nobody has changed it since'))
@@ -196,6 +197,16 @@ function addMails(verb: Verb): void {
     ),
   )
   address(verb('mails.allow', 'allow', 'send it mails again'))
+}
+
+function addAlerts(verb: Verb): void {
+  verb('alerts.list', 'list', 'list alerts of the service, those that changed last on top').option(
+    '--limit <count>',
+    'at most this many',
+    readNumber,
+    100,
+  )
+  verb('alerts.acknowledge', 'acknowledge', 'say that you look after one').argument('<id>')
 }
 
 function addJobs(verb: Verb): void {

@@ -144,6 +144,14 @@ const shapeSchema = z.strictObject({
       days: z.int().min(1).max(365).default(14),
     })
     .prefault({}),
+  alerts: z
+    .strictObject({
+      /** Webhooks may go to private addresses: for a team whose receivers are in its own network. */
+      privateWebhooks: z.union([z.boolean(), z.stringbool()]).default(false),
+      /** Gets a POST after each look at the service, every five minutes. */
+      heartbeat: z.url({ protocol: /^https$/ }).optional(),
+    })
+    .prefault({}),
   /** How long open connections may go on after a stop signal. */
   graceSeconds: z.number().min(0).max(3_600).default(10),
 })
@@ -230,6 +238,8 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_TRUSTED_PROXIES: ['trustedProxies'],
   PORTTUNNELER_RESOLVERS: ['dns', 'resolvers'],
   PORTTUNNELER_TRUST_RESOLVERS: ['dns', 'trustResolvers'],
+  PORTTUNNELER_PRIVATE_WEBHOOKS: ['alerts', 'privateWebhooks'],
+  PORTTUNNELER_HEARTBEAT: ['alerts', 'heartbeat'],
   PORTTUNNELER_MAIL_SMTP: ['mail', 'smtp'],
   PORTTUNNELER_MAIL_FROM: ['mail', 'from'],
   PORTTUNNELER_STRIPE_KEY: ['billing', 'key'],

@@ -4,6 +4,8 @@ import type { TermsDocument } from '@porttunneler/shared/api/schemas/terms'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { Telemetry } from '@porttunneler/shared/base/telemetry'
+import { postHeartbeat } from '@porttunneler/shared/control/alerts/heartbeat'
+import type { Heartbeat, Sense } from '@porttunneler/shared/control/alerts/sense'
 import { acmeIssuers, type IssuerSettings } from '@porttunneler/shared/control/certificates/issuers'
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { makeControl, type Settings } from '@porttunneler/shared/control/control'
@@ -30,6 +32,13 @@ import { openFileKeyVault } from './platform/key-vault.file.ts'
 import { openLogMail } from './platform/mail.log.ts'
 import type { ProviderSettings } from './platform/oidc/settings.ts'
 import { openSqliteStore } from './platform/store.sqlite.ts'
+import { writeAlertFigures } from './service-senses.ts'
+
+export type AlertOptions = {
+  readonly privateWebhooks: boolean
+  readonly heartbeat?: string | undefined
+  readonly senses: readonly Sense[]
+}
 
 export type DomainOptions = {
   readonly folder: DataFolder
@@ -51,6 +60,8 @@ export type DomainOptions = {
   readonly authority?: Authority | undefined
   /** undefined: nothing is sold. */
   readonly billing?: BillingSettings | undefined
+  /** How operators hear of trouble with the service, and where webhooks may go. */
+  readonly alerts?: AlertOptions | undefined
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
@@ -100,7 +111,7 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     certificates: certificatesOf(options, dns.resolvers),
     dns: noDns,
     askNetworks: cloudflareAsker(),
-    post: openPublicPost(),
+    ...watching(options),
     payments: paymentsOf(options.billing),
     ...(options.logs && { logs: options.logs }),
     ...(options.telemetry && { telemetry: options.telemetry }),
@@ -114,6 +125,22 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     close: async () => {
       await bus.close()
       await store.close()
+    },
+  }
+}
+
+function watching({ alerts, folder, log }: DomainOptions) {
+  const isPrivate = alerts?.privateWebhooks ?? false
+  const post = openPublicPost(isPrivate ? { mayReach: () => true } : {})
+  const { heartbeat: url } = alerts ?? {}
+  const tell = url === undefined ? undefined : postHeartbeat(url, { post, log })
+  return {
+    post,
+    isPrivatePost: isPrivate,
+    senses: alerts?.senses ?? [],
+    heartbeat: async (look: Heartbeat, signal: AbortSignal) => {
+      writeAlertFigures(folder.path, look)
+      await tell?.(look, signal)
     },
   }
 }

@@ -9,7 +9,7 @@ import { writePrivateFile } from './data-folder.ts'
 
 export const figuresName = 'figures.prom'
 
-type Part = 'ptun_backup_' | 'ptun_billing_'
+type Part = 'ptun_backup_' | 'ptun_billing_' | 'ptun_alerts_'
 export type Figure = readonly [name: `${Part}${string}`, help: string, value: number]
 
 /** Puts these in the place of all that the part has. @param figures none: the part is gone, or off */

@@ -7,6 +7,7 @@ import type { Command } from '@porttunneler/shared/api/schemas/relays'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { Telemetry } from '@porttunneler/shared/base/telemetry'
+import type { Sense } from '@porttunneler/shared/control/alerts/sense'
 import type { Logs } from '@porttunneler/shared/control/logs/role'
 import { BackupSchedule } from './backup/schedule.ts'
 import { keepBillingFigures } from './billing-figures.ts'
@@ -18,6 +19,7 @@ import { writeFigures } from './figures.ts'
 import { openOfficeSocket } from './office-socket.ts'
 import manifest from './package.json' with { type: 'json' }
 import { endpointFace, isNameCertified, liveOrigin, type RelayPorts } from './relay.ts'
+import { sensesOf } from './service-senses.ts'
 import type { WebFiles } from './web-files.ts'
 import { type Fetch, listen, makeWeb } from './web-server.ts'
 
@@ -67,9 +69,11 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const consoleUrl =
     config.public.console ??
     `${isNameCertified(config) ? 'https' : 'http'}://${urlHost(config.host)}:${listening.port}`
-  const control = openControl(options, consoleUrl)
+  let schedule: BackupSchedule | undefined
+  const senses = sensesOf(folder.path, () => schedule?.status())
+  const control = openControl(options, { consoleUrl, senses })
   opened.defer(() => control.close())
-  const schedule = openSchedule(options)
+  schedule = openSchedule(options)
   if (schedule) opened.defer(() => schedule.close())
   const figures = keepBillingFigures(control.office.control, folder.path)
   opened.defer(() => figures.clear())
@@ -111,7 +115,10 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   }
 }
 
-function openControl(options: FrontOptions, consoleUrl: string): ControlPlane {
+function openControl(
+  options: FrontOptions,
+  { consoleUrl, senses }: { readonly consoleUrl: string; readonly senses: readonly Sense[] },
+): ControlPlane {
   const { config, folder, clock, random, log, logs, telemetry } = options
   return openControlPlane({
     folder,
@@ -125,6 +132,7 @@ function openControl(options: FrontOptions, consoleUrl: string): ControlPlane {
     acme: config.acme,
     authority: config.authority,
     billing: config.billing,
+    alerts: { ...config.alerts, senses },
     consoleUrl,
     proxies: proxiesOf(config),
     clock,

@@ -86,7 +86,22 @@ export const places: readonly Place[] = [
     icon: 'alert',
     group: 'main',
     needs: 'tunnels.read',
+    below: /^\/alerts\/.+$/,
     load: async () => (await import('./pages/alerts.tsx')).AlertsPage,
+  },
+  {
+    path: '/alerts/:id',
+    title: 'Alert',
+    above: '/alerts',
+    needs: 'tunnels.read',
+    load: async () => (await import('./pages/alert.tsx')).AlertPage,
+  },
+  {
+    path: '/alerts/webhooks/:id',
+    title: 'Webhook',
+    above: '/alerts',
+    needs: 'account.update',
+    load: async () => (await import('./pages/webhook.tsx')).WebhookPage,
   },
   {
     path: '/keys',

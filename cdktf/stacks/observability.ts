@@ -3,6 +3,7 @@
  * figures of their own.
  */
 import { BillingBudget } from '@cdktf/provider-google/lib/billing-budget/index.js'
+import { LoggingMetric } from '@cdktf/provider-google/lib/logging-metric/index.js'
 import { LoggingProjectBucketConfig } from '@cdktf/provider-google/lib/logging-project-bucket-config/index.js'
 import { MonitoringAlertPolicy } from '@cdktf/provider-google/lib/monitoring-alert-policy/index.js'
 import { MonitoringCustomService } from '@cdktf/provider-google/lib/monitoring-custom-service/index.js'
@@ -11,7 +12,7 @@ import { MonitoringNotificationChannel } from '@cdktf/provider-google/lib/monito
 import { MonitoringSlo } from '@cdktf/provider-google/lib/monitoring-slo/index.js'
 import { MonitoringUptimeCheckConfig } from '@cdktf/provider-google/lib/monitoring-uptime-check-config/index.js'
 import type { Construct } from 'constructs'
-import { alerts, answeredGoal, burns, dashboard, logAlerts, requestsOf } from '../alerts.ts'
+import { alerts, answeredGoal, burns, dashboard, logAlerts, looks, requestsOf, silence } from '../alerts.ts'
 import { PorttunnelerStack, type StackOptions } from './porttunneler-stack.ts'
 
 const logDays = 30
@@ -36,6 +37,7 @@ export class ObservabilityStack extends PorttunnelerStack {
     this.#slo(channel)
     for (const alert of alerts(project, uptime.uptimeCheckId)) this.#alert(alert, channel)
     this.#logAlerts(channel)
+    this.#silence(channel)
     new MonitoringDashboard(this, 'dashboard', { dashboardJson: JSON.stringify(dashboard()) })
     new LoggingProjectBucketConfig(this, 'logs', {
       project,
@@ -83,6 +85,42 @@ export class ObservabilityStack extends PorttunnelerStack {
         alertStrategy: { autoClose: '86400s', notificationRateLimit: { period: '43200s' } },
         conditions: [{ displayName: title, conditionMatchedLog: { filter } }],
       })
+  }
+
+  #silence(channel: MonitoringNotificationChannel): void {
+    const { id, title, filter, duration, page } = silence
+    const metric = new LoggingMetric(this, 'looks', {
+      ...looks,
+      description: 'Looks at the service, which make the alerts of operators',
+      metricDescriptor: { metricKind: 'DELTA', valueType: 'INT64' },
+    })
+    new MonitoringAlertPolicy(this, id, {
+      displayName: title,
+      combiner: 'OR',
+      severity: 'CRITICAL',
+      notificationChannels: [channel.id],
+      documentation: { content: `What to do: ${page}`, mimeType: 'text/markdown' },
+      alertStrategy: { autoClose: '86400s' },
+      // A filter on a figure that does not exist yet is refused.
+      dependsOn: [metric],
+      conditions: [
+        {
+          displayName: title,
+          conditionAbsent: {
+            filter,
+            duration,
+            aggregations: [
+              {
+                alignmentPeriod: '300s',
+                perSeriesAligner: 'ALIGN_DELTA',
+                crossSeriesReducer: 'REDUCE_SUM',
+              },
+            ],
+            trigger: { count: 1 },
+          },
+        },
+      ],
+    })
   }
 
   #slo(channel: MonitoringNotificationChannel): void {

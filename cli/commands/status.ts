@@ -5,7 +5,8 @@ import { formatBytes } from '@porttunneler/shared/base/amounts'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
 import { type AgentSnapshot, problemOf, type TunnelStatus } from '../agent/events.ts'
 import { readStatuses } from '../agent/status-socket.ts'
-import { type Context, connectApi, paintOf, say, tell } from '../context.ts'
+import { noticeOfAlerts } from '../alert-notice.ts'
+import { type Connection, type Context, connectApi, paintOf, say, tell } from '../context.ts'
 import { formatDuration, formatTable, type Paint, printable } from '../output/format.ts'
 import {
   groupRanges,
@@ -45,6 +46,7 @@ async function tellAccount(context: Context, paint: Paint): Promise<number> {
       const more = [...poolLines(tunnels, nowMs, paint), ...whyLines(tunnels, nowMs, paint)]
       say(context, ...tunnelTable(tunnels, paint), ...more)
     }
+    await tellAlerts(context, client, paint)
     return 0
   } catch (error) {
     const failure = isFailure(error) ? error : fail('server.unreachable', undefined, { cause: error })
@@ -52,6 +54,15 @@ async function tellAccount(context: Context, paint: Paint): Promise<number> {
     tell(context, { event: 'error', ...problemOf(failure) })
     return failure.entry.exit
   }
+}
+
+/** An older server has none, and a key may not see them: the tunnels are there all the same. */
+async function tellAlerts(context: Context, client: Connection['client'], paint: Paint): Promise<void> {
+  const count = await client.alertCount().catch(() => undefined)
+  if (!count) return
+  tell(context, { event: 'alerts', ...count })
+  const notice = noticeOfAlerts(count)
+  if (notice !== undefined) say(context, '', paint('red', notice))
 }
 
 /** @param isEach shows every port of a range by itself */

@@ -2,6 +2,7 @@
 import { EventSocket } from '../agent/event-socket.ts'
 import type { AgentEvent, AgentSnapshot } from '../agent/events.ts'
 import type { WantedTunnel } from '../agent/tunnels.ts'
+import { followAlerts } from '../alert-notice.ts'
 import { type Connection, type Context, warn } from '../context.ts'
 import type { AgentOutput } from '../output/agent-output.ts'
 import { updateNotice } from '../update-notice.ts'
@@ -33,9 +34,14 @@ export function openToldOutput(
     snapshot,
   )
   void tellUpdate(context, connection, output)
+  const alerts = followAlerts(context, connection.client, (lines) => output.print(lines))
   return {
     ...output,
     log,
+    close() {
+      alerts.close()
+      output.close()
+    },
     onEvent(event: AgentEvent) {
       output.onEvent(event)
       log.take(event)

@@ -273,6 +273,7 @@ const fresh: Readonly<Record<string, string>> = {
 }
 /** Read or change what any session may: it can be undone, or belongs to the daily work. */
 const ofAnySession = [
+  'POST /v1/operator/alerts/{alert}',
   'POST /v1/billing/checkout',
   ...undoable.filter((route) => !(route in fresh)),
   'POST /v1/members',

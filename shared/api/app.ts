@@ -33,6 +33,7 @@ import { leaseRoutes } from './routes/leases.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { memberRoutes } from './routes/members.ts'
 import { operatorRoutes } from './routes/operator.ts'
+import { operatorAlertRoutes } from './routes/operator-alerts.ts'
 import { operatorFleetRoutes } from './routes/operator-fleet.ts'
 import { operatorInsightRoutes } from './routes/operator-insight.ts'
 import { operatorJobRoutes } from './routes/operator-jobs.ts'
@@ -104,6 +105,7 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     termsRoutes(deps),
     operatorRoutes(deps, cursors),
     operatorFleetRoutes(deps, cursors),
+    operatorAlertRoutes(deps, cursors),
     operatorJobRoutes(deps, cursors),
     operatorLogRoutes(deps, cursors),
     operatorFlagRoutes(deps),

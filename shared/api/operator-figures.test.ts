@@ -198,6 +198,7 @@ test('dependencies say whether they work, with cause and cure, and are asked onc
     { name: 'payments', state: 'off' },
     { name: 'dns', state: 'off' },
     { name: 'certificates', state: 'off' },
+    { name: 'alerts', state: 'failing', code: 'PT-2810' },
   ])
   const ref = jobRef('mail.send', 'x')
   const failed = freshJob({ kind: 'mail.send', subject: 'x', account: '' }, t.clock.now())

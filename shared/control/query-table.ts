@@ -220,6 +220,11 @@ export const queries = {
     order: 'createdAt',
     direction: 'descending',
   }),
+  deliveriesByState: declareQuery('deliveriesByState', deliveries, {
+    equals: ['account', 'webhook', 'state'],
+    order: 'createdAt',
+    direction: 'descending',
+  }),
   deliveriesOfAccount: declareQuery('deliveriesOfAccount', deliveries, {
     equals: ['account'],
     order: 'createdAt',

@@ -7,6 +7,7 @@ import { minuteShape, type Usage } from '../api/schemas/relays.ts'
 import { codes } from '../base/errors.ts'
 import { otherTurns } from '../base/other-turns.ts'
 import { highestCounts } from '../base/packed-counts.ts'
+import { askToMeasure } from './alerts/measuring.ts'
 import { hourMs, lateMaxMs } from './books/calendar.ts'
 import { recordLate } from './books/late.ts'
 import { type GivenResults, highestResults, isSameResults, type PackedResults } from './books/results.ts'
@@ -53,14 +54,20 @@ export async function storeUsage(
     const before = rowsById.get(id)
     rowsById.set(id, before ? { ...row, ...highest(row, before) } : row)
   }
+  const stored = new Map<string, UsageHourDoc>()
   await changeAll<UsageHourDoc>(
     control.store,
     Array.from(rowsById, ([id, row]) => ({
       ref: usageHours.ref(id),
-      next: (current) => nextRow(control, { cell, row, current }),
+      next: (current) => {
+        const next = nextRow(control, { cell, row, current })
+        if (next !== 'keep') stored.set(id, next)
+        return next
+      },
     })),
   )
   await recordLate(control, fine)
+  await askToMeasure(control, [...stored.values()])
   return refused
 }
 

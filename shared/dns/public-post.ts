@@ -72,6 +72,8 @@ function post(
   }
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>()
   const sent = request(url, options, (answer) => {
+    // What happens to the rest of the answer is no failure: its status is here.
+    sent.off('error', reject).on('error', () => {})
     read(answer).then(
       (text) => resolve({ status: answer.statusCode ?? 0, text }),
       // What is too long or breaks off: the status is what counts.
@@ -116,7 +118,7 @@ function reasonOf(error: unknown, signal: AbortSignal): string {
     case 'ECONNRESET':
       return 'It closed the connection before it answered.'
     default:
-      return /CERT|SIGNED|TLS|SSL/.test(code)
+      return /CERT|SIGN|VERIFY|TLS|SSL/.test(code)
         ? `Its certificate is not valid (${code}).`
         : `It cannot be reached${code === '' ? '' : ` (${code})`}.`
   }

@@ -17,6 +17,8 @@ const ofAnySession: readonly Row[] = [
   ['GET /v1/operator/accounts/{account}'],
   ['GET /v1/operator/billing/drift'],
   ['GET /v1/operator/cells'],
+  ['GET /v1/operator/alerts'],
+  ['POST /v1/operator/alerts/{alert}', { act: 'acknowledge' }],
   ['GET /v1/operator/jobs'],
   ['GET /v1/operator/flags'],
   ['GET /v1/operator/invites'],

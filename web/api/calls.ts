@@ -5,7 +5,7 @@
  */
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Role } from '@porttunneler/shared/api/schemas/access'
-import { alertCalls } from './alert-calls.ts'
+import { alertCalls, webhookCalls } from './alert-calls.ts'
 import { billingCalls } from './billing-calls.ts'
 import { factorCalls } from './factor-calls.ts'
 import { historyCalls } from './history-calls.ts'
@@ -54,6 +54,7 @@ export function makeCalls(request: Requests) {
     ...factorCalls(request),
     ...billingCalls(request),
     ...alertCalls(request),
+    ...webhookCalls(request),
     ...operatorCalls(request),
     ...operatorServiceCalls(request),
     ...operatorKeepingCalls(request),

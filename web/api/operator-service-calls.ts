@@ -5,6 +5,7 @@ import type { Requests } from './requests.ts'
 type AnswerOf<Name extends keyof Client> = Awaited<ReturnType<Client[Name]>>
 type BodyOf<Name extends keyof Client, At extends number = 0> = Extract<Parameters<Client[Name]>[At], object>
 
+type Alert = AnswerOf<'serviceAlerts'>['items'][number]
 export type OperatorCell = AnswerOf<'operatorCells'>['items'][number]
 export type OperatorRelay = OperatorCell['relays'][number]
 export type Job = AnswerOf<'jobs'>['items'][number]
@@ -46,6 +47,10 @@ export function operatorServiceCalls(request: Requests) {
     closeCell: (cell: string) => post(at('cells', cell, 'close')),
     openCell: (cell: string) => post(at('cells', cell, 'open')),
     drainRelay: (relay: string) => request<AnswerOf<'drainRelay'>>('POST', at('relays', relay, 'drain')),
+    serviceAlerts: (state?: Alert['state'], cursor?: string, signal?: AbortSignal) =>
+      read<AnswerOf<'serviceAlerts'>>(at('alerts'), { cursor, state }, signal),
+    actOnServiceAlert: (id: string, body: BodyOf<'actOnServiceAlert', 1>) =>
+      request<Alert>('POST', at('alerts', id), { body }),
     jobs: (state: 'live' | 'dead', cursor?: string, signal?: AbortSignal) =>
       read<AnswerOf<'jobs'>>(at('jobs'), { cursor, state }, signal),
     retryJob: (job: string) => post(at('jobs', job, 'retry')),

@@ -39,6 +39,15 @@ export function useJobs(state: 'live' | 'dead') {
   return usePages(['jobs', state], (cursor, signal) => calls.jobs(state, cursor, signal))
 }
 
+export function useServiceAlerts(state: 'firing' | undefined) {
+  const { calls } = useServices()
+  return usePages(
+    ['alerts', state],
+    (cursor, signal) => calls.serviceAlerts(state, cursor, signal),
+    slowEveryMs,
+  )
+}
+
 export function useFlags() {
   const { calls } = useServices()
   return useQuery({ queryKey: [...all, 'flags'], queryFn: ({ signal }) => calls.flags(signal) })

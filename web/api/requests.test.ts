@@ -1,5 +1,6 @@
 import { makeClient } from '@porttunneler/shared/api/client'
 import { describe, expect, test } from 'vitest'
+import { alertPairs } from '../testing/alert-pairs.ts'
 import { operatorServicePairs } from '../testing/operator-pairs.ts'
 import { AccountChoice } from './account-choice.ts'
 import { readAllPages } from './all-pages.ts'
@@ -369,6 +370,7 @@ describe('calls', () => {
         () => calls.actOnAlert('alr/1', { act: 'acknowledge' }),
         () => client.actOnAlert('alr/1', { act: 'acknowledge' }),
       ],
+      ...alertPairs(calls, client),
       [() => calls.auditProof('aud/1'), () => client.auditProof('aud/1')],
       [() => calls.startAuditExport(), () => client.startAuditExport()],
       [() => calls.auditExport(), () => client.auditExport()],

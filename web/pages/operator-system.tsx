@@ -13,6 +13,7 @@ import { Choice, More, Reading, type Tone, ToneBadge } from '../parts/operator-p
 import { Page } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { TimeText } from '../parts/time-text.tsx'
+import { AlertsSection } from './operator-alerts.tsx'
 import { BetaSection } from './operator-beta.tsx'
 import { FlagsSection } from './operator-flags.tsx'
 
@@ -20,6 +21,7 @@ export function OperatorSystemPage() {
   return (
     <Page title="System" lead="What the service depends on, what it does later, and who gets what." isBroad>
       <div class="space-y-10">
+        <AlertsSection />
         <DependenciesSection />
         <JobsSection />
         <FlagsSection />
@@ -37,6 +39,7 @@ const names: Record<Health['name'], string> = {
   payments: 'Payments',
   dns: 'DNS records',
   certificates: 'Certificates',
+  alerts: 'Alerts to operators',
 }
 const tones: Record<Health['state'], readonly [Tone, string]> = {
   ok: ['ok', 'Works'],

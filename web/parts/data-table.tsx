@@ -97,13 +97,20 @@ function Block<Row>({ columns, row }: { columns: readonly Column<Row>[]; row: Ro
       <dl class="grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-0.5">
         {others
           .filter(({ isActions }) => !isActions)
-          .map(({ head, cell }) => (
+          .map(({ head, cell }) => ({ head, content: cell(row) }))
+          .filter(({ content }) => !isNothing(content))
+          .map(({ head, content }) => (
             <div key={head} class="col-span-2 grid grid-cols-subgrid">
               <dt class="text-muted">{head}</dt>
-              <dd class="min-w-0 break-words">{cell(row)}</dd>
+              <dd class="min-w-0 break-words">{content}</dd>
             </div>
           ))}
       </dl>
     </>
   )
+}
+
+/** What leaves its cell empty needs no line of its own on a phone. */
+function isNothing(content: ComponentChildren): boolean {
+  return content === undefined || content === null || content === false || content === ''
 }

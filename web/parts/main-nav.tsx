@@ -1,5 +1,6 @@
 /** The ways to the pages, from the table of routes: a rail, a bar or tabs, as the screen has room. */
 import { Link, useLocation } from 'wouter-preact'
+import { useAlertCount } from '../api/alert-queries.ts'
 import { useMe } from '../api/queries.ts'
 import { isHere, type Place, placesOf } from '../routes.ts'
 import { Icon } from './icon.tsx'
@@ -43,7 +44,7 @@ function NavLink({ place, isRailOnly = false }: { place: Place; isRailOnly?: boo
     <Link
       href={place.path}
       aria-current={isCurrent ? 'page' : undefined}
-      class={`${shown} h-14 flex-col items-center justify-center gap-0.5 text-xs font-semibold whitespace-nowrap no-underline transition-colors sm:flex-row sm:gap-2 sm:border-b-2 sm:px-3 sm:pt-0.5 sm:text-sm lg:h-8 lg:shrink-0 lg:justify-start lg:rounded-md lg:border-b-0 lg:px-2.5 lg:pt-0 lg:font-medium ${look}`}
+      class={`${shown} relative h-14 flex-col items-center justify-center gap-0.5 text-xs font-semibold whitespace-nowrap no-underline transition-colors sm:flex-row sm:gap-2 sm:border-b-2 sm:px-3 sm:pt-0.5 sm:text-sm lg:h-8 lg:shrink-0 lg:justify-start lg:rounded-md lg:border-b-0 lg:px-2.5 lg:pt-0 lg:font-medium ${look}`}
     >
       {place.icon && (
         <span class="sm:hidden lg:inline-flex">
@@ -51,6 +52,19 @@ function NavLink({ place, isRailOnly = false }: { place: Place; isRailOnly?: boo
         </span>
       )}
       {place.title}
+      {place.path === '/alerts' && <FiringCount />}
     </Link>
+  )
+}
+
+/** How many alerts nobody has looked at; the server counts to 100. */
+function FiringCount() {
+  const firing = useAlertCount().data?.firing ?? 0
+  if (firing === 0) return null
+  return (
+    <span class="absolute top-1 right-1 rounded-full bg-danger-soft px-1.5 text-xs font-semibold text-danger sm:static sm:ml-0 lg:ml-auto">
+      {firing >= 100 ? '99+' : firing}
+      <span class="sr-only"> firing</span>
+    </span>
   )
 }

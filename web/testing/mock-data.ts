@@ -6,7 +6,8 @@ import type { Plans } from '@porttunneler/shared/api/schemas/plans'
 import type { Account } from '@porttunneler/shared/api/schemas/service'
 import type { Holder, Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 
-export function mockId(prefix: 'usr' | 'acc' | 'key' | 'tun' | 'agt' | 'alr', number: number): string {
+type MockPrefix = 'usr' | 'acc' | 'key' | 'tun' | 'agt' | 'alr' | 'mnt' | 'whk' | 'dlv'
+export function mockId(prefix: MockPrefix, number: number): string {
   return `${prefix}_${String(number).padStart(26, '0')}`
 }
 

@@ -2,13 +2,20 @@
 
 import { accountChoicesSchema, membersSchema } from '@porttunneler/shared/api/schemas/accounts'
 import { agentsSchema } from '@porttunneler/shared/api/schemas/agents'
-import { alertSchema } from '@porttunneler/shared/api/schemas/alerts'
+import {
+  alertCountSchema,
+  alertSchema,
+  rulesSchema,
+  windowsSchema,
+} from '@porttunneler/shared/api/schemas/alerts'
 import { auditEntrySchema } from '@porttunneler/shared/api/schemas/audit'
 import { pageSchema } from '@porttunneler/shared/api/schemas/common'
 import { factorsSchema } from '@porttunneler/shared/api/schemas/factors'
 import { mailWishesSchema } from '@porttunneler/shared/api/schemas/mails'
 import { usageAnswerSchema } from '@porttunneler/shared/api/schemas/service'
 import { signInsSchema } from '@porttunneler/shared/api/schemas/sign-ins'
+import { deliverySchema, webhooksSchema } from '@porttunneler/shared/api/schemas/webhooks'
+import { alertCount, alertPage, deliveries, oneAlert, rules, webhooks, windows } from './mock-alerts.ts'
 import { me, mockId } from './mock-data.ts'
 
 const hourMs = 3_600_000
@@ -124,51 +131,18 @@ function agents() {
   }
 }
 
-function alerts() {
-  const now = Date.now()
-  const began = { at: now - 900_000, what: 'began' }
-  return {
-    items: [
-      {
-        id: mockId('alr', 1),
-        kind: 'tunnel.upstream',
-        title: 'Upstream failing',
-        subject: mockId('tun', 3),
-        name: 'a-long-name-for-a-preview-environment-42',
-        state: 'firing',
-        unsteady: true,
-        since: now - 1_200_000,
-        last: now - 600_000,
-        toldAt: now - 840_000,
-        cause: 'The program behind the tunnel refused the connection.',
-        cure: 'Start it, or check the port of the tunnel.',
-        code: 'PT-5001',
-        timeline: [began, { at: now - 600_000, what: 'failed again: it is unsteady' }],
-      },
-      {
-        id: mockId('alr', 2),
-        kind: 'quota.near',
-        title: 'Transfer nearly used',
-        subject: me.account,
-        name: '80 % of this period',
-        state: 'resolved',
-        unsteady: false,
-        since: now - 9_000_000,
-        last: now - 4_000_000,
-        endedAt: now - 4_000_000,
-        cause: 'Most of the transfer of this period is used.',
-        timeline: [began],
-      },
-    ],
-  }
-}
-
 type Schema = { parse(value: unknown): unknown }
 /** By their paths: the schema, and what is sent. */
 export const more: Readonly<Record<string, readonly [Schema, (url: URL) => unknown]>> = {
   '/v1/usage': [usageAnswerSchema, usage],
   '/v1/agents': [agentsSchema, agents],
-  '/v1/alerts': [pageSchema(alertSchema), alerts],
+  '/v1/alerts': [pageSchema(alertSchema), alertPage],
+  '/v1/alerts/count': [alertCountSchema, alertCount],
+  [`/v1/alerts/${mockId('alr', 1)}`]: [alertSchema, oneAlert],
+  '/v1/alert-rules': [rulesSchema, () => rules],
+  '/v1/maintenance': [windowsSchema, windows],
+  '/v1/webhooks': [webhooksSchema, webhooks],
+  [`/v1/webhooks/${mockId('whk', 1)}/deliveries`]: [pageSchema(deliverySchema), deliveries],
   '/v1/audit': [pageSchema(auditEntrySchema), audit],
   '/v1/accounts': [
     accountChoicesSchema,

@@ -14,6 +14,11 @@ export function operatorServicePairs(calls: Calls, client: Client): Pair[] {
     [() => calls.closeCell('a/b'), () => client.closeCell('a/b')],
     [() => calls.openCell('a/b'), () => client.openCell('a/b')],
     [() => calls.drainRelay('rel/1'), () => client.drainRelay('rel/1')],
+    [() => calls.serviceAlerts('firing', cursor), () => client.serviceAlerts({ state: 'firing', cursor })],
+    [
+      () => calls.actOnServiceAlert('alr/1', { act: 'acknowledge' }),
+      () => client.actOnServiceAlert('alr/1', { act: 'acknowledge' }),
+    ],
     [() => calls.jobs('dead', cursor), () => client.jobs({ state: 'dead', cursor })],
     [() => calls.retryJob('mail.send:a/b'), () => client.retryJob('mail.send:a/b')],
     [() => calls.dropJob('mail.send:a/b'), () => client.dropJob('mail.send:a/b')],

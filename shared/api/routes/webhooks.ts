@@ -83,7 +83,7 @@ const routes = {
     path: `${at}/deliveries`,
     operationId: 'listDeliveries',
     summary: 'What was sent to a webhook in the last 30 days, newest first',
-    request: { params, query: pageQuerySchema },
+    request: { params, query: pageQuerySchema.extend(schemas.deliveryQuerySchema.shape) },
     responses: { 200: jsonAnswer(pageSchema(schemas.deliverySchema), 'A page of deliveries') },
   }),
   replay: route({
@@ -131,14 +131,12 @@ export function webhookRoutes(cursors: Cursors): RouteGroup {
     })
     .add(routes.deliveries, async (c, { caller, control }) => {
       const { webhook: id } = c.req.valid('param')
-      const page = await cursors.page(
-        { account: caller.account, list: `deliveries ${id}` },
-        c.req.valid('query'),
-        {
-          read: (options) => hooks.listDeliveries(control, caller, { id, ...options }),
-          describe: (found) => found.map(hooks.describeDelivery),
-        },
-      )
+      const { state, ...query } = c.req.valid('query')
+      const scope = { account: caller.account, list: `deliveries ${id} ${state ?? ''}` }
+      const page = await cursors.page(scope, query, {
+        read: (options) => hooks.listDeliveries(control, caller, { id, state, ...options }),
+        describe: (found) => found.map(hooks.describeDelivery),
+      })
       return c.json(page, 200)
     })
     .add(routes.replay, async (c, { control }) =>

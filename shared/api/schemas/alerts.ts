@@ -8,6 +8,8 @@ const minuteMs = 60_000
 export const ownerAlerts = [
   'tunnel.down',
   'tunnel.upstream',
+  'tunnel.errors',
+  'tunnel.latency',
   'quota.near',
   'quota.reached',
   'domain.failing',
@@ -15,7 +17,16 @@ export const ownerAlerts = [
   'payment.failed',
   'webhook.failing',
 ] as const
-export type AlertKind = (typeof ownerAlerts)[number]
+/** What the operators of the service are told of, besides certificates of cells. */
+const serviceAlerts = [
+  'relay.down',
+  'job.dead',
+  'job.failing',
+  'dependency.failing',
+  'backup.overdue',
+  'disk.low',
+] as const
+export type AlertKind = (typeof ownerAlerts)[number] | (typeof serviceAlerts)[number]
 export const alertStates = ['firing', 'acknowledged', 'resolved'] as const
 
 const alertIdSchema = idSchema('alr')
@@ -120,5 +131,6 @@ export const windowSchema = z.object({
   note: z.string(),
   by: z.string(),
 })
+export type MaintenanceWindow = z.infer<typeof windowSchema>
 export const windowsSchema = z.object({ items: z.array(windowSchema) })
 export const windowParamsSchema = z.object({ window: idSchema('mnt') })

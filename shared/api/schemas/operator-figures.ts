@@ -120,7 +120,7 @@ export const securityEventRowSchema = z.object({
 export const healthListSchema = z.object({
   items: z.array(
     z.object({
-      name: z.enum(['store', 'bus', 'signIn', 'mail', 'payments', 'dns', 'certificates']),
+      name: z.enum(['store', 'bus', 'signIn', 'mail', 'payments', 'dns', 'certificates', 'alerts']),
       what: z.string().describe('Which service it is'),
       state: z.enum(['ok', 'failing', 'off']).describe('`off`: not set up here'),
       at: timeSchema.describe('When this was found out'),

@@ -36,10 +36,15 @@ export const webhookSecretSchema = webhookSchema.extend({
   secret: z.string().describe('For checking signatures. It is shown this once'),
 })
 
+const deliveryStates = ['waiting', 'delivered', 'dead'] as const
+export const deliveryQuerySchema = z.object({
+  state: z.enum(deliveryStates).optional().describe('Default: all'),
+})
+
 export const deliverySchema = z.object({
   id: idSchema('dlv'),
   type: z.string(),
-  state: z.enum(['waiting', 'delivered', 'dead']).describe('dead: given up after a day of tries'),
+  state: z.enum(deliveryStates).describe('dead: given up after a day of tries'),
   tries: z.int(),
   createdAt: timeSchema,
   lastAt: timeSchema.optional(),

@@ -76,6 +76,10 @@ const audited = {
   mute: 'alert.muted',
 } as const satisfies Record<AlertAct['act'], AuditAction>
 
+export function actionOf({ act }: AlertAct): AuditAction {
+  return audited[act]
+}
+
 /** Repeating it changes nothing. @throws api.not_found, alert.over */
 export async function actOnAlert(
   control: AccountControl,
@@ -93,7 +97,7 @@ export async function actOnAlert(
     const { kind, subject } = next
     writeAudit(
       tx,
-      { ...byCaller(caller), target: id, action: audited[act.act], details: { kind, subject } },
+      { ...byCaller(caller), target: id, action: actionOf(act), details: { kind, subject } },
       nowMs,
     )
     return { ...before, data: next }
@@ -101,7 +105,7 @@ export async function actOnAlert(
 }
 
 /** @returns undefined when nothing changes. @throws alert.over */
-function afterAct(
+export function afterAct(
   before: AlertDoc,
   act: AlertAct,
   { by, nowMs }: { readonly by: string; readonly nowMs: number },

@@ -8,32 +8,18 @@ import { readyRelays } from '../cells.ts'
 import type { Control } from '../control.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc, tunnels } from '../documents.ts'
 import type { JobKind, RunningJob } from '../jobs/jobs.ts'
-import type { Snapshot } from '../platform.ts'
 import { judgeTunnel } from '../tunnel-state.ts'
-import {
-  type AlertDoc,
-  type AlertKey,
-  type AlertRulesDoc,
-  alertRef,
-  noRules,
-  rulesRef,
-} from './alert-documents.ts'
+import { type AlertKey, type AlertRulesDoc, alertRef, noRules, rulesRef } from './alert-documents.ts'
+import { decide, type Finding, type Judged } from './deciding.ts'
 import { maintenanceEnd, ruleFor } from './kinds.ts'
-import { lookToWrite } from './raising.ts'
-import { afterQuiet, afterTrouble, quietEnd, type Trouble } from './states.ts'
+import { writeJudged } from './raising.ts'
+import type { Trouble } from './states.ts'
 
 const minuteMs = 60_000
-/** An end is seen within a minute at first, and later within five: who has waited for an hour waits for these too. */
-const pollMs = minuteMs
-const longPollMs = 5 * minuteMs
-const longAfterMs = 30 * minuteMs
 /** Jobs may not wait longer than this in one go (ahead.ts). */
 const waitsMs = 60 * minuteMs
 
 const kinds = ['tunnel.down', 'tunnel.upstream'] as const
-
-/** 'unclear': nobody can tell now, so everything stays as it is. 'stopped': on purpose. */
-type Finding = 'well' | 'unclear' | 'stopped' | Trouble
 
 export function checkTunnels(control: Control): JobKind {
   return { name: 'alert.check', attemptsMax: 100, waitsMs, run: (job) => check(control, job) }
@@ -52,9 +38,10 @@ async function check(control: Control, job: RunningJob): Promise<void> {
   const dueAts: number[] = []
   for (const [index, kind] of kinds.entries()) {
     const step = { id, tunnel: tunnel?.data, rules: rules?.data ?? noRules(account), finding: found[kind] }
-    const { next, dueAt } = decide(known[index], { ...step, key: { account, kind, subject: id }, nowMs })
+    const judged = judgedOf(step, { account, kind, subject: id }, nowMs)
+    const { next, dueAt } = decide(known[index], judged, nowMs)
     if (dueAt !== undefined) dueAts.push(dueAt)
-    if (next) await write(control, job, { key: { account, kind, subject: id }, step, nowMs })
+    if (next) await writeJudged(control, job, judged, nowMs)
   }
   if (dueAts.length > 0) await job.pause({}, Math.min(...dueAts, nowMs + waitsMs))
 }
@@ -66,47 +53,9 @@ type Step = {
   readonly finding: Finding
 }
 
-/** Decides again by what the transaction reads. */
-async function write(
-  control: Control,
-  job: RunningJob,
-  { key, step, nowMs }: { readonly key: AlertKey; readonly step: Step; readonly nowMs: number },
-): Promise<void> {
-  await job.advance({}, async (tx) => {
-    const before = await tx.get(alertRef(key))
-    const { next } = decide(before, { ...step, key, nowMs })
-    const put = await lookToWrite(tx, before, { next, nowMs })
-    put()
-  })
-  control.log.info(
-    { ...key, finding: typeof step.finding === 'string' ? step.finding : 'trouble' },
-    'an alert changed',
-  )
-}
-
-/** @returns the alert afterwards if it changes, and when to look again; undefined: there is nothing to wait for */
-function decide(
-  before: Snapshot<AlertDoc> | undefined,
-  { id, tunnel, rules, finding, key, nowMs }: Step & { readonly key: AlertKey; readonly nowMs: number },
-): { readonly next?: AlertDoc | undefined; readonly dueAt?: number } {
+function judgedOf({ id, tunnel, rules, finding }: Step, key: AlertKey, nowMs: number): Judged {
   const rule = ruleFor(key.kind, rules, { id, tags: tunnel?.tags })
-  const isOpen = before !== undefined && before.data.state !== 'resolved'
-  if (!rule.on || finding === 'stopped')
-    return { next: afterQuiet(before?.data, { nowMs, damped: true, quietly: true }) }
-  if (finding === 'unclear') return isOpen ? { dueAt: nowMs + pollMs } : { dueAt: nowMs + longPollMs }
-  if (finding === 'well') {
-    const next = afterQuiet(before?.data, { nowMs, damped: true })
-    const after = next ?? before?.data
-    return after && after.state !== 'resolved' ? { next, dueAt: quietEnd(after) } : { next }
-  }
-  const maintained = maintenanceEnd(rules, { subject: id, nowMs })
-  const lasted = finding.since + rule.forMs
-  if (!isOpen && maintained !== undefined) return { dueAt: maintained }
-  if (!isOpen && lasted > nowMs) return { dueAt: lasted }
-  const next = afterTrouble(before?.data, key, { trouble: finding, nowMs, damped: true })
-  // Closed by hand: the next event asks again.
-  if (!next && !isOpen) return {}
-  return { next, dueAt: nowMs + (nowMs - finding.since < longAfterMs ? pollMs : longPollMs) }
+  return { key, finding, rule, maintained: maintenanceEnd(rules, { subject: id, nowMs }) }
 }
 
 type Findings = { readonly [K in (typeof kinds)[number]]: Finding }

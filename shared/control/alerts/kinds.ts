@@ -25,21 +25,37 @@ type KindEntry = {
  * away.
  */
 const downMs = 5 * minuteMs
+/** A relay that is restarted or replaced by its supervisor is back within a minute or two. */
+const silentRelayMs = 3 * minuteMs
 /** The shortest time of a rule, and so the time of the first look after an event. */
 export const firstLookMs = minuteMs
 
 export const kindTable: { readonly [K in AlertKind]: KindEntry } = {
   'tunnel.down': { title: 'Tunnel is down', on: true, forMs: downMs },
   'tunnel.upstream': { title: 'Upstream is failing', on: true, forMs: downMs },
+  'tunnel.errors': { title: 'Visitors get errors', on: true, threshold: 25, thresholdMin: 5, unit: '%' },
+  'tunnel.latency': {
+    title: 'Answers are slow',
+    on: false,
+    threshold: 5_000,
+    thresholdMin: 1_000,
+    unit: 'ms',
+  },
   'quota.near': { title: 'Most of the transfer is used', on: true },
   'quota.reached': { title: 'The transfer is used up', on: true },
   'domain.failing': { title: 'Domain is failing', on: true, hasOwnMail: true },
   'certificate.failing': { title: 'Certificate cannot be renewed', on: true },
   'payment.failed': { title: 'Payment failed', on: true, hasOwnMail: true },
   'webhook.failing': { title: 'Webhook is disabled', on: true },
+  'relay.down': { title: 'Relay is silent', on: true, forMs: silentRelayMs },
+  'job.dead': { title: 'Jobs have given up', on: true, forMs: 0 },
+  'job.failing': { title: 'A job of the service fails', on: true, forMs: 0 },
+  'dependency.failing': { title: 'What the service depends on fails', on: true, forMs: downMs },
+  'backup.overdue': { title: 'The newest backup is too old', on: true, forMs: 0 },
+  'disk.low': { title: 'The disk is nearly full', on: true, forMs: 0 },
 }
 
-type Effective = { readonly on: boolean; readonly forMs: number; readonly threshold: number }
+export type Effective = { readonly on: boolean; readonly forMs: number; readonly threshold: number }
 
 /** The rule that counts for a subject. @param tunnel when it is about one */
 export function ruleFor(

@@ -2,9 +2,11 @@
  * How the rest of the control plane says that something is wrong, or well again, in the transaction in which it finds
  * that out. What has to last a while first, or may come and go, asks for a look instead (`lookToWatch`).
  */
-import { look } from '../jobs/jobs.ts'
+import type { Control } from '../control.ts'
+import { look, type RunningJob } from '../jobs/jobs.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
 import { type AlertDoc, type AlertKey, alertRef } from './alert-documents.ts'
+import { decide, type Judged } from './deciding.ts'
 import { firstLookMs } from './kinds.ts'
 import { afterQuiet, afterTrouble, type Trouble } from './states.ts'
 
@@ -38,7 +40,7 @@ export async function lookToSettle(
 }
 
 /** Stores the next state of an alert, and has its people told if there is news. Reads first, as `look` of jobs. */
-export function lookToWrite(
+function lookToWrite(
   tx: Transaction,
   before: Snapshot<AlertDoc> | undefined,
   { next, nowMs }: { readonly next: AlertDoc | undefined; readonly nowMs: number },
@@ -65,6 +67,23 @@ export async function lookToWriteAll(
     tell?.()
     return []
   }
+}
+
+/** A step of the job that looks. It decides again by what the transaction reads. */
+export async function writeJudged(
+  { log }: Pick<Control, 'log'>,
+  job: Pick<RunningJob, 'advance' | 'progress'>,
+  judged: Judged,
+  nowMs: number,
+): Promise<void> {
+  const { key, finding } = judged
+  await job.advance(job.progress, async (tx) => {
+    const before = await tx.get(alertRef(key))
+    const { next } = decide(before, judged, nowMs)
+    const put = await lookToWrite(tx, before, { next, nowMs })
+    put()
+  })
+  log.info({ ...key, finding: typeof finding === 'string' ? finding : 'trouble' }, 'an alert changed')
 }
 
 function lookToTell(tx: Transaction, account: string, dueAt: number): Promise<() => string> {

@@ -67,6 +67,8 @@ export async function setRules(
       throw fail('alert.rules', `${kindTable[kind].title}: the least is ${thresholdMin} ${unit ?? ''}.`)
     if (forMs !== undefined && usualMs === undefined)
       throw fail('alert.rules', `${kindTable[kind].title}: this has no time of its own.`)
+    if ((tunnel !== undefined || tag !== undefined) && !kind.startsWith('tunnel.'))
+      throw fail('alert.rules', `${kindTable[kind].title}: this is about the account, not about a tunnel.`)
     const scope = { ...(tunnel !== undefined && { tunnel }), ...(tag !== undefined && { tag }) }
     const values = { ...(threshold !== undefined && { threshold }), ...(forMs !== undefined && { forMs }) }
     return { kind, ...scope, on, ...values }

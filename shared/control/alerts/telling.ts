@@ -12,10 +12,10 @@ import { kick } from '../jobs/kick.ts'
 import { type Addressed, mailWish } from '../mail/sending.ts'
 import type { Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
-import { type AlertDoc, alertRef, noRules, rulesRef } from './alert-documents.ts'
+import { type AlertDoc, type AlertRulesDoc, alertRef, noRules, rulesRef } from './alert-documents.ts'
 import { describeAlert } from './alerting.ts'
 import { lookToDeliver } from './delivering.ts'
-import { kindTable, maintenanceEnd } from './kinds.ts'
+import { kindTable, maintenanceEnd, ruleFor } from './kinds.ts'
 import type { Told } from './payloads.ts'
 import type { WebhookDoc } from './webhook-documents.ts'
 import { webhooksMax } from './webhooks.ts'
@@ -37,7 +37,7 @@ export function tellOfAlerts(control: Control): JobKind {
 }
 
 async function tell(control: Control, job: RunningJob): Promise<void> {
-  const { store, clock, settings } = control
+  const { store, clock } = control
   const { account } = job
   const nowMs = clock.now()
   const { items } = await store.query(queries.untoldAlerts, { where: { account, untold: 1 }, limit: newsMax })
@@ -46,23 +46,46 @@ async function tell(control: Control, job: RunningJob): Promise<void> {
   const open = items.filter(
     ({ data }) => maintenanceEnd(rules, { subject: data.subject, nowMs }) === undefined,
   )
-  if (open.length > 0) {
-    const mailed = open.filter(({ data }) => !kindTable[data.kind].hasOwnMail)
+  const unwanted = open.filter(({ data }) => isUnwanted(data, rules))
+  const loud = open.filter((one) => !unwanted.includes(one))
+  for (let start = 0; start < unwanted.length; start += namedMax)
+    await hush(job, unwanted.slice(start, start + namedMax))
+  if (loud.length > 0) {
+    const mailed = loud.filter(({ data }) => !kindTable[data.kind].hasOwnMail)
     const owner = account === '' ? undefined : (await store.get(accounts.ref(account)))?.data
     const to = mailed.length === 0 ? [] : await readersOf(control, account)
-    const letter = letterOf(mailed, { account: owner?.name ?? '', consoleUrl: settings.consoleUrl })
+    const letter = letterOf(mailed, { account: owner?.name ?? '', link: linkOf(control, account) })
     const wishes = await Promise.all(
       to.map((address) =>
         mailWish(control.vault, { ...letter, to: address }, { account, until: nowMs + usefulMs }),
       ),
     )
     const hooks = await webhooksOf(control, account)
-    await mark(control, job, { told: open.slice(0, namedMax), wishes, hooks, nowMs })
-    for (let start = namedMax; start < open.length; start += namedMax)
-      await mark(control, job, { told: open.slice(start, start + namedMax), wishes: [], hooks, nowMs })
+    await mark(control, job, { told: loud.slice(0, namedMax), wishes, hooks, nowMs })
+    for (let start = namedMax; start < loud.length; start += namedMax)
+      await mark(control, job, { told: loud.slice(start, start + namedMax), wishes: [], hooks, nowMs })
   }
   if (ends.length > 0) await job.pause({}, Math.min(nowMs + holdMs, ...ends))
   else if (items.length === newsMax) await job.pause({}, nowMs)
+}
+
+/**
+ * The account has turned this kind off, so it stays in the list and nobody is told; who heard of its beginning hears
+ * of its end. Kinds that tunnels are looked at for are not made at all when they are off (checking.ts).
+ */
+function isUnwanted({ kind, subject, news, toldAt }: AlertDoc, rules: AlertRulesDoc): boolean {
+  const isLooked = kind.startsWith('tunnel.') || kindTable[kind].forMs !== undefined
+  if (isLooked || (news === 'ended' && toldAt > 0)) return false
+  return !ruleFor(kind, rules, { id: subject }).on
+}
+
+async function hush(job: RunningJob, unwanted: readonly Snapshot<AlertDoc>[]): Promise<void> {
+  await job.advance({}, async (tx) => {
+    const latest = await Promise.all(unwanted.map(({ ref }) => tx.get(ref)))
+    for (const [index, found] of latest.entries())
+      if (found && found.data.news === unwanted[index]?.data.news)
+        tx.set(found.ref, { ...found.data, untold: 0, news: '' })
+  })
 }
 
 async function mark(
@@ -84,7 +107,7 @@ async function mark(
   await job.advance({}, async (tx) => {
     const latest = await Promise.all(told.map(({ data }) => tx.get(alertRef(data))))
     const asks = await Promise.all(wishes.map((wish) => look(tx, wish, nowMs)))
-    const sent = { told: told.map(toldOf), nowMs, url: `${control.settings.consoleUrl}/alerts` }
+    const sent = { told: told.map(toldOf), nowMs, url: linkOf(control, job.account) }
     const sends = await Promise.all(hooks.map((hook) => lookToDeliver(tx, hook, sent)))
     for (const [index, found] of latest.entries()) {
       // Something newer has happened to it: that is told next.
@@ -94,6 +117,11 @@ async function mark(
     asked = [...asks, ...sends].map((ask) => ask())
   })
   await kick(control, asked)
+}
+
+/** Where its people look at them. */
+function linkOf({ settings: { consoleUrl } }: Control, account: string): string {
+  return account === '' ? `${consoleUrl}/operator/system` : `${consoleUrl}/alerts`
 }
 
 async function webhooksOf({ store }: Control, account: string): Promise<readonly Snapshot<WebhookDoc>[]> {
@@ -106,9 +134,10 @@ function toldOf(found: Snapshot<AlertDoc>): Told {
   return { account: found.data.account, news: found.data.news, alert }
 }
 
-function letterOf(
+/** What the mail says of these. */
+export function letterOf(
   found: readonly Snapshot<AlertDoc>[],
-  { account, consoleUrl }: { readonly account: string; readonly consoleUrl: string },
+  { account, link }: { readonly account: string; readonly link: string },
 ): Pick<Extract<Addressed, { template: 'alerts' }>, 'template' | 'data'> {
   const items = found.slice(0, namedMax).map(({ data }) => {
     const { kind, name, news, cause, cure, code, since, endedAt } = data
@@ -116,7 +145,7 @@ function letterOf(
     return { title: kindTable[kind].title, name, news: what, cause, cure, code, since, endedAt }
   })
   const more = found.length - items.length
-  return { template: 'alerts', data: { account, items, more, link: `${consoleUrl}/alerts` } }
+  return { template: 'alerts', data: { account, items, more, link } }
 }
 
 /** Those who may change the account, or the operators. */

@@ -132,10 +132,19 @@ function example({ account }: Caller, nowMs: number): Told {
 export async function listDeliveries(
   { store }: AccountControl,
   { account }: Caller,
-  { id, ...page }: Pick<QueryOptions, 'limit' | 'after'> & { readonly id: string },
+  {
+    id,
+    state,
+    ...page
+  }: Pick<QueryOptions, 'limit' | 'after'> & {
+    readonly id: string
+    readonly state?: DeliveryDoc['state'] | undefined
+  },
 ): Promise<Page<DeliveryDoc>> {
   if (!(await store.get(webhooks.ref(id)))) throw fail('api.not_found')
-  return store.query(queries.deliveriesOfWebhook, { where: { account, webhook: id }, ...page })
+  const where = { account, webhook: id }
+  if (state === undefined) return store.query(queries.deliveriesOfWebhook, { where, ...page })
+  return store.query(queries.deliveriesByState, { where: { ...where, state }, ...page })
 }
 
 /** Sends again what was given up. What waits or has arrived stays as it is. @throws api.not_found */
@@ -177,7 +186,7 @@ export function describeDelivery({ ref, data }: Snapshot<DeliveryDoc>): Delivery
 }
 
 /** Names are resolved when something is sent, and again with each try. @throws webhook.off, webhook.address */
-function requirePublic({ post }: AccountControl, text: string): void {
+function requirePublic({ post, isPrivatePost = false }: AccountControl, text: string): void {
   if (!post) throw fail('webhook.off')
   const { protocol, hostname, username, password } = new URL(text)
   const host = hostname.replace(/^\[|\]$/g, '')
@@ -185,7 +194,7 @@ function requirePublic({ post }: AccountControl, text: string): void {
   const isNamed =
     /\.[a-z][a-z0-9-]*\.?$/.test(host) && !/\.(?:internal|local|localhost|home\.arpa)\.?$/.test(host)
   if (protocol !== 'https:' || username !== '' || password !== '') throw fail('webhook.address')
-  if (!isNamed && !isPublicAddress(host)) throw fail('webhook.address')
+  if (!isPrivatePost && !isNamed && !isPublicAddress(host)) throw fail('webhook.address')
 }
 
 function formatOf(url: string): WebhookFormat {

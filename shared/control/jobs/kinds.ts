@@ -1,6 +1,8 @@
 /** Every kind of job there is, for the workers of both shells. */
 import { checkTunnels } from '../alerts/checking.ts'
 import { sendWebhooks } from '../alerts/delivering.ts'
+import { measureTunnels } from '../alerts/measuring.ts'
+import { lookAtService } from '../alerts/service-look.ts'
 import { tellOfAlerts } from '../alerts/telling.ts'
 import { exportAudit } from '../audit/export.ts'
 import { sealAudit } from '../audit/sealer.ts'
@@ -88,8 +90,10 @@ function jobKinds(control: Control): readonly JobKind[] {
     makeFigures(control),
     keepHolds(control),
     checkTunnels(control),
+    measureTunnels(control),
     tellOfAlerts(control),
     sendWebhooks(control),
+    lookAtService(control),
   ]
 }
 

@@ -6,6 +6,7 @@ import type { Timer } from '../../base/clock.ts'
 import { fail } from '../../base/errors.ts'
 import { traced } from '../../base/telemetry.ts'
 import { hostOfId } from '../../base/wildcards.ts'
+import { raiseFailingJob } from '../alerts/failing-jobs.ts'
 import type { Control } from '../control.ts'
 import type { JobDoc } from '../documents.ts'
 import { asFailure } from '../failures.ts'
@@ -141,6 +142,7 @@ export class Running implements RunningJob {
         'a job failed',
       )
       await this.#giveBack(waitMs, error.code)
+      if (this.#kind.everyMs !== undefined) await this.#tellOperators(error.code)
     } finally {
       this.#lease.clear()
     }
@@ -163,6 +165,14 @@ export class Running implements RunningJob {
     } catch (error) {
       this.#control.log.warn({ job: this.id, error }, 'a failed job waits for the end of its lease')
     }
+  }
+
+  /** Nobody gives up what repeats for ever. That it cannot be told is no reason to fail once more. */
+  async #tellOperators(error: string): Promise<void> {
+    const job = { ref: this.#ref, version: '', data: { ...this.#data, error } }
+    await raiseFailingJob(this.#control, job).catch((failure: unknown) =>
+      this.#control.log.warn({ job: this.id, error: failure }, 'operators cannot be told of a failing job'),
+    )
   }
 
   /** What remains of a finished job: nothing, or a job that is due again. */

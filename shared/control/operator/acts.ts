@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
 import { accountActs } from './accounts.ts'
 import type { Act, Office } from './act.ts'
+import { alertActs } from './alerts.ts'
 import { auditActs } from './audit.ts'
 import { backupActs } from './backups.ts'
 import { billingActs } from './billing.ts'
@@ -35,6 +36,7 @@ const acts = {
   ...memberActs,
   ...mailActs,
   ...jobActs,
+  ...alertActs,
   ...certificateActs,
   ...keyActs,
   ...planActs,

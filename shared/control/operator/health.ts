@@ -4,6 +4,7 @@
  * count against limits. Kept for half a minute, so that a page that is open in many tabs asks as often as one.
  */
 import { codes } from '../../base/errors.ts'
+import { readSignOfLife } from '../alerts/sign-of-life.ts'
 import type { Control } from '../control.ts'
 import { accounts, type JobDoc } from '../documents.ts'
 import { asFailure } from '../failures.ts'
@@ -21,7 +22,7 @@ const jobsMax = 200
 /** `off`: not set up here. */
 export type HealthState = 'ok' | 'failing' | 'off'
 export type Health = {
-  readonly name: 'store' | 'bus' | 'signIn' | 'mail' | 'payments' | 'dns' | 'certificates'
+  readonly name: 'store' | 'bus' | 'signIn' | 'mail' | 'payments' | 'dns' | 'certificates' | 'alerts'
   readonly state: HealthState
   /** Which service it is. */
   readonly what: string
@@ -63,11 +64,31 @@ export class HealthDesk {
 }
 
 async function readHealth(control: Control): Promise<readonly Health[]> {
-  const { store, bus, identity, mail, payments, dns, certificates, clock } = control
+  const { mail, payments, dns, certificates, clock } = control
+  const [asked, jobs, alerts] = await Promise.all([
+    askDependencies(control),
+    readJobs(control),
+    readAlerting(control),
+  ])
+  const by = (name: keyof typeof kindsOf, what: string, isOff: boolean) =>
+    judge({ name, what, isOff, at: clock.now() }, jobs)
+  return [
+    ...asked,
+    by('mail', mail.kept ? 'a folder of this server' : 'SMTP', mail.isAbsent === true),
+    by('payments', 'Stripe', payments.kind === 'none'),
+    by('dns', 'Cloudflare', dns.kind === 'none'),
+    by('certificates', 'ACME', certificates.issuers.length === 0),
+    alerts,
+  ]
+}
+
+/** Those that answer at once: store, bus and sign-in. It never rejects. */
+export function askDependencies(control: Control): Promise<readonly Health[]> {
+  const { store, bus, identity, clock } = control
   const isCloud = identity.kind === 'firebase'
   const ask = (name: Health['name'], what: string, run: () => Promise<unknown>) =>
     probe(control, { name, what }, run)
-  const [ofStore, ofBus, ofSignIn, jobs] = await Promise.all([
+  return Promise.all([
     ask('store', isCloud ? 'Firestore' : 'SQLite', () => store.get(accounts.ref('acc_health'))),
     ask('bus', isCloud ? 'Pub/Sub' : 'in this process', () =>
       bus.publish(topics.jobs, kickSchema.parse({ ids: [] })),
@@ -75,19 +96,18 @@ async function readHealth(control: Control): Promise<readonly Health[]> {
     identity.check
       ? ask('signIn', 'Firebase', identity.check)
       : ({ name: 'signIn', what: 'in this process', state: 'ok', at: clock.now() } as const),
-    readJobs(control),
   ])
-  const by = (name: keyof typeof kindsOf, what: string, isOff: boolean) =>
-    judge({ name, what, isOff, at: clock.now() }, jobs)
-  return [
-    ofStore,
-    ofBus,
-    ofSignIn,
-    by('mail', mail.kept ? 'a folder of this server' : 'SMTP', mail.isAbsent === true),
-    by('payments', 'Stripe', payments.kind === 'none'),
-    by('dns', 'Cloudflare', dns.kind === 'none'),
-    by('certificates', 'ACME', certificates.issuers.length === 0),
-  ]
+}
+
+/** Whether somebody would be told of the others: the dead man's switch of the alerts. */
+async function readAlerting(control: Control): Promise<Health> {
+  const alerts = { name: 'alerts', what: 'a look every five minutes', at: control.clock.now() } as const
+  try {
+    const { isSilent, code } = await readSignOfLife(control)
+    return isSilent ? { ...alerts, state: 'failing', ...wordsOf(code) } : { ...alerts, state: 'ok' }
+  } catch (error) {
+    return { ...alerts, state: 'failing', ...wordsOf(asFailure(error).code) }
+  }
 }
 
 async function probe(
