@@ -134,7 +134,7 @@ async function serveTarget(
   const emit = (event: AgentEvent) => {
     if (event.event === 'tunnel.online') online.resolve({ url: event.url, name: event.tunnel })
     if (event.event === 'tunnel.stopped') reason = errorOf(event.problem)
-    onEvent?.(event)
+    tell(onEvent, event)
   }
   const { supervisor, settled } = await makeAgent(contextOf(options), wanted, { ...options, emit })
   const closed = supervisor.ended.then(async () => {
@@ -153,6 +153,17 @@ async function serveTarget(
   supervisor.start()
   if (signal?.aborted) abort()
   return { ...(await online.promise), closed, close, [Symbol.asyncDispose]: close }
+}
+
+/** What a listener throws is its program's to see, and must not break the agent in the middle of its work. */
+function tell(onEvent: ForwardOptions['onEvent'], event: AgentEvent): void {
+  try {
+    onEvent?.(event)
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
 }
 
 function errorOf({ code, detail }: Problem): Error {

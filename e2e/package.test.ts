@@ -1,6 +1,6 @@
 /** The package as users get it from npm: packed, installed into an empty folder, and used from there. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -124,7 +124,38 @@ test('installed, it opens a tunnel', async () => {
     expect(String(await within(back, 'the echo'))).toBe('hello')
     visitor.destroy()
     expect((await agent.stop()).code).toBe(0)
+    await openFromProgram(service)
   } finally {
     await Promise.all([service?.stop(), echo?.close()])
   }
 })
+
+/** As docs/guides/embedding.md has it, by the installed package: visitors get in, and the program ends by itself. */
+async function openFromProgram(service: Service): Promise<void> {
+  const program = `
+    import { createServer } from 'node:http'
+    import { forward } from 'porttunneler'
+    const server = createServer((_, answer) => answer.end('from the program'))
+    await using listener = await forward(server, { kind: 'tcp', name: 'inside' })
+    const answer = await fetch('http://127.0.0.1:' + new URL(listener.url).port)
+    console.log(answer.status, await answer.text(), listener.name)
+    const refusal = await forward(1, { name: 'admin' }).catch((error) => error)
+    console.log(refusal.code)
+  `
+  const path = join(folder, 'empty/embedding.mjs')
+  writeFileSync(path, program)
+  const { exit, stdout, stderr } = await runProgram('node', [path], {
+    cwd: join(folder, 'empty'),
+    env: {
+      PTUN_SERVER: service.api,
+      PTUN_KEY: service.key,
+      HOME: folder,
+      XDG_STATE_HOME: join(folder, 'state'),
+    },
+  })
+  expect({ code: exit.code, stdout, stderr }).toEqual({
+    code: 0,
+    stdout: '200 from the program inside\nPT-2304',
+    stderr: '',
+  })
+}
