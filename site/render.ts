@@ -116,8 +116,7 @@ function setRules({ renderer }: Parser, page: Page): void {
       tag === 'h1' ? '' : ` <a class="anchor" href="#${id}" aria-label="Link to this section">#</a>`
     return `${anchor}</${tag}>\n`
   }
-  renderer.rules.table_open = () =>
-    '<div class="table" role="region" aria-label="Table" tabindex="0"><table>\n'
+  renderer.rules.table_open = () => '<div class="table" tabindex="0"><table>\n'
   renderer.rules.table_close = () => '</table></div>\n'
   // An empty row above is how Markdown writes a table without a head.
   renderer.rules.th_open = (tokens, index) =>
