@@ -46,7 +46,7 @@ export async function lookAtDialogs(
     const picture = `${name}-dialog-${slugOf(title)}`
     const say = (fault: string) => look.onFault(picture, fault)
     if (!(await hasFocusInside(page))) say('the focus is outside of the dialog')
-    await lookAt(page, picture, { ...look, widths: [360] })
+    await lookAt(page, picture, { ...look, widths: [360], isModal: true })
     await page.keyboard.press('Escape')
     await drawn(page)
     isFresh = (await titleOf(page)) === undefined

@@ -16,6 +16,8 @@ export type Look = {
   readonly widths: readonly Width[]
   /** Where pictures go; undefined: none are made. */
   readonly folder?: string | undefined
+  /** It stands before the page: what is below the window does not matter. */
+  readonly isModal?: boolean
   /** Gets whatever is wrong, with the name of the picture that shows it. */
   readonly onFault: (picture: string, fault: string) => void
 }
@@ -60,7 +62,7 @@ export async function drawn(page: Page): Promise<void> {
 export async function lookAt(
   page: Page,
   name: string,
-  { widths: sizes, folder, onFault }: Look,
+  { widths: sizes, folder, isModal = false, onFault }: Look,
 ): Promise<void> {
   for (const width of sizes) {
     await page.setViewportSize({ width, height: widths[width] })
@@ -70,7 +72,7 @@ export async function lookAt(
       await drawn(page)
       if (folder !== undefined) {
         mkdirSync(folder, { recursive: true })
-        await page.screenshot({ path: join(folder, `${picture}.png`), fullPage: true })
+        await page.screenshot({ path: join(folder, `${picture}.png`), fullPage: !isModal })
       }
       if (width !== 2560) for (const barrier of await barriersIn(page)) onFault(picture, barrier)
     }

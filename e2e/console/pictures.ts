@@ -21,7 +21,7 @@ const { only, pictures } = readOptions({
   what: 'A picture of every page and dialog of the console, in three sizes and both themes; what is wrong is listed.',
   takes: 'Takes about fifteen minutes, with --only less; needs Chromium.',
   options: {
-    only: { type: 'string', value: 'text', says: 'pages whose name has it, without the dialogs of others' },
+    only: { type: 'string', multiple: true, value: 'text', says: 'pages whose name has it; may be repeated' },
     pictures: { type: 'string', default: 'e2e/screenshots/console', value: 'folder', says: 'where they go' },
   },
 })
@@ -42,7 +42,7 @@ async function main(): Promise<number> {
     if (!faults.has(line)) say(line)
     faults.add(line)
   }
-  const chosen = stops.filter(({ name }) => only === undefined || name.includes(only))
+  const chosen = stops.filter(({ name }) => !only || only.some((text) => name.includes(text)))
   const titles = await walk(chosen, { widths: [360, 1280, 2560], folder, onFault })
   if (only === undefined)
     for (const { file, title } of unseen(titles)) onFault(file, `${title} was not opened`)
@@ -81,7 +81,7 @@ async function walk(chosen: readonly Stop[], look: Look): Promise<readonly strin
 
 /** What opens from everywhere. */
 async function lookAtMenus(page: Page, look: Look): Promise<void> {
-  const small = { ...look, widths: look.widths.filter((width) => width !== 2560) }
+  const small = { ...look, widths: look.widths.filter((width) => width !== 2560), isModal: true }
   await page.keyboard.press('Control+k')
   await page.getByRole('option').first().waitFor()
   await lookAt(page, 'palette', small)

@@ -125,7 +125,9 @@ async function knownOf(service: Service, people: People): Promise<Pick<ConsoleSt
   await people.signUp(guest.email, await inviteCode(people))
   await callApi(service, 'POST', '/v1/invitations', { email: newcomer.email, role: 'developer' })
   const mail = (await people.mailTo?.(newcomer.email, 'Invitation')) ?? ''
-  const { account, user } = await ask(z.looseObject({ account: z.string(), user: z.string() }), '/v1/me')
+  const meSchema = z.looseObject({ account: z.string(), user: z.string() })
+  // Those of somebody else, because operators cannot act on themselves.
+  const { account, user } = await ask(meSchema, '/v1/me', newcomer.key)
   return {
     ids: {
       tunnel: idOf('shop'),

@@ -105,7 +105,7 @@ function columnsOf({
 }
 
 function Accounts({ ids }: { ids: readonly string[] }) {
-  if (ids.length === 0) return <span class="text-muted">no account</span>
+  if (ids.length === 0) return <span class="whitespace-nowrap text-muted">no account</span>
   return (
     <span class="flex flex-wrap gap-x-2">
       {ids.map((id) => (

@@ -74,7 +74,7 @@ function Filter({ wish }: { wish: SecurityWish }) {
           />
         </div>
         <Button type="submit">Search</Button>
-        <div class="w-full max-w-60">
+        <div class="w-full sm:max-w-60">
           <SelectField
             label="Kind"
             value={wish.kind ?? ''}

@@ -47,11 +47,14 @@ export function TunnelCharts({
       {failure && (
         <ProblemNotice failure={failure} onRetry={() => void query.refetch()} isRetrying={query.isFetching} />
       )}
-      {shown.includes('throughput') && <Throughput {...panel} {...timeline} />}
-      {shown.includes('connections') && <Connections {...panel} {...timeline} />}
-      {shown.includes('results') && <Answers {...panel} {...timeline} />}
-      {shown.includes('codes') && <Codes {...panel} {...timeline} />}
-      {shown.includes('latency') && <Latency {...panel} {...timeline} />}
+      {/* Two beside each other on a large screen, where one alone would be a thin line a metre long. */}
+      <div class="grid gap-x-10 gap-y-6 min-[120rem]:grid-cols-2 [&>:last-child:nth-child(odd)]:col-span-full">
+        {shown.includes('throughput') && <Throughput {...panel} {...timeline} />}
+        {shown.includes('connections') && <Connections {...panel} {...timeline} />}
+        {shown.includes('results') && <Answers {...panel} {...timeline} />}
+        {shown.includes('codes') && <Codes {...panel} {...timeline} />}
+        {shown.includes('latency') && <Latency {...panel} {...timeline} />}
+      </div>
       {children?.(timeline)}
     </div>
   )

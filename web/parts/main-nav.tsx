@@ -1,4 +1,5 @@
 /** The ways to the pages, from the table of routes: a rail, a bar or tabs, as the screen has room. */
+import { useEffect, useRef } from 'preact/hooks'
 import { Link, useLocation } from 'wouter-preact'
 import { useAlertCount } from '../api/alert-queries.ts'
 import { useMe } from '../api/queries.ts'
@@ -7,8 +8,15 @@ import { Icon } from './icon.tsx'
 
 export function MainNav() {
   const me = useMe().data
+  const nav = useRef<HTMLElement>(null)
+  const [path] = useLocation()
+  // An operator's rail is longer than many screens: where one is must be in sight.
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest' })
+  }, [path, me])
   return (
     <nav
+      ref={nav}
       aria-label="Main"
       class="fixed inset-x-0 bottom-0 z-20 grid auto-cols-fr grid-flow-col border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] sm:static sm:mr-auto sm:flex sm:h-14 sm:gap-1 sm:border-t-0 sm:pb-0 lg:mr-0 lg:h-auto lg:min-h-0 lg:flex-col lg:gap-0.5 lg:overflow-y-auto"
     >
