@@ -10,6 +10,7 @@ import { Button, TextLink } from '../parts/button.tsx'
 import { CodeText } from '../parts/code-text.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { TextField } from '../parts/field.tsx'
+import { formatCounted } from '../parts/format.ts'
 import { More, Reading, type Tone, ToneBadge } from '../parts/operator-parts.tsx'
 import { Page } from '../parts/page.tsx'
 import { TimeText } from '../parts/time-text.tsx'
@@ -157,9 +158,7 @@ function What({ line: { message, code, request, account, fields } }: { line: Log
       )}
       {more.length > 0 && (
         <details class="text-xs text-muted">
-          <summary class="cursor-pointer">
-            {more.length === 1 ? '1 more field' : `${more.length} more fields`}
-          </summary>
+          <summary class="cursor-pointer">{formatCounted(more.length, 'more field')}</summary>
           <pre class="mt-1 max-h-80 overflow-auto whitespace-pre-wrap break-words font-mono">
             {more.map(([name, value]) => `${name}: ${shown(value)}`).join('\n')}
           </pre>

@@ -46,6 +46,7 @@ const operatorPages = {
   'operator-revenue': '/operator/revenue',
   'operator-events': '/operator/security',
   'operator-system': '/operator/system',
+  'operator-logs': '/operator/logs',
   'operator-activity': '/operator/activity',
   'operator-retention': '/operator/retention',
   'operator-compliance': '/operator/compliance',
