@@ -70,7 +70,7 @@ export function AuditPage() {
 function ShortId({ id }: { id: string }) {
   const [, prefix, end] = /^([a-z]{3}_)\w*(\w{8})$/.exec(id) ?? []
   return (
-    <code class="font-mono text-xs break-all" title={id}>
+    <code class={`font-mono text-xs ${prefix ? 'whitespace-nowrap' : 'break-all'}`} title={id}>
       {prefix ? `${prefix}…${end}` : id}
     </code>
   )

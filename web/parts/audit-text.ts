@@ -1,4 +1,5 @@
 /** What an entry of the audit log says, for people. Actions are `<thing>.<what happened>`; each thing has its word. */
+import { formatCount, formatTime } from './format.ts'
 
 const things: Readonly<Record<string, string>> = {
   account: 'Account',
@@ -30,11 +31,17 @@ export function actionText(action: string): string {
   return `${word}: ${happened.replaceAll('_', ' ')}`
 }
 
-/** The details in one line: "name shop, agents one". */
+/** The details in one line: "name shop, scopes read and tunnels, expires at Dec 1, 2026, 9:00 AM". */
 export function detailsText(details: Readonly<Record<string, unknown>>): string {
   return Object.entries(details)
-    .map(([name, value]) => `${wordsOf(name)} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+    .map(([name, value]) => `${wordsOf(name)} ${valueText(name, value)}`)
     .join(', ')
+}
+
+function valueText(name: string, value: unknown): string {
+  if (typeof value === 'number') return /At$/.test(name) ? formatTime(value) : formatCount(value)
+  if (Array.isArray(value)) return value.map((item) => valueText('', item)).join(' and ')
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 /** "expiresAt" -> "expires at" */
