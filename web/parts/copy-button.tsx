@@ -73,7 +73,7 @@ function copyBySelection(text: string): boolean {
 export function CommandLine({ command }: { command: string }) {
   return (
     <div class="flex items-center gap-2 rounded-md border border-line bg-raised py-1.5 pr-1.5 pl-3.5">
-      <code class="min-w-0 flex-1 overflow-x-auto font-mono text-sm whitespace-nowrap">
+      <code class="min-w-0 flex-1 font-mono text-sm [overflow-wrap:anywhere]">
         <span aria-hidden="true" class="text-muted select-none">
           ${' '}
         </span>
