@@ -124,6 +124,8 @@ export const environmentSchema = z
       .array(z.record(z.string(), z.string()))
       .refine((list) => termsSchema.safeParse(list).success, 'documents with kind, version, url and by')
       .default([]),
+    /** A collector that takes OTLP over HTTP from the functions. Default: they send no traces. */
+    otlpEndpoint: z.url({ protocol: /^https$/ }).optional(),
     plan: planNameSchema.default('free'),
     /** `beta`: strangers need an invite code. */
     registration: z.union([z.boolean(), z.literal('beta')]).default(true),

@@ -4,6 +4,7 @@ import { emailOf, kmsKeyPath, relayAccount, vmsOf } from './names.ts'
 /** The environment of every function, beside its secrets: what functions/settings.ts reads. */
 export function functionVariables(environment: Environment): { readonly [name: string]: string } {
   const { cells, project, consoleHost, trustedProxies, registration, signInIssuers, terms } = environment
+  const { otlpEndpoint } = environment
   const issuers = signInIssuers.map(({ id, name }) => ({ id: `oidc.${id}`, name }))
   const groups = cells.flatMap((cell) =>
     vmsOf(cell).map(({ zone, name }) => ({
@@ -30,6 +31,7 @@ export function functionVariables(environment: Environment): { readonly [name: s
     ...(issuers.length > 0 && { FIREBASE_ISSUERS: JSON.stringify(issuers) }),
     // Else each start of an SDK would first look whether it is on Google's machines.
     METADATA_SERVER_DETECTION: 'assume-present',
+    ...(otlpEndpoint !== undefined && { OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint }),
     ...(trustedProxies.length > 0 && { PORTTUNNELER_TRUSTED_PROXIES: trustedProxies.join(',') }),
   }
 }

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import os, { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { systemClock } from '@porttunneler/shared/base/clock'
 import { openDataFolder } from '@porttunneler/standalone/data-folder'
+import { openLogIndex } from '@porttunneler/standalone/program-logs'
 import { openPlane } from '@porttunneler/standalone/testing/plane'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { run, tellFailure } from './main.ts'
@@ -209,4 +211,22 @@ test('ptunctl: a user without a name is asked for one', async () => {
     spy.mockRestore()
     syncBuiltinESMExports()
   }
+})
+
+test('logs finds lines on a folder without a server, as text and as JSON, and says what it does not understand', async () => {
+  const index = openLogIndex(
+    { data, settings: { megabytes: 64, days: 14 }, clock: systemClock },
+    () => {},
+  )
+  const line = { level: 40, time: Date.UTC(2026, 0, 31), code: 'PT-5108', failures: 3, msg: 'Sync failed' }
+  index?.take({ source: 'relay', relay: 'r1' }, JSON.stringify(line))
+  index?.close()
+  expect((await ctl('logs', 'sync', 'code:5108')).out).toBe(
+    '2026-01-31 00:00:00.000 warn  relay r1  Sync failed  code=PT-5108 failures=3\n',
+  )
+  expect(await json('logs', 'search', 'relay:r1')).toMatchObject({ message: 'Sync failed', relay: 'r1' })
+  expect(await ctl('logs', 'nothing', 'like', 'it')).toMatchObject({ code: 0, out: '' })
+  expect(await ctl('logs', 'colour:red')).toMatchObject({ code: 2, err: expect.stringContaining('PT-2830') })
+  const noted = await json('audit', 'list', '--action', 'logs.searched')
+  expect(noted.map(({ actor }: { actor: string }) => actor)).toEqual(Array(3).fill('operator:grace'))
 })

@@ -141,6 +141,10 @@ export const files: readonly (Term & { readonly name: string })[] = [
     ...plain('both', 'use', 'two files of 8 MB a program', 'ids, addresses, codes', 'finding faults'),
   },
   {
+    name: 'index of the log of a standalone server',
+    ...plain('both', 'use', 'by logs.days and logs.megabytes, 14 days and 64 MB', 'the same', 'finding faults'),
+  },
+  {
     name: 'mails in the data folder',
     ...plain('person', 'use', 'until the operator deletes them', 'mails', 'a server without SMTP'),
   },
@@ -154,6 +158,6 @@ export const files: readonly (Term & { readonly name: string })[] = [
   },
   {
     name: 'Cloud Logging',
-    ...plain('both', 'job', 'by the retention of its buckets, 30 days by default', 'ids, codes', 'faults'),
+    ...plain('both', 'job', 'by the retention of its buckets, 30 days by default', 'ids, addresses, codes', 'faults'),
   },
 ]
