@@ -214,10 +214,7 @@ test('ptunctl: a user without a name is asked for one', async () => {
 })
 
 test('logs finds lines on a folder without a server, as text and as JSON, and says what it does not understand', async () => {
-  const index = openLogIndex(
-    { data, settings: { megabytes: 64, days: 14 }, clock: systemClock },
-    () => {},
-  )
+  const index = openLogIndex({ data, settings: { megabytes: 64, days: 14 }, clock: systemClock }, () => {})
   const line = { level: 40, time: Date.UTC(2026, 0, 31), code: 'PT-5108', failures: 3, msg: 'Sync failed' }
   index?.take({ source: 'relay', relay: 'r1' }, JSON.stringify(line))
   index?.close()

@@ -86,7 +86,7 @@ function SearchForm({ query }: { query: string }) {
   return (
     <search>
       <form
-        class="flex flex-wrap items-end gap-3"
+        class="flex flex-wrap items-start gap-3"
         onSubmit={(event) => {
           event.preventDefault()
           navigate(linkTo(text.trim()))
@@ -103,12 +103,15 @@ function SearchForm({ query }: { query: string }) {
             onInput={(event) => setText(event.currentTarget.value)}
           />
         </div>
-        <Button type="submit">Search</Button>
-        {query !== '' && (
-          <Button look="quiet" onClick={() => navigate(path)}>
-            Show all
-          </Button>
-        )}
+        {/* Beside the field, between its label and its hint. */}
+        <div class="flex gap-3 sm:pt-[26px]">
+          <Button type="submit">Search</Button>
+          {query !== '' && (
+            <Button look="quiet" onClick={() => navigate(path)}>
+              Show all
+            </Button>
+          )}
+        </div>
       </form>
     </search>
   )
@@ -122,7 +125,14 @@ const tones: Record<LogLine['level'], readonly [Tone, string]> = {
 }
 
 const columns: readonly Column<LogLine>[] = [
-  { head: 'When', cell: ({ at }) => <TimeText at={at} isExact isInRow /> },
+  {
+    head: 'When',
+    cell: ({ at }) => (
+      <span class="whitespace-nowrap tabular-nums">
+        <TimeText at={at} isExact isInRow isMoment />
+      </span>
+    ),
+  },
   {
     head: 'Level',
     cell: ({ level }) => {

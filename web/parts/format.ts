@@ -46,6 +46,20 @@ export function formatTime(ms: number): string {
   return times.format(ms)
 }
 
+const moments = new Intl.DateTimeFormat(locale, {
+  month: 'short',
+  day: 'numeric',
+  hour: 'numeric',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+})
+
+/** To the millisecond, for lines of a log; they are young, so without the year. */
+export function formatMoment(ms: number): string {
+  return moments.format(ms)
+}
+
 const clocks = new Intl.DateTimeFormat(locale, { timeStyle: 'short' })
 
 /** The time of day, in the reader's time zone. */

@@ -142,7 +142,13 @@ export const files: readonly (Term & { readonly name: string })[] = [
   },
   {
     name: 'index of the log of a standalone server',
-    ...plain('both', 'use', 'by logs.days and logs.megabytes, 14 days and 64 MB', 'the same', 'finding faults'),
+    ...plain(
+      'both',
+      'use',
+      'by logs.days and logs.megabytes, 14 days and 64 MB',
+      'the same',
+      'finding faults',
+    ),
   },
   {
     name: 'mails in the data folder',
@@ -158,6 +164,12 @@ export const files: readonly (Term & { readonly name: string })[] = [
   },
   {
     name: 'Cloud Logging',
-    ...plain('both', 'job', 'by the retention of its buckets, 30 days by default', 'ids, addresses, codes', 'faults'),
+    ...plain(
+      'both',
+      'job',
+      'by the retention of its buckets, 30 days by default',
+      'ids, addresses, codes',
+      'faults',
+    ),
   },
 ]
