@@ -2,6 +2,7 @@
 
 import type { TermsDocument } from '@porttunneler/shared/api/schemas/terms'
 import type { Clock } from '@porttunneler/shared/base/clock'
+import { linkTo } from '@porttunneler/shared/base/console-pages'
 import type { Log } from '@porttunneler/shared/base/log'
 import type { Telemetry } from '@porttunneler/shared/base/telemetry'
 import { postHeartbeat } from '@porttunneler/shared/control/alerts/heartbeat'
@@ -11,6 +12,7 @@ import { type Certificates, noCertificates } from '@porttunneler/shared/control/
 import { makeControl, type Settings } from '@porttunneler/shared/control/control'
 import { kick } from '@porttunneler/shared/control/jobs/kick'
 import type { Logs } from '@porttunneler/shared/control/logs/role'
+import { linkOf } from '@porttunneler/shared/control/mail/links'
 import { noDns } from '@porttunneler/shared/control/own-records'
 import type { OnBackgroundError } from '@porttunneler/shared/control/platform'
 import { queryTable } from '@porttunneler/shared/control/query-table'
@@ -81,19 +83,17 @@ export function openDomain(options: DomainOptions, onBackgroundError: OnBackgrou
     : openLogMail({ folder: folder.file('mail'), clock, log })
   const bus = openLocalBus({ clock, random, onBackgroundError })
   const settings = settingsOf(options)
-  const page = (name: string, token: string) =>
-    `${settings.consoleUrl}/${name}?token=${encodeURIComponent(token)}`
   const issuer = settings.issuer
   const identity = localIdentity({
     store,
     vault,
     clock,
     issuer,
-    resetUrl: (token) => page('reset-password', token),
-    registerUrl: (token) => page('register', token),
-    signInUrl: `${settings.consoleUrl}/sign-in`,
+    resetUrl: (token) => linkOf(settings, 'password-reset', { token }),
+    registerUrl: (token) => linkOf(settings, 'account-link', { token }),
+    signInUrl: linkOf(settings, 'account-known'),
     providers: options.providers ?? [],
-    returnUrl: (provider) => `${settings.consoleUrl}/sign-in/with/${provider}`,
+    returnUrl: (provider) => `${linkTo(settings, 'signInWith')}/${provider}`,
     hasTerms: (settings.terms ?? []).length > 0,
     kick: (ids) => kick({ bus, log }, ids),
   })

@@ -1,4 +1,5 @@
 /** Which page an address shows, and who may see it. */
+import { consolePages } from '@porttunneler/shared/base/console-pages'
 import { useSyncExternalStore } from 'preact/compat'
 import { useEffect, useRef } from 'preact/hooks'
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter-preact'
@@ -70,16 +71,16 @@ function SignedIn() {
   const toNext = () => <Redirect to={nextAfterSignIn(search)} replace />
   return (
     <Switch>
-      <Route path="/sign-in">{toNext}</Route>
-      <Route path="/sign-in/with/:service">{narrow(<LazyPage load={returned} />)}</Route>
-      <Route path="/register">{toNext}</Route>
-      <Route path="/forgot-password">{toNext}</Route>
-      <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
-      <Route path="/device">{narrow(<LazyPage load={device} />)}</Route>
-      <Route path="/wait-list">{narrow(<LazyPage load={waitList} />)}</Route>
-      <Route path="/join">{narrow(<LazyPage load={join} />)}</Route>
-      <Route path="/confirm-address">{narrow(<LazyPage load={confirmAddress} />)}</Route>
-      <Route path="/stop-address">{narrow(<LazyPage load={stopAddress} />)}</Route>
+      <Route path={consolePages.signIn}>{toNext}</Route>
+      <Route path={`${consolePages.signInWith}/:service`}>{narrow(<LazyPage load={returned} />)}</Route>
+      <Route path={consolePages.register}>{toNext}</Route>
+      <Route path={consolePages.forgotPassword}>{toNext}</Route>
+      <Route path={consolePages.resetPassword}>{narrow(<LazyPage load={resetPassword} />)}</Route>
+      <Route path={consolePages.device}>{narrow(<LazyPage load={device} />)}</Route>
+      <Route path={consolePages.waitList}>{narrow(<LazyPage load={waitList} />)}</Route>
+      <Route path={consolePages.join}>{narrow(<LazyPage load={join} />)}</Route>
+      <Route path={consolePages.confirmAddress}>{narrow(<LazyPage load={confirmAddress} />)}</Route>
+      <Route path={consolePages.stopAddress}>{narrow(<LazyPage load={stopAddress} />)}</Route>
       <Route>
         <Shell>
           {/* The page stays when the factor is there: it shows the recovery codes, once. */}
@@ -110,14 +111,17 @@ type Standing = { readonly code: string | undefined; readonly path: string; read
 
 /** The page that comes before all others, for a person who lacks something. */
 function firstPage({ code, path, hasTerms }: Standing) {
-  if (path === '/recover') return narrow(<LazyPage load={recover} />)
+  if (path === consolePages.recover) return narrow(<LazyPage load={recover} />)
   if (code === gates.secondStep) return narrow(<LazyPage load={secondStep} />)
   if (code === gates.personLeaves || code === gates.accountLeaves) return narrow(<LazyPage load={leaving} />)
-  if (code === gates.noAccount && path !== '/wait-list' && path !== '/join')
+  if (code === gates.noAccount && path !== consolePages.waitList && path !== consolePages.join)
     return narrow(<LazyPage load={invitation} />)
   if (code === gates.factorRequired)
-    return path === '/join' || path === '/security' ? undefined : <Redirect to="/security" replace />
-  if (path === '/terms' || (hasTerms && !goesOnWithoutTerms(path))) return narrow(<LazyPage load={terms} />)
+    return path === consolePages.join || path === consolePages.security ? undefined : (
+      <Redirect to={consolePages.security} replace />
+    )
+  if (path === consolePages.terms || (hasTerms && !goesOnWithoutTerms(path)))
+    return narrow(<LazyPage load={terms} />)
   return undefined
 }
 
@@ -167,14 +171,14 @@ function SignedOut() {
   const search = useSearch()
   return (
     <Switch>
-      <Route path="/sign-in">{narrow(<SignInPage />)}</Route>
-      <Route path="/sign-in/with/:service">{narrow(<LazyPage load={returned} />)}</Route>
-      <Route path="/register">{narrow(<RegisterPage />)}</Route>
-      <Route path="/forgot-password">{narrow(<LazyPage load={forgotPassword} />)}</Route>
-      <Route path="/reset-password">{narrow(<LazyPage load={resetPassword} />)}</Route>
-      <Route path="/stop-address">{narrow(<LazyPage load={stopAddress} />)}</Route>
-      <Route path="/wait-list">{narrow(<LazyPage load={waitList} />)}</Route>
-      <Route path="/plans">{narrow(<LazyPage load={publicPlans} />)}</Route>
+      <Route path={consolePages.signIn}>{narrow(<SignInPage />)}</Route>
+      <Route path={`${consolePages.signInWith}/:service`}>{narrow(<LazyPage load={returned} />)}</Route>
+      <Route path={consolePages.register}>{narrow(<RegisterPage />)}</Route>
+      <Route path={consolePages.forgotPassword}>{narrow(<LazyPage load={forgotPassword} />)}</Route>
+      <Route path={consolePages.resetPassword}>{narrow(<LazyPage load={resetPassword} />)}</Route>
+      <Route path={consolePages.stopAddress}>{narrow(<LazyPage load={stopAddress} />)}</Route>
+      <Route path={consolePages.waitList}>{narrow(<LazyPage load={waitList} />)}</Route>
+      <Route path={consolePages.plans}>{narrow(<LazyPage load={publicPlans} />)}</Route>
       <Route>
         <Redirect to={signInAddress(path, search)} replace />
       </Route>

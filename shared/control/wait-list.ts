@@ -11,6 +11,7 @@ import { Secret } from '../base/secret.ts'
 import type { Control } from './control.ts'
 import { type JobKind, look, type RunningJob, type Wish } from './jobs/jobs.ts'
 import { kick } from './jobs/kick.ts'
+import { linkOf } from './mail/links.ts'
 import { leaveMails, mailWish } from './mail/sending.ts'
 import { globalCollection } from './names.ts'
 import type { Ref, Transaction } from './platform.ts'
@@ -103,7 +104,7 @@ async function take(control: Control, job: RunningJob): Promise<void> {
     return
   }
   const secret = newSecret('ptw')
-  const link = `${settings.consoleUrl}/wait-list?token=${ref.id}.${secret}`
+  const link = linkOf(settings, 'wait-list-proof', { token: `${ref.id}.${secret}` })
   const letter = { to: email, template: 'wait-list-proof', data: { link } } as const
   const wish = await mailWish(vault, letter, { account: '', until: nowMs + askedMs })
   const asked: string[] = []
@@ -171,7 +172,7 @@ async function sendInvitation(control: Control, job: RunningJob): Promise<void> 
   const { vault, settings, clock } = control
   const { to, code, until } = letterBodySchema.parse(job.body)
   if (until <= clock.now()) return
-  const link = `${settings.consoleUrl}/register?code=${(await vault.unwrap(code)).reveal()}`
+  const link = linkOf(settings, 'wait-list-invite', { code: (await vault.unwrap(code)).reveal() })
   const day = new Date(until).toISOString().slice(0, 10)
   const letter = { to, template: 'wait-list-invite', data: { link, day } } as const
   await leaveMails(control, job, { letters: [letter], until })

@@ -3,6 +3,7 @@
  * accounts: a code belongs to none before somebody approves it.
  */
 import { z } from '@hono/zod-openapi'
+import { linkTo } from '../../base/console-pages.ts'
 import { isFailure } from '../../base/errors.ts'
 import { requirePerson } from '../../control/caller.ts'
 import {
@@ -82,7 +83,7 @@ export function deviceRoutes({ control, addressOf }: ApiDeps): RouteGroup {
       const { device = '', scope } = c.req.valid('form')
       const asked = { device, scope, from: addressOf(c) }
       const { deviceCode, userCode, expiresInMs, intervalMs } = await authorizeDevice(control, asked)
-      const page = `${control.settings.consoleUrl}/device`
+      const page = linkTo(control.settings, 'device')
       return c.json(
         {
           device_code: deviceCode,

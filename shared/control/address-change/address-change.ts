@@ -4,6 +4,7 @@
  * takes a link alone. Asking tells nobody whether the new address is taken: only whoever reads its mail hears that.
  */
 import { timingSafeEqual } from 'node:crypto'
+import { linkTo } from '../../base/console-pages.ts'
 import { fail, isFailure } from '../../base/errors.ts'
 import { hashSecret, newSecret } from '../../base/ids.ts'
 import { signInWrites } from '../audit/sign-ins.ts'
@@ -13,6 +14,7 @@ import { type UserDoc, users } from '../documents.ts'
 import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import { normaliseEmail } from '../mail/addresses.ts'
+import { linkOf } from '../mail/links.ts'
 import { type Addressed, mailWish } from '../mail/sending.ts'
 import { queries } from '../query-table.ts'
 import { countEvent } from '../rates.ts'
@@ -51,20 +53,23 @@ export async function requestAddressChange(
     expiresAt: now + openMs,
     ttl: new Date(now + openMs),
   }
-  const linkOf = (page: string, secret: string) =>
-    `${control.settings.consoleUrl}/${page}?token=${encodeURIComponent(`${person.id}.${secret}`)}`
+  const tokenOf = (secret: string) => ({ token: `${person.id}.${secret}` })
   const when = timeText(now)
   const about = { address: to, when, from: source.from }
   await leave(control, {
     letters: [
-      { to, template: 'address-new', data: { link: linkOf('confirm-address', toSecret) } },
+      {
+        to,
+        template: 'address-new',
+        data: { link: linkOf(control.settings, 'address-new', tokenOf(toSecret)) },
+      },
       {
         to: owner.email,
         template: 'address-old',
         data: {
           ...about,
-          link: linkOf('confirm-address', fromSecret),
-          stop: linkOf('stop-address', fromSecret),
+          link: linkOf(control.settings, 'address-old', tokenOf(fromSecret)),
+          stop: linkTo(control.settings, 'stopAddress', tokenOf(fromSecret)),
         },
       },
     ],
@@ -160,7 +165,7 @@ async function finish(
     address: to,
     when: timeText(now),
     from: source.from,
-    link: `${control.settings.consoleUrl}/account`,
+    link: linkOf(control.settings, 'address-changed'),
   }
   await leave(control, {
     letters: [from, to].map((each) => ({ to: each, template: 'address-changed', data })),

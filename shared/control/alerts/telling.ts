@@ -3,6 +3,7 @@
  * due a minute later. The alerts are marked in the transaction that leaves the mails, so nobody is told twice.
  */
 import { permissionsOf } from '../../api/schemas/access.ts'
+import { linkTo } from '../../base/console-pages.ts'
 import { roleOf } from '../caller.ts'
 import { queryAll } from '../cells.ts'
 import type { Control } from '../control.ts'
@@ -54,7 +55,7 @@ async function tell(control: Control, job: RunningJob): Promise<void> {
     const mailed = loud.filter(({ data }) => !kindTable[data.kind].hasOwnMail)
     const owner = account === '' ? undefined : (await store.get(accounts.ref(account)))?.data
     const to = mailed.length === 0 ? [] : await readersOf(control, account)
-    const letter = letterOf(mailed, { account: owner?.name ?? '', link: linkOf(control, account) })
+    const letter = letterOf(mailed, { account: owner?.name ?? '', link: alertsLink(control, account) })
     const wishes = await Promise.all(
       to.map((address) =>
         mailWish(control.vault, { ...letter, to: address }, { account, until: nowMs + usefulMs }),
@@ -107,7 +108,7 @@ async function mark(
   await job.advance({}, async (tx) => {
     const latest = await Promise.all(told.map(({ data }) => tx.get(alertRef(data))))
     const asks = await Promise.all(wishes.map((wish) => look(tx, wish, nowMs)))
-    const sent = { told: told.map(toldOf), nowMs, url: linkOf(control, job.account) }
+    const sent = { told: told.map(toldOf), nowMs, url: alertsLink(control, job.account) }
     const sends = await Promise.all(hooks.map((hook) => lookToDeliver(tx, hook, sent)))
     for (const [index, found] of latest.entries()) {
       // Something newer has happened to it: that is told next.
@@ -120,8 +121,8 @@ async function mark(
 }
 
 /** Where its people look at them. */
-function linkOf({ settings: { consoleUrl } }: Control, account: string): string {
-  return account === '' ? `${consoleUrl}/operator/system` : `${consoleUrl}/alerts`
+function alertsLink({ settings }: Control, account: string): string {
+  return linkTo(settings, account === '' ? 'operatorSystem' : 'alerts')
 }
 
 async function webhooksOf({ store }: Control, account: string): Promise<readonly Snapshot<WebhookDoc>[]> {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { z } from 'zod'
 import type { Delivery, Webhook, webhookChangeSchema, webhookWishSchema } from '../../api/schemas/webhooks.ts'
+import { linkTo } from '../../base/console-pages.ts'
 import { fail } from '../../base/errors.ts'
 import { newId } from '../../base/ids.ts'
 import { isPublicAddress } from '../../base/public-addresses.ts'
@@ -112,7 +113,7 @@ export async function removeWebhook(control: AccountControl, caller: Caller, id:
 /** Sends a made-up alert, which says so. @throws api.not_found, webhook.off */
 export async function tryWebhook(control: AccountControl, caller: Caller, id: string): Promise<void> {
   const nowMs = control.clock.now()
-  const url = `${control.settings.consoleUrl}/alerts`
+  const url = linkTo(control.settings, 'alerts')
   const job = await control.store.transact(async (tx) => {
     const webhook = await tx.get(webhooks.ref(id))
     if (!webhook) throw fail('api.not_found')

@@ -7,6 +7,7 @@ import { queryAll } from '../cells.ts'
 import type { Control } from '../control.ts'
 import { users } from '../documents.ts'
 import type { JobKind, RunningJob, Wish } from '../jobs/jobs.ts'
+import { linkOf } from '../mail/links.ts'
 import { leaveMails } from '../mail/sending.ts'
 import { queries } from '../query-table.ts'
 import type { DomainDoc } from './domain-documents.ts'
@@ -38,7 +39,7 @@ const usefulMs = 3 * 24 * 3_600_000
 
 async function tell(control: Control, job: RunningJob): Promise<void> {
   const { host, letter } = bodySchema.parse(job.body)
-  const data = { host, link: `${control.settings.consoleUrl}/domains` }
+  const data = { host, link: linkOf(control.settings, templateOf[letter]) }
   const owners = await ownersOf(control, job.account)
   const letters = owners.map((to) => ({ to, template: templateOf[letter], data }))
   await leaveMails(control, job, { letters, until: control.clock.now() + usefulMs })

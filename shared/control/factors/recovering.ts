@@ -12,6 +12,7 @@ import type { Control } from '../control.ts'
 import { members } from '../documents.ts'
 import type { JobKind, RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
+import { linkOf } from '../mail/links.ts'
 import { lookToNotify } from '../mail/notices.ts'
 import { mailWish } from '../mail/sending.ts'
 import { rightToAssign } from '../members.ts'
@@ -40,7 +41,7 @@ export async function askForRecovery(control: Control, by: FactorCaller): Promis
   await countEvent(control, perDay, { subject: user, key: 'mail.limit' })
   const token = newSecret('ptm')
   const until = clock.now() + linkMs
-  const link = `${settings.consoleUrl}/recover?token=${encodeURIComponent(token)}`
+  const link = linkOf(settings, 'factor-recovery', { token })
   const letter = { to: email, template: 'factor-recovery', data: { link } } as const
   const wish = await mailWish(vault, letter, { account: '', until })
   const event = { action: 'factor.recovery_asked', wishes: [wish] } as const

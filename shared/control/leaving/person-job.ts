@@ -9,6 +9,7 @@ import { accounts, type MemberDoc, members, type UserDoc, users } from '../docum
 import { erasePerson, forgottenOf } from '../erasing-people.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
+import { linkOf } from '../mail/links.ts'
 import { lookToNotify } from '../mail/notices.ts'
 import { mailWish } from '../mail/sending.ts'
 import { operators } from '../operator/operator-documents.ts'
@@ -215,7 +216,7 @@ async function begin(
   const letter = {
     to: user.data.email,
     template: 'person-left',
-    data: { link: settings.consoleUrl },
+    data: { link: linkOf(settings, 'person-left') },
   } as const
   const until = clock.now() + usefulMs
   const wish = await mailWish(vault, letter, { account: '', until })

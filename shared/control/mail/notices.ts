@@ -6,6 +6,7 @@ import { users } from '../documents.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import type { Transaction } from '../platform.ts'
 import { factorNews } from './factor-news.ts'
+import { linkOf } from './links.ts'
 import { type Addressed, leaveMails } from './sending.ts'
 
 const noticeSchema = z.discriminatedUnion('event', [
@@ -58,36 +59,39 @@ async function notify(control: Control, job: RunningJob): Promise<void> {
   const email = (await control.store.get(users.ref(notice.user)))?.data.email
   // Erased meanwhile.
   if (email === undefined || email === '') return
-  const letter = letterOf(notice, { to: email, at, consoleUrl: control.settings.consoleUrl })
+  const letter = letterOf(notice, { to: email, at, place: control.settings })
   await leaveMails(control, job, { letters: [letter], until: at + usefulMs })
 }
 
+const templateOf = { linked: 'sign-in-linked', unlinked: 'sign-in-removed', key: 'key-created' } as const
+
 function letterOf(
   notice: Notice,
-  { to, at, consoleUrl }: { readonly to: string; readonly at: number; readonly consoleUrl: string },
+  { to, at, place }: { readonly to: string; readonly at: number; readonly place: Control['settings'] },
 ): Addressed {
   const when = `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
   if (notice.event === 'leaves') {
     const { day, isAlone, isSoon } = notice
-    return { to, template: 'person-leaving', data: { day, isAlone, isSoon, link: consoleUrl } }
+    const link = linkOf(place, 'person-leaving')
+    return { to, template: 'person-leaving', data: { day, isAlone, isSoon, link } }
   }
-  if (notice.event === 'stays') return { to, template: 'person-stays', data: { link: consoleUrl } }
+  if (notice.event === 'stays')
+    return { to, template: 'person-stays', data: { link: linkOf(place, 'person-stays') } }
   const { from } = notice
   if (notice.event === 'factor') {
     const { news, name } = notice
-    return { to, template: 'factor-news', data: { when, from, news, name, link: `${consoleUrl}/security` } }
-  }
-  if (notice.event === 'password')
-    return { to, template: 'password-changed', data: { when, from, link: `${consoleUrl}/forgot-password` } }
-  if (notice.event === 'place') {
-    const data = { when, from, device: notice.device, link: `${consoleUrl}/account` }
-    return { to, template: 'sign-in-new', data }
-  }
-  if (notice.event !== 'key')
     return {
       to,
-      template: notice.event === 'linked' ? 'sign-in-linked' : 'sign-in-removed',
-      data: { when, from, name: notice.name, link: `${consoleUrl}/account` },
+      template: 'factor-news',
+      data: { when, from, news, name, link: linkOf(place, 'factor-news') },
     }
-  return { to, template: 'key-created', data: { when, from, name: notice.name, link: `${consoleUrl}/keys` } }
+  }
+  if (notice.event === 'password')
+    return { to, template: 'password-changed', data: { when, from, link: linkOf(place, 'password-changed') } }
+  if (notice.event === 'place') {
+    const data = { when, from, device: notice.device, link: linkOf(place, 'sign-in-new') }
+    return { to, template: 'sign-in-new', data }
+  }
+  const template = templateOf[notice.event]
+  return { to, template, data: { when, from, name: notice.name, link: linkOf(place, template) } }
 }

@@ -1,4 +1,5 @@
 /** What a refusal by a plan says besides the number: the plan that has more, or has it at all, and where to get it. */
+import { linkTo } from '../../base/console-pages.ts'
 import type { PortTunnelerError } from '../../base/errors.ts'
 import type { Control } from '../control.ts'
 import type { PlanLimits } from '../plans.ts'
@@ -30,7 +31,7 @@ export async function howToLift(
       ? `The plan ${larger.title} has room for ${larger.room}`
       : `The plan ${larger.title} has it`
   return larger.isSold
-    ? `${has}: ${settings.consoleUrl}/plans`
+    ? `${has}: ${linkTo(settings, 'plans')}`
     : `${has}; whoever runs this service can give it to you.`
 }
 

@@ -2,6 +2,7 @@
  * What people do about paying: choose a plan, change it, and see their invoices. Money
  * moves at the payment service alone; what is paid for is granted when it says so (following.ts).
  */
+import { linkTo } from '../../base/console-pages.ts'
 import { fail } from '../../base/errors.ts'
 import { type AuditAction, byCaller, writeAudit } from '../audit.ts'
 import { type Caller, requirePerson } from '../caller.ts'
@@ -75,7 +76,7 @@ export async function startCheckout(
     items: itemsOf(catalogue, terms),
     currency,
     trialDays,
-    returnUrl: `${control.settings.consoleUrl}/plans`,
+    returnUrl: linkTo(control.settings, 'plans'),
     // The same choice within half an hour is the same page.
     key: `checkout:${[customer, terms.plan, terms.interval, terms.seats, trialDays, halfHour].join(':')}`,
     expiresAt: (halfHour + 1) * halfHourMs + pageMs,
@@ -238,10 +239,7 @@ export async function openPortal(
   requirePerson(caller)
   const found = await own.store.get(subscriptions.ref(own.store.account))
   if (!found) throw fail('billing.none')
-  const opened = await control.payments.openPortal(
-    found.data.customer,
-    `${control.settings.consoleUrl}/plans`,
-  )
+  const opened = await control.payments.openPortal(found.data.customer, linkTo(control.settings, 'plans'))
   await record(own, caller, { action: 'billing.portal', details: {} })
   return opened
 }

@@ -15,6 +15,7 @@ import { look } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import { belongAgain } from '../leaving/alone.ts'
 import { addressRef, hasBounced, normaliseEmail } from '../mail/addresses.ts'
+import { linkOf } from '../mail/links.ts'
 import { mailWish } from '../mail/sending.ts'
 import { joinAccount, rightToAssign } from '../members.ts'
 import { requireSeat } from '../money/seats.ts'
@@ -52,7 +53,7 @@ export async function invite(
   const expiresAt = nowMs + invitationMs
   const ref = invitationRef(account, email)
   const secret = newSecret('ptj')
-  const link = `${settings.consoleUrl}/join?invitation=${encodeURIComponent(`${ref.id}.${secret}`)}`
+  const link = linkOf(settings, 'invitation', { invitation: `${ref.id}.${secret}` })
   const data = { link, account: caller.accountName, by: by.email, role: given.role }
   const wish = await mailWish(
     vault,

@@ -7,6 +7,7 @@ import type { Control } from '../control.ts'
 import { type AccountDoc, accounts, type MemberDoc, users } from '../documents.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import { dayOf, endOf } from '../leaving/terms.ts'
+import { linkOf } from '../mail/links.ts'
 import { type Addressed, leaveMails } from '../mail/sending.ts'
 import { type SubscriptionDoc, subscriptions } from '../money/billing-documents.ts'
 import { graceMs } from '../money/following-rules.ts'
@@ -59,12 +60,11 @@ async function tell(control: Control, job: RunningJob): Promise<void> {
   const to = event === 'removed' ? [who] : await readersOf(control, job.account, event)
   // The member through whose eyes an operator looked has been looked at, too.
   const all = event === 'viewed' && who !== '' && !to.includes(who) ? [...to, who] : to
-  const page = event === 'factor' ? 'security' : event === 'viewed' ? 'account' : 'members'
   const letter = isLeaving(event)
     ? leavingLetter(control, account.data, event)
     : isMoney(event)
       ? await moneyLetter(control, account, event)
-      : teamLetter(event, { account: account.data.name, who, link: `${settings.consoleUrl}/${page}` })
+      : teamLetter(settings, event, { account: account.data.name, who })
   if (!letter) return
   const letters = all.map(letter)
   await leaveMails(control, job, { letters, until: clock.now() + usefulMs })
@@ -87,7 +87,7 @@ async function moneyLetter(
   const { store, clock, settings } = control
   const doc = (await store.get(subscriptions.ref(ref.id)))?.data
   const day = dayOf(doc ? dayOfNews(doc, event, clock.now()) : clock.now())
-  const data = { account: name, day, link: `${settings.consoleUrl}/plans` }
+  const data = { account: name, day, link: linkOf(settings, event) }
   if (event !== 'billing-moving') return (to) => ({ to, template: event, data })
   const prices = doc && (await pricesOfMove(control, doc))
   return prices && ((to) => ({ to, template: event, data: { ...data, ...prices } }))
@@ -105,11 +105,13 @@ function dayOfNews(
 }
 
 function teamLetter(
+  settings: Control['settings'],
   event: (typeof memberEvents)[number],
-  data: { readonly account: string; readonly who: string; readonly link: string },
+  about: { readonly account: string; readonly who: string },
 ): (to: string) => Addressed {
   const isOfAccount = event === 'suspended' || event === 'viewed'
   const template = isOfAccount ? (`account-${event}` as const) : (`member-${event}` as const)
+  const data = { ...about, link: linkOf(settings, template) }
   return (to) => ({ to, template, data })
 }
 
@@ -122,7 +124,7 @@ function leavingLetter(
   const data = {
     account: name,
     day: dayOf(leaving ? endOf(leaving, nowMs) : nowMs),
-    link: `${settings.consoleUrl}/account`,
+    link: linkOf(settings, `account-${event}`),
   }
   return (to) => ({ to, template: `account-${event}`, data })
 }

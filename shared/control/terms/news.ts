@@ -12,6 +12,7 @@ import type { UserDoc } from '../documents.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import { kick } from '../jobs/kick.ts'
 import { dayOf } from '../leaving/terms.ts'
+import { linkOf } from '../mail/links.ts'
 import { type Addressed, mailWish } from '../mail/sending.ts'
 import type { Page, QueryOptions, Ref, Snapshot, Transaction } from '../platform.ts'
 import { queries } from '../query-table.ts'
@@ -102,7 +103,7 @@ async function wishFor(control: Control, { ref, data }: Snapshot<UserDoc>) {
     data: {
       documents: documents.map(({ kind, version, url }) => ({ name: termsNames[kind], version, url })),
       day: dayFrom(documents, nowMs),
-      link: `${settings.consoleUrl}/terms`,
+      link: linkOf(settings, 'terms-new'),
     },
   }
   return mailWish(vault, letter, { account: '', until: nowMs + usefulMs })

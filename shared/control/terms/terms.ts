@@ -5,6 +5,7 @@
  */
 import type { Acceptance, OwnTerms, TermsDocument } from '../../api/schemas/terms.ts'
 import type { Clock } from '../../base/clock.ts'
+import { linkTo } from '../../base/console-pages.ts'
 import { fail } from '../../base/errors.ts'
 import { signInWrites } from '../audit/sign-ins.ts'
 import type { Settings } from '../control.ts'
@@ -41,8 +42,7 @@ export class Terms {
   async require(user: string): Promise<void> {
     const dueAt = await this.dueAt(user)
     if (dueAt === undefined || dueAt > this.#parts.clock.now()) return
-    const { consoleUrl } = this.#parts.settings
-    throw fail('terms.due', `Read and accept the documents at ${consoleUrl}/terms.`)
+    throw fail('terms.due', `Read and accept the documents at ${linkTo(this.#parts.settings, 'terms')}.`)
   }
 
   /** The person runs this server: the documents are theirs, and so is the demo that their key serves. */
