@@ -11,6 +11,7 @@ import { postHeartbeat } from '@porttunneler/shared/control/alerts/heartbeat'
 import { acmeIssuers } from '@porttunneler/shared/control/certificates/issuers'
 import { type Certificates, noCertificates } from '@porttunneler/shared/control/certificates/role'
 import { type Control, makeControl } from '@porttunneler/shared/control/control'
+import type { Payments } from '@porttunneler/shared/control/money/payments'
 import { noPayments } from '@porttunneler/shared/control/money/payments-none'
 import type { BackupStatus } from '@porttunneler/shared/control/operator/act'
 import type { Mail, OnBackgroundError, RelayIdentity } from '@porttunneler/shared/control/platform'
@@ -91,7 +92,7 @@ export function openCloud(settings: Settings, log: Log, options: CloudOptions = 
     post,
     senses: [senseBackups(watched)],
     ...(settings.heartbeat !== undefined && { heartbeat: postHeartbeat(settings.heartbeat, { post, log }) }),
-    payments: settings.stripeKey ? openPayments({ key: settings.stripeKey }) : noPayments,
+    payments: paymentsOf(settings),
     ...logsOf(settings, options),
     ...(options.telemetry && { telemetry: options.telemetry }),
     vault: openKmsKeyVault({ rest, key: kmsKey, ...(emulatedGoogle && { kmsUrl: emulatedGoogle }) }),
@@ -162,4 +163,11 @@ function relayIdentities(
     kind: 'google',
     verify: (token) => (token.startsWith('ptc_') ? enrolment.verify(token) : google.verify(token)),
   }
+}
+
+function paymentsOf({ stripeKey: key, emulatedStripe }: Settings): Payments {
+  if (!key) return noPayments
+  if (emulatedStripe === undefined) return openPayments({ key })
+  const { hostname: host, port } = new URL(emulatedStripe)
+  return openPayments({ key, server: { host, port, protocol: 'http' } })
 }

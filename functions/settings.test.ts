@@ -92,11 +92,14 @@ test.each([
   expect(String(refusal)).not.toContain('sk_live')
 })
 
-test('settings: a stand-in for Google is only for emulator projects', () => {
-  const standIn = { PORTTUNNELER_EMULATED_GOOGLE: 'http://127.0.0.1:1' }
+test.each([
+  ['PORTTUNNELER_EMULATED_GOOGLE', 'emulatedGoogle'],
+  ['PORTTUNNELER_EMULATED_STRIPE', 'emulatedStripe'],
+] as const)('settings: the stand-in %s is only for emulator projects', (name, setting) => {
+  const standIn = { [name]: 'http://127.0.0.1:1' }
   expect(isFailure(refusalOf({ ...real, ...standIn }), 'cloud.emulator')).toBe(true)
   const local = { GOOGLE_CLOUD_PROJECT: 'demo-a', PORTTUNNELER_URL: 'http://localhost:8500' }
-  expect(readSettings({ ...real, ...standIn, ...local }).emulatedGoogle).toBe('http://127.0.0.1:1')
+  expect(readSettings({ ...real, ...standIn, ...local })[setting]).toBe('http://127.0.0.1:1')
 })
 
 test('settings: the variables are those of the table in docs/cloud.md', () => {

@@ -92,6 +92,7 @@ const variables = z.object({
   STRIPE_WEBHOOK_SECRET: webhookSecret,
   STRIPE_EVENTS_SECRET: webhookSecret,
   PORTTUNNELER_EMULATED_GOOGLE: url.optional(),
+  PORTTUNNELER_EMULATED_STRIPE: url.optional(),
 })
 
 export type Settings = {
@@ -125,6 +126,8 @@ export type Settings = {
   readonly heartbeat?: string
   /** Replaces the metadata server, KMS and Compute Engine, where emulators replace the rest. */
   readonly emulatedGoogle?: string
+  /** A test server for Stripe, in its place. */
+  readonly emulatedStripe?: string
 }
 
 /** @throws cloud.environment naming every wrong variable; cloud.emulator */
@@ -138,8 +141,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     )
   const { PORTTUNNELER_URL: issuer, PORTTUNNELER_EMULATED_GOOGLE: emulatedGoogle, ...rest } = parsed.data
   const isEmulated = environment.projectId.startsWith('demo-')
-  if (emulatedGoogle !== undefined && !isEmulated)
-    throw fail('cloud.emulator', `PORTTUNNELER_EMULATED_GOOGLE is set for project ${environment.projectId}.`)
+  const { PORTTUNNELER_EMULATED_STRIPE: emulatedStripe } = rest
+  const standIns = ['PORTTUNNELER_EMULATED_GOOGLE', 'PORTTUNNELER_EMULATED_STRIPE'] as const
+  const standIn = standIns.find((name) => parsed.data[name] !== undefined)
+  if (standIn && !isEmulated)
+    throw fail('cloud.emulator', `${standIn} is set for project ${environment.projectId}.`)
   if (!isEmulated && !issuer.startsWith('https:'))
     throw fail('cloud.environment', 'PORTTUNNELER_URL: a public address must be https')
   const { projectId, emulators } = environment
@@ -189,6 +195,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       .map((text) => new Secret(text)),
     ...(rest.PORTTUNNELER_HEARTBEAT !== undefined && { heartbeat: rest.PORTTUNNELER_HEARTBEAT }),
     ...(emulatedGoogle !== undefined && { emulatedGoogle }),
+    ...(emulatedStripe !== undefined && { emulatedStripe }),
   }
 }
 

@@ -182,7 +182,8 @@ class Start {
       PORTTUNNELER_PLAN: 'unlimited',
       ...namesEnvironment(this.#options.settings.config),
       FIREBASE_API_KEY: 'local',
-      STRIPE_WEBHOOK_SECRET: 'whsec_local',
+      // Plans are sold only where a test names its server for Stripe.
+      STRIPE_WEBHOOK_SECRET: process.env.STRIPE_WEBHOOK_SECRET ?? 'whsec_local',
     }
   }
 

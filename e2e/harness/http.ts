@@ -23,7 +23,11 @@ export function keepAlivePool(): ConnectionPool {
   return new ConnectionPool({ keepAlive: true, maxSockets: 1 })
 }
 
-export async function visit(service: Service, url: string, { body, ...rest }: Visit = {}): Promise<Answer> {
+export async function visit(
+  service: Pick<Service, 'addressOf'>,
+  url: string,
+  { body, ...rest }: Visit = {},
+): Promise<Answer> {
   const response = await openVisit(service, url, { ...rest, ...(body !== undefined && { body }) })
   const localPort = response.socket.localPort
   const chunks: Buffer[] = []
@@ -38,7 +42,7 @@ export async function visit(service: Service, url: string, { body, ...rest }: Vi
 
 /** Resolves at the head of the answer; the caller reads the body. */
 export function openVisit(
-  service: Service,
+  service: Pick<Service, 'addressOf'>,
   url: string,
   { method = 'GET', headers = {}, body, pool }: Visit = {},
 ): Promise<IncomingMessage> {

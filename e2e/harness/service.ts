@@ -46,7 +46,7 @@ export type Faults = {
 export type StartService<S extends Service = Service> = () => Promise<S>
 
 /** `tcp://host:port` and `http://host:port` alike. */
-export function visitorAddress(service: Service, url: string): Address {
+export function visitorAddress(service: Pick<Service, 'addressOf'>, url: string): Address {
   const { hostname, port, protocol } = new URL(url)
   const usual = protocol === 'https:' ? 443 : 80
   return service.addressOf(hostname, port === '' ? usual : Number(port))

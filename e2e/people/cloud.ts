@@ -17,6 +17,7 @@ import { gapiStandIn, passFirebaseWindow } from '../harness/firebase-window.ts'
 import { type Program, runProgram, startProgram, textOf } from '../harness/programs.ts'
 import { freeSettings, temporaryFolder } from '../harness/standalone.ts'
 import { makeClocks } from './clock.ts'
+import { startPayments } from './payments.ts'
 import type { Person } from './person.ts'
 import type { Somebody, Stage } from './stage.ts'
 
@@ -39,10 +40,18 @@ export async function openCloudStage(): Promise<Stage> {
   const data = temporaryFolder('cloud')
   const clocks = makeClocks()
   const mailbox = await startMailbox()
+  const ports = await freeSettings()
+  const payments = await startPayments(ports.PORTTUNNELER_CONSOLE_PORT)
+  const billing = {
+    STRIPE_KEY: payments.key,
+    STRIPE_WEBHOOK_SECRET: payments.secret,
+    PORTTUNNELER_EMULATED_STRIPE: payments.url,
+  }
   const args = ['--relays', '1', '--sign-in', 'emulator', '--data', data]
   const program = await startProgram('node', ['e2e/cloud-local/main.ts', ...args], {
     env: {
-      ...(await freeSettings()),
+      ...ports,
+      ...billing,
       ...clocks.env,
       PORTTUNNELER_OWN_PORTS: '0',
       PORTTUNNELER_METRICS_PORT: '0',
@@ -57,19 +66,21 @@ export async function openCloudStage(): Promise<Stage> {
   return {
     name: 'cloud',
     url: new URL(report.api).origin,
+    addressOf: (_host, port) => ({ host: '127.0.0.1', port }),
     prelude: gapiStandIn,
     signIn: (person, who, isNew) => signIn(report, person, { who, isNew }),
     mailTo: (email, subject) =>
       eventually(`a mail to ${email}: ${subject}`, () => mailbox.find(email, subject), mailMs),
     moveClock: clocks.set,
     operator: async (...words) => {
-      const env = { ...noMetadata, ...clocks.env, ...parseEnv(readFileSync(operatorEnv, 'utf8')) }
+      const env = { ...noMetadata, ...billing, ...clocks.env, ...parseEnv(readFileSync(operatorEnv, 'utf8')) }
       const said = await runProgram('node', ['ptunctl/ptunctl.js', '--json', ...words], { env })
       return JSON.parse(said.stdout)
     },
     stop: async () => {
       await program.stop()
       await mailbox.close()
+      await payments.close()
       rmSync(data, { recursive: true, force: true })
     },
   }

@@ -1,14 +1,16 @@
 /**
- * `npm run walk:people`: people on both platforms in a real browser, from the first sign-in to the deletion (walk.ts),
- * with clocks that are set ahead by days.
+ * `npm run walk:people`: people on both platforms in a real browser. First what they do in the console (console.ts), then
+ * from the first sign-in to the deletion (walk.ts), with clocks that are set ahead by days.
  *
  *   npm run walk:people -- --platform standalone --pictures data/walk
+ *   npm run walk:console -- --platform cloud
  */
 import { join, resolve } from 'node:path'
 import { startBrowser } from '../harness/browser.ts'
 import { missingOf, sayMissing } from '../harness/installed.ts'
 import { readOptions } from '../harness/options.ts'
 import { openCloudStage } from './cloud.ts'
+import { walkConsole } from './console.ts'
 import { openStandaloneStage } from './standalone.ts'
 import { walk } from './walk.ts'
 
@@ -16,11 +18,20 @@ const stages = { standalone: openStandaloneStage, cloud: openCloudStage } as con
 type Platform = keyof typeof stages
 const isPlatform = (name: string): name is Platform => name in stages
 
-const { platform, pictures } = readOptions({
+/** In this order, on one stage: the second sets clocks ahead. */
+const walks = { console: walkConsole, people: walk } as const
+type WalkName = keyof typeof walks
+const isWalk = (name: string): name is WalkName => name in walks
+
+const {
+  platform,
+  pictures,
+  walk: wanted,
+} = readOptions({
   name: 'walk:people',
-  what: 'People in Chromium: sign up by OIDC, passkey, team, invitation, a lost device, leaving, deletion.',
+  what: 'People in Chromium: from sign-up to visitors, 502, webhooks, paying; passkey, team, invitation, deletion.',
   takes:
-    'Takes about two minutes for each platform; needs Chromium, and for the cloud its emulators (docs/cloud.md).',
+    'Takes about four minutes for each platform; needs Chromium, and for the cloud its emulators (docs/cloud.md).',
   options: {
     platform: {
       type: 'string',
@@ -28,6 +39,13 @@ const { platform, pictures } = readOptions({
       default: Object.keys(stages),
       value: 'name',
       says: 'may be repeated',
+    },
+    walk: {
+      type: 'string',
+      multiple: true,
+      default: Object.keys(walks),
+      value: 'name',
+      says: `${Object.keys(walks).join(' or ')}; may be repeated`,
     },
     pictures: {
       type: 'string',
@@ -44,7 +62,14 @@ async function walkOn(platform: Platform): Promise<void> {
   const browser = await startBrowser()
   try {
     const folder = pictures === undefined ? undefined : join(resolve(pictures), platform)
-    await walk({ stage, browser, pictures: folder, say: (step) => say(`${platform.padEnd(11)} ${step}`) })
+    const options = {
+      stage,
+      browser,
+      pictures: folder,
+      say: (step: string) => say(`${platform.padEnd(11)} ${step}`),
+    }
+    for (const name of Object.keys(walks).filter(isWalk))
+      if (wanted.includes(name)) await walks[name](options)
   } catch (error) {
     for (const page of browser.contexts().flatMap((context) => context.pages())) {
       say(`\n${page.url()} showed:\n${await page.innerText('body').catch(() => 'nothing')}\n`)
@@ -57,9 +82,14 @@ async function walkOn(platform: Platform): Promise<void> {
 }
 
 async function main(): Promise<number> {
-  const unknown = platform.filter((name) => !isPlatform(name))
+  const unknown = [
+    ...platform.filter((name) => !isPlatform(name)).map((name) => `platform ${name}`),
+    ...wanted.filter((name) => !isWalk(name)).map((name) => `walk ${name}`),
+  ]
   if (unknown.length > 0) {
-    say(`no platform ${unknown.join(', ')}; there are ${Object.keys(stages).join(', ')}`)
+    say(
+      `there is no ${unknown.join(', ')}: ${Object.keys(stages).join(', ')}; ${Object.keys(walks).join(', ')}`,
+    )
     return 2
   }
   const missing = missingOf(platform.includes('cloud') ? ['chromium', 'authEmulator'] : ['chromium'])

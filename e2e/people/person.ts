@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { z } from 'zod'
-import { openTab, pixelsTooWide, type Tab } from '../harness/browser.ts'
+import { barriersIn, openTab, pixelsTooWide, type Tab } from '../harness/browser.ts'
 import { wrongDate } from '../harness/clock-preload.ts'
 
 const looks = [
@@ -58,6 +58,21 @@ export class Person {
 
   go(path: string): Promise<unknown> {
     return this.page.goto(new URL(path, this.#options.url).href)
+  }
+
+  /** Another tab of the same browser, which the caller closes. */
+  newTab(): Promise<Page> {
+    return this.#context.newPage()
+  }
+
+  /** The page has to be usable by people with other senses or hands. */
+  async noBarriers(name: string): Promise<void> {
+    assert.deepEqual(await barriersIn(this.page), [], name)
+  }
+
+  /** @throws what scripts of the pages have thrown since the last call */
+  noErrors(name: string): void {
+    assert.deepEqual(this.#tab.takeErrors(), [], name)
   }
 
   heading(name: string | RegExp): Promise<void> {

@@ -1,10 +1,11 @@
-/** What the walk of people needs of a platform: console, sign-in service, mailboxes, clock, an operator's tool. */
+/** What the walks of people need of a platform: console, sign-in service, mailboxes, clock, an operator's tool. */
+import type { Service } from '../harness/service.ts'
 import type { Person } from './person.ts'
 
 /** Somebody at the sign-in service. */
 export type Somebody = { readonly sub: string; readonly email: string }
 
-export type Stage = {
+export type Stage = Pick<Service, 'addressOf'> & {
   readonly name: 'standalone' | 'cloud'
   /** Origin of console and API. */
   readonly url: string

@@ -4,11 +4,11 @@
  * what the person sees and at what API and audit log say.
  */
 import assert from 'node:assert/strict'
-import type { Browser } from 'playwright-core'
 import { z } from 'zod'
 import { eventually } from '../harness/events.ts'
 import { addPasskey, Person } from './person.ts'
 import type { Somebody, Stage } from './stage.ts'
+import { type WalkOptions, walkSteps } from './steps.ts'
 
 const hourMs = 3_600_000
 const ada: Somebody = { sub: 'ada', email: 'ada@example.com' }
@@ -18,23 +18,10 @@ const knownMs = 120_000
 /** Due jobs are found once a minute, however far a clock jumps. */
 const jobMs = 180_000
 
-export type WalkOptions = {
-  readonly stage: Stage
-  readonly browser: Browser
-  readonly pictures: string | undefined
-  /** Gets each step when it is done. */
-  say(step: string): void
-}
-
 /** @throws the first thing that is not as described */
 export async function walk(options: WalkOptions): Promise<void> {
   const walking = new Walk(options)
-  for (const [name, step] of walking.steps) {
-    await step().catch((cause: unknown) => {
-      throw new Error(`the step "${name}" failed`, { cause })
-    })
-    options.say(name)
-  }
+  await walkSteps(walking.steps, options)
   await walking.end()
 }
 
