@@ -52,17 +52,18 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
   const { state, routes, sessions } = targets
   switch (command.kind) {
     case 'revoke': {
-      const { endpoint, epoch, at, reason, vacant } = command
+      const { endpoint, epoch, at, reason, vacant, agents } = command
       if (reason === 'deleted' || vacant === true) targets.places.gone(endpoint)
-      const key = withdrawals.get(reason)
-      if (!state.decrees.revoke({ endpoint, epoch, at, ...(key && { key }) })) return false
-      end(targets, (claims) => claims.endpoint === endpoint && claims.epoch < epoch, command.reason)
+      const key = reasons.get(reason) ?? withdrawals.get(reason)
+      const told = { ...(key && { key }), ...(agents && { agents }) }
+      if (!state.decrees.revoke({ endpoint, epoch, at, ...told })) return false
+      end(targets, (claims) => claims.endpoint === endpoint && claims.epoch < epoch, { reason, agents })
       return true
     }
     case 'suspend': {
       const { account, suspended, version, at } = command
       if (!state.decrees.suspend({ account, suspended, version, at })) return false
-      if (suspended) end(targets, (claims) => claims.account === account, 'suspended')
+      if (suspended) end(targets, (claims) => claims.account === account, { reason: 'suspended' })
       return true
     }
     case 'policy': {
@@ -113,10 +114,10 @@ function isForThisProcess(at: number, { time: { startedAtMs } }: CommandTargets)
 function end(
   { routes, visitors }: CommandTargets,
   matches: (claims: TicketClaims) => boolean,
-  reason: string,
+  { reason, agents = [] }: { readonly reason: string; readonly agents?: readonly string[] | undefined },
 ): void {
   const key = reasons.get(reason) ?? withdrawals.get(reason) ?? 'session.revoked'
-  routes.revoke(matches, key)
+  routes.revoke(matches, key, agents)
   if (!reasons.has(reason)) visitors.cut((route) => matches(route.claims), key)
 }
 

@@ -25,6 +25,8 @@ type Kept = z.infer<typeof decreesSchema>
 type Revocation = Kept['revocations'][number] & {
   /** What the agent is told if not that its tunnel was withdrawn. A restart forgets it. */
   readonly key?: ErrorKey
+  /** Those that somebody stopped hear that. A restart forgets it, and they hear it from the control plane. */
+  readonly agents?: readonly string[]
 }
 type Suspension = Kept['suspensions'][number]
 type PolicyDecree = Kept['policies'][number]
@@ -66,7 +68,9 @@ export class Decrees implements DecreesForRoutes {
     const revocation = this.#revocations.get(claims.endpoint)
     const isRevoked = claims.epoch < (revocation?.epoch ?? 0)
     if (this.isSuspended(claims.account)) return 'session.revoked'
-    return isRevoked ? (revocation?.key ?? 'session.revoked') : undefined
+    if (!isRevoked) return undefined
+    if (revocation?.agents?.includes(claims.agent)) return 'agent.stopped'
+    return revocation?.key ?? 'session.revoked'
   }
 
   isSuspended(account: string): boolean {
@@ -86,7 +90,7 @@ export class Decrees implements DecreesForRoutes {
 
   toJSON(): Kept {
     return {
-      revocations: [...this.#revocations.values()].map(({ key: _, ...kept }) => kept),
+      revocations: [...this.#revocations.values()].map(({ key: _, agents: __, ...kept }) => kept),
       suspensions: [...this.#suspensions.values()],
       policies: [...this.#policies.values()],
     }

@@ -185,11 +185,16 @@ export class Routes {
     if (isDetached) this.#options.onDetached?.(session)
   }
 
-  /** Ends every route that `matches`, and tells its agent why. */
-  revoke(matches: (claims: TicketClaims) => boolean, reason: ErrorKey): void {
+  /** Ends every route that `matches`, and tells its agents why; those `stopped` from afar hear that. */
+  revoke(
+    matches: (claims: TicketClaims) => boolean,
+    reason: ErrorKey,
+    stopped: readonly string[] = [],
+  ): void {
     for (const { route } of [...this.#entries.values()]) {
       if (!matches(route.claims)) continue
-      for (const { session, bind } of route.members) session.unbound(bind, reason)
+      for (const { session, bind, agent } of route.members)
+        session.unbound(bind, stopped.includes(agent) ? 'agent.stopped' : reason)
       this.#forget(route)
     }
   }

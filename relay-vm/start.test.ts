@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Command } from '@porttunneler/shared/api/schemas/relays'
+import { newId } from '@porttunneler/shared/base/ids'
 import { silentLog } from '@porttunneler/shared/base/log'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
 import { freePort } from '@porttunneler/shared/testing/ports'
@@ -201,6 +202,35 @@ describe('relay decrees', () => {
     send({ id: 'c', kind: 'revoke', at: Date.now(), endpoint: 'host:a.tunnels.test', epoch: 101, reason })
     expect(await agent.heard('unbound', 1)).toMatchObject({ code })
   })
+
+  test.each(['stopped', 'moved'])(
+    'when a lease is %s, the agent that was stopped from afar hears that',
+    async (reason) => {
+      const { source, send } = handCommands()
+      const { ports } = await bench.startRelay({}, { commands: source })
+      const endpoint = 'host:a.tunnels.test'
+      const [stopped, other] = [newId('agt', 1), newId('agt', 2)] as const
+      const told = await Promise.all(
+        [stopped, other].map(async (agent) => {
+          const ticket = await control.ticket({ endpoint, agent, agents: 'many' })
+          const dialled = await bench.dial(ports, { ticket, agentId: agent })
+          await dialled.bind(1, ticket)
+          return { dialled, ticket }
+        }),
+      )
+      const command = { id: 'c', kind: 'revoke', at: Date.now(), endpoint, epoch: 101, reason } as const
+      send({ ...command, agents: [stopped] })
+      const others = reason === 'moved' ? 'PT-2103' : 'PT-3014'
+      for (const [index, code] of ['PT-2900', others].entries())
+        expect(await told[index]?.dialled.heard('unbound', 1)).toMatchObject({ code })
+      // One that was away then shows its old ticket, and hears the same.
+      for (const [index, code] of ['PT-2900', others].entries()) {
+        const { dialled, ticket = '' } = told[index] ?? {}
+        dialled?.session.bind(2, ticket)
+        expect(await dialled?.heard('unbound', 2)).toMatchObject({ code })
+      }
+    },
+  )
 
   test('a tunnel that is bound to another endpoint already is told nothing about its old one', async () => {
     const { source, send } = handCommands()

@@ -1,6 +1,7 @@
 /** A walk over all pages (testing/stops.ts) misses none: every route and every dialog has its place there. */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type ConsolePage, consolePages } from '@porttunneler/shared/base/console-pages'
 import { expect, test } from 'vitest'
 import { places } from './routes.ts'
 import { dialogs, stops } from './testing/stops.ts'
@@ -8,9 +9,12 @@ import { dialogs, stops } from './testing/stops.ts'
 const read = (file: string) => readFileSync(join(import.meta.dirname, file), 'utf8')
 
 test('stops: every route has one, and each picture its own name', () => {
-  const app = [...read('app.tsx').matchAll(/<Route path="([^"]+)"|path === '([^']+)'/g)].map(
-    ([, route, gate]) => route ?? gate,
-  )
+  const pageOf = (name: string) => consolePages[name as ConsolePage]
+  const app = [
+    ...read('app.tsx').matchAll(
+      /<Route path=\{`?(?:\$\{)?consolePages\.(\w+)\}?([^`}>]*)|path === consolePages\.(\w+)/g,
+    ),
+  ].map(([, route = '', more = '', gate]) => (gate === undefined ? `${pageOf(route)}${more}` : pageOf(gate)))
   const routes = new Set([...places.map(({ path }) => path), ...app])
   expect(routes.size).toBeGreaterThan(30)
   const reached = new Set(stops.map(({ route }) => route))

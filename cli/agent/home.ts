@@ -30,6 +30,8 @@ export type ClaimRequest = {
   readonly takeover: boolean
   /** Since the first of these claims: relays that have reported since then decide whether another agent serves. */
   readonly waitedMs: number
+  /** Since the program was started: a stop from afar lasts until somebody starts it again. */
+  readonly runningMs: number
 }
 export type RenewRequest = {
   readonly agent: string
@@ -83,6 +85,7 @@ const retryAfterMsMax = 600_000
 
 export class Home {
   readonly #options: HomeOptions
+  readonly #startedAt: { readonly wall: number; readonly steady: number }
   #renewAt = 0
   #attempt = 0
   #retryAt = 0
@@ -93,6 +96,8 @@ export class Home {
 
   constructor(options: HomeOptions) {
     this.#options = options
+    const { clock } = options
+    this.#startedAt = { wall: clock.now(), steady: clock.monotonic() }
   }
 
   /** Calls until aborted; never rejects. */
@@ -172,7 +177,8 @@ export class Home {
     const isFirst = asked.every(({ wasGranted }) => !wasGranted)
     const waitedMs = this.#waited(asked)
     this.#unanswered = claim
-    const request = { key, agent, tunnels: wants, takeover: takeover && isFirst, waitedMs }
+    const runningMs = this.#runningMs()
+    const request = { key, agent, tunnels: wants, takeover: takeover && isFirst, waitedMs, runningMs }
     const result = await api.claim(request, signal)
     this.#unanswered = undefined
     const granted = asked.filter((_, index) => result.results[index] && 'lease' in result.results[index])
@@ -201,6 +207,13 @@ export class Home {
     const now = this.#options.clock.monotonic()
     for (const tunnel of asked) tunnel.askedAtMs ??= now
     return Math.round(Math.min(...asked.map(({ askedAtMs = now }) => now - askedAtMs)))
+  }
+
+  /** The monotonic clock stands still while a machine sleeps, and the wall clock may be set back: the longer counts. */
+  #runningMs(): number {
+    const { clock } = this.#options
+    const { wall, steady } = this.#startedAt
+    return Math.max(0, Math.round(clock.now() - wall), Math.round(clock.monotonic() - steady))
   }
 
   /** In batches; a failed batch leaves the time unchanged, so that all are renewed again. */

@@ -7,6 +7,7 @@ import type { Clock, Timer } from '@porttunneler/shared/base/clock'
 import type { PortTunnelerError } from '@porttunneler/shared/base/errors'
 import { type ConfigStatus, type Emit, problemOf } from './events.ts'
 import type { HealthChecks } from './health.ts'
+import { isOfAgent } from './relay-failures.ts'
 import type { Relays } from './relays.ts'
 import { needsClaim, planReload } from './reload.ts'
 import { labelOf, newTunnel, type Tunnel, type WantedTunnel } from './tunnels.ts'
@@ -55,6 +56,12 @@ export class Roster {
     return [...this.list, ...this.#departing.keys()].flatMap(({ lease, stopped }) =>
       lease && !stopped ? [lease] : [],
     )
+  }
+
+  /** Why nothing is left to serve; undefined while something is. A stop from afar is about the whole agent. */
+  ending(): readonly PortTunnelerError[] | undefined {
+    const failures = this.list.flatMap(({ stopped }) => (stopped ? [stopped] : []))
+    return failures.length === this.list.length || failures.some(isOfAgent) ? failures : undefined
   }
 
   /** See Supervisor.reload. */

@@ -399,6 +399,46 @@ describe('supervisor: coming to an end', () => {
     expect(stage.clock.pending).toBe(0)
   })
 
+  test('an agent that is stopped from afar ends as a whole with code 5, and gives back what it still has', async () => {
+    const stage = setStage({ wanted: [web, { ...web, name: 'api' }] })
+    await online(stage)
+    stage.sessions[0]?.refuse(1, 'agent.stopped')
+    expect(await stage.supervisor.ended).toBe(5)
+    expect(stage.home.releases.flatMap(({ leases }) => leases.map(({ tunnel }) => tunnel))).toEqual([
+      'tun_api',
+    ])
+    expect(stage.home.claims).toHaveLength(1)
+    expect(stage.clock.pending).toBe(0)
+  })
+
+  test('one that was asleep hears of the stop when it claims, and says for how long it has been running', async () => {
+    const stage = setStage()
+    await online(stage)
+    expect(stage.home.claims[0]?.runningMs).toBe(0)
+    stage.clock.jump(7_200_000)
+    stage.home.refusals.set('web', 'lease.gone')
+    await stage.clock.advanceAsync(1_000, 250)
+    stage.home.refusals.set('web', 'agent.stopped')
+    await stage.clock.advanceAsync(60_000, 1_000)
+    expect(await stage.supervisor.ended).toBe(5)
+    expect(stage.home.claims.at(-1)?.runningMs).toBeGreaterThanOrEqual(7_200_000)
+  })
+
+  test('one that was started since asks the server when its saved ticket is of the stopped one', async () => {
+    const before = setStage()
+    await online(before)
+    const stage = setStage({ saved: [before.saved.get(0) as SavedLease] })
+    stage.home.failure = 'server.unreachable'
+    stage.supervisor.start()
+    await settle()
+    stage.sessions[0]?.refuse(1, 'agent.stopped')
+    stage.home.failure = undefined
+    await stage.clock.advanceAsync(60_000, 1_000)
+    expect(stage.home.claims.length).toBeGreaterThan(1)
+    stage.sessions.at(-1)?.grant()
+    expect(tunnelOf(stage)?.state).toBe('online')
+  })
+
   test('a takeover is requested once: a tunnel taken from us later is not taken back', async () => {
     const stage = setStage({ takeover: true })
     await online(stage)

@@ -13,6 +13,7 @@ import { HealthChecks } from './health.ts'
 import { claimDelay, Home, type Refusal, refusalOf } from './home.ts'
 import { holdLease, isBindable, takeLease, toSave } from './leases.ts'
 import { NetworkWatch } from './network-watch.ts'
+import { isFinal } from './relay-failures.ts'
 import type { RelayLoss } from './relay-runner-options.ts'
 import { Relays } from './relays.ts'
 import { Roster } from './roster.ts'
@@ -296,7 +297,7 @@ export class Supervisor {
   #onUnbound(tunnel: Tunnel | undefined, relay: string, failure?: PortTunnelerError): void {
     if (!tunnel || this.#state === 'stopped') return
     const wasOnline = tunnel.bound.delete(relay) && tunnel.bound.size === 0
-    if (failure?.entry.retry === 'never') {
+    if (failure && isFinal(failure, tunnel)) {
       this.#stop(tunnel, failure)
       this.#endIfAllStopped()
       return
@@ -343,8 +344,7 @@ export class Supervisor {
   }
 
   #endIfAllStopped(): void {
-    const failures = this.#roster.list.flatMap(({ stopped }) => (stopped ? [stopped] : []))
-    if (failures.length < this.#roster.list.length || this.#state !== 'running') return
-    this.end(Math.max(...failures.map(({ entry }) => entry.exit)))
+    const failures = this.#roster.ending()
+    if (failures && this.#state === 'running') this.end(Math.max(...failures.map(({ entry }) => entry.exit)))
   }
 }

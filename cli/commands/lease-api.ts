@@ -1,5 +1,5 @@
 /** The API calls that an agent needs, and which cell its claims ask for. */
-import type { ClaimResult } from '@porttunneler/shared/api/schemas/tunnels'
+import { type ClaimResult, runningHeader } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Clock } from '@porttunneler/shared/base/clock'
 import type { ClaimRequest, LeaseApi } from '../agent/home.ts'
 import { NearCells } from '../agent/near-cells.ts'
@@ -15,10 +15,10 @@ type Place = (
 
 export function leaseApi({ client }: Pick<Connection, 'client'>, place: Place): LeaseApi {
   return {
-    claim: async ({ key, tunnels, ...request }, signal): Promise<ClaimResult> =>
+    claim: async ({ key, tunnels, runningMs, ...request }, signal): Promise<ClaimResult> =>
       client.claim(
         { ...request, ...(await place(tunnels, signal)), tunnels: tunnels.map((tunnel) => ({ ...tunnel })) },
-        { signal, idempotencyKey: key },
+        { signal, idempotencyKey: key, headers: { [runningHeader]: `${runningMs}` } },
       ),
     renew: ({ agent, leases }, signal): Promise<ClaimResult> =>
       client.renew({ agent, leases: leases.map((lease) => ({ ...lease })) }, { signal }),

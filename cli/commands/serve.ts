@@ -28,6 +28,7 @@ import {
 } from './inspect.ts'
 import { leaseApi, placeBy } from './lease-api.ts'
 import { Reloader, type ReloaderOptions, type TunnelSource } from './reload.ts'
+import { afterStop } from './stopped.ts'
 import { openToldOutput } from './told-output.ts'
 
 export type ServeOptions = {
@@ -114,8 +115,9 @@ export async function serve(
   for (const one of [reloader, endToEnd, output]) one?.close()
   unlisten()
   await Promise.all([socket?.close(), output.log.close(), leases.settled(), closeInspector(inspection)])
-  sayLast(context, supervisor.snapshot(), { exit, commandWith })
-  return exit
+  const last = supervisor.snapshot()
+  sayLast(context, last, { exit, commandWith })
+  return afterStop(context, last, exit)
 }
 
 function tellingBoth(output: AgentOutput, inspection: Inspection): (event: AgentEvent) => void {

@@ -245,7 +245,10 @@ describe('the files', () => {
       server,
       '--account',
       'Lab & Co',
+      // The only variable: launchd would start an agent again that somebody stopped.
+      'wait',
     ])
+    expect(text).toContain('<key>PTUN_WHEN_STOPPED</key>')
     expect(text).toContain(ownMark)
   })
 })

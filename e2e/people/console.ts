@@ -1,6 +1,6 @@
 /**
- * What somebody does in the console, one description for every platform: from the sign-up to the first visitor, finding
- * why visitors see 502, sending a webhook again in the inspector, stopping an agent, paying, and the pages of operators.
+ * What somebody does in the console, one description for both platforms: from the sign-up to a first visitor, finding
+ * why visitors see 502, sending a webhook again in the inspector, stopping an agent, paying, and the operators' pages.
  * The walk of people (walk.ts) has invitations and deletion.
  */
 import assert from 'node:assert/strict'

@@ -1,6 +1,6 @@
 /**
- * `npm run walk:people`: people on both platforms in a real browser. First what they do in the console (console.ts), then
- * from the first sign-in to the deletion (walk.ts), with clocks that are set ahead by days.
+ * `npm run walk:people`: people on both platforms in a real browser. First what they do in the console (console.ts),
+ * then from the first sign-in to the deletion (walk.ts), with clocks that are set ahead by days.
  *
  *   npm run walk:people -- --platform standalone --pictures data/walk
  *   npm run walk:console -- --platform cloud

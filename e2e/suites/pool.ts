@@ -1,9 +1,10 @@
 /** Several agents that serve one tunnel, each with a home of its own, as on different machines. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, agentHome, privateFolders, ptun, startAgent } from '../harness/agent.ts'
-import { eventually } from '../harness/events.ts'
+import { eventually, within } from '../harness/events.ts'
 import { visit } from '../harness/http.ts'
 import { runProgram } from '../harness/programs.ts'
+import { callApi } from '../harness/service.ts'
 import { type HttpUpstream, startHttp } from '../harness/upstreams.ts'
 import type { Context } from './context.ts'
 
@@ -14,6 +15,7 @@ const lanes = 8
 export function describePool(context: Context): void {
   describe('a pool of agents', () => {
     const home = agentHome()
+    const homes = [home, agentHome()]
     let upstreams: readonly HttpUpstream[]
     let agents: readonly Agent[]
     let url: string
@@ -22,7 +24,6 @@ export function describePool(context: Context): void {
       upstreams = await Promise.all(
         names.map((name) => startHttp({ '/who': (_request, response) => void response.end(name) })),
       )
-      const homes = [home, agentHome()]
       agents = await Promise.all(
         upstreams.map(({ port }, at) =>
           startAgent(
@@ -90,6 +91,23 @@ export function describePool(context: Context): void {
       await load
       expect(failures).toEqual([])
       expect(new Set(after.filter((body) => body !== ''))).toEqual(new Set(['right']))
+    })
+
+    test('one is stopped from afar: it ends at once, and serves again when somebody starts it', async () => {
+      const [, right] = agents
+      const started = await right?.waitFor('agent.started')
+      const askedMs = performance.now()
+      const answer = await callApi(context.service, 'POST', `/v1/agents/${started?.agent}/stop`)
+      expect(answer).toEqual({ tunnels: ['pooled'] })
+      expect(await within(right?.program.exited ?? Promise.reject(), 'it ends')).toMatchObject({ code: 5 })
+      expect(performance.now() - askedMs, 'the bus brings it, not the next sync').toBeLessThan(10_000)
+      const stopped = right?.events.items.find(({ event }) => event === 'tunnel.stopped')
+      expect(stopped).toMatchObject({ problem: { code: 'PT-2900' } })
+      const wanted = { kind: 'http', upstream: upstreams[1]?.port ?? 0, pool: true } as const
+      const again = await startAgent(context.service, { pooled: wanted }, { home: homes[1] ?? home })
+      agents = [...agents, again]
+      expect(await again.online('pooled')).toBe(url)
+      expect(await ask()).toBe('right')
     })
   })
 }

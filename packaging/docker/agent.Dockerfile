@@ -14,6 +14,8 @@ USER 10001:10001
 WORKDIR /data
 VOLUME ["/data"]
 ENV HOME=/data XDG_STATE_HOME=/data/state XDG_CONFIG_HOME=/data/config
+# Docker would start an agent again that somebody stopped in the console; so it stays, and serves nothing.
+ENV PTUN_WHEN_STOPPED=wait
 
 # ptun handles its signals itself and has no children, so it needs no init in front of it.
 STOPSIGNAL SIGTERM

@@ -68,7 +68,13 @@ describe('history of a relay', () => {
     step(3)
     meter.answers.answered(503, 99_999)
     step(61)
-    const { minutes } = history.read(meter, start + 61_000)
+    const { minutes, resultTens } = history.read(meter, start + 61_000)
+    expect(resultTens).toMatchObject([
+      { at: start, answers: [0, 2, 0, 1, 0, 0], codes: { 404: 1, 'PT-4104': 1 } },
+      { at: start + 60_000, answers: [0, 0, 0, 0, 1, 0] },
+    ])
+    expect(history.read(meter, start + 61_000, start + 30_000).resultTens).toHaveLength(1)
+    expect(history.read(meter, start + 601_000).resultTens).toHaveLength(1)
     expect(minutes).toMatchObject([
       { at: start, answers: [0, 2, 0, 1, 0, 0], times: [2, 0, 1], codes: { 404: 1, 'PT-4104': 1 } },
       { at: start + 60_000, answers: [0, 0, 0, 0, 1, 0], codes: { 503: 1 } },

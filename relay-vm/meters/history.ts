@@ -1,8 +1,9 @@
 /**
- * The last ten minutes of a tunnel by second, its last six hours by ten seconds and the results of its last hour by
- * minute, so that a chart is complete when somebody opens it. Only this process keeps it: a restart forgets it, and the
- * control plane keeps minutes and hours. It is bounded by a fixed number of tunnels, shared by account; times in which
- * nothing changed take no room, and a tunnel that was idle for six hours has none.
+ * The last ten minutes of a tunnel by second and its last six hours by ten seconds, and how its visitors fared: an hour
+ * by minute and ten minutes by ten seconds. A chart is then complete when somebody opens it. Only this process
+ * keeps it: a restart forgets it, and the control plane keeps minutes and hours. It is bounded by a fixed number of
+ * tunnels, shared by account; times in which nothing changed take no room, and a tunnel that was idle for six hours has
+ * none.
  */
 import { answerPlaces } from '@porttunneler/shared/api/schemas/relays'
 import type { LiveHistory } from '@porttunneler/shared/api/schemas/tunnels'
@@ -12,11 +13,12 @@ import { RecentResults } from './recent-results.ts'
 import { ResultGrowth } from './result-growth.ts'
 import type { MeterReading, TunnelMeter } from './tunnel-meter.ts'
 
-/** 75 KB each at most, when something changes all the time. */
+/** 100 KB each at most, when something changes all the time. */
 const tunnelsMax = 512
 const secondMs = 1_000
 const tenMs = 10_000
-const slots = { seconds: 600, tens: 2_160 } as const
+const minuteMs = 60_000
+const slots = { seconds: 600, tens: 2_160, resultTens: 60, minutes: 60 } as const
 const keptMs = slots.tens * tenMs
 /** Memory is taken for this many slots at a time. */
 const slotsPerPiece = 60
@@ -82,6 +84,7 @@ type Kept = {
   readonly seconds: Ring
   readonly tens: Ring
   readonly results: RecentResults
+  readonly resultTens: RecentResults
   changedMs: number
 }
 /** The rings are made once it has a place. */
@@ -132,6 +135,7 @@ export class History {
       kept.seconds.add(nowMs, counts)
       kept.tens.add(nowMs, counts)
       kept.results.add(nowMs, grown)
+      kept.resultTens.add(nowMs, grown)
     }
     for (const meter of left) this.#forget(meter)
   }
@@ -149,6 +153,7 @@ export class History {
       seconds: kept?.seconds.read(nowMs, since) ?? [],
       tens: kept?.tens.read(nowMs, since) ?? [],
       minutes: kept?.results.read(nowMs, since) ?? [],
+      resultTens: kept?.resultTens.read(nowMs, since) ?? [],
     }
   }
 
@@ -174,7 +179,8 @@ export class History {
     track.kept = {
       seconds: new Ring(slots.seconds, secondMs),
       tens: new Ring(slots.tens, tenMs),
-      results: new RecentResults(answerPlaces.latency),
+      results: new RecentResults(answerPlaces.latency, { stepMs: minuteMs, most: slots.minutes }),
+      resultTens: new RecentResults(answerPlaces.latency, { stepMs: tenMs, most: slots.resultTens }),
       changedMs: 0,
     }
     this.#tracks.set(meter, track)

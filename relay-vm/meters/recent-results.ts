@@ -1,11 +1,9 @@
-/** How the requests of a tunnel's last hour were answered, by minute; minutes without any take no room. */
+/** How the requests of a tunnel were answered lately, by steps of a fixed length; steps without any take no room. */
 import { codesMax, otherCode, timesShape } from '@porttunneler/shared/api/schemas/results'
 import type { LiveHistory } from '@porttunneler/shared/api/schemas/tunnels'
 import type { Growth } from './result-growth.ts'
 
-const minuteMs = 60_000
-const minutesMax = 60
-type Minute = LiveHistory['minutes'][number]
+type Step = LiveHistory['minutes'][number]
 type Kept = {
   readonly answers: Uint32Array
   readonly times: Uint32Array
@@ -14,17 +12,24 @@ type Kept = {
 
 export class RecentResults {
   /** By their number since the epoch. */
-  readonly #minutes = new Map<number, Kept>()
+  readonly #steps = new Map<number, Kept>()
   readonly #classes: number
+  readonly #stepMs: number
+  readonly #most: number
 
-  /** @param classes the classes of answers, which come first in their row */
-  constructor(classes: number) {
+  /**
+   * @param classes the classes of answers, which come first in their row
+   * @param most steps that are kept
+   */
+  constructor(classes: number, { stepMs, most }: { readonly stepMs: number; readonly most: number }) {
     this.#classes = classes
+    this.#stepMs = stepMs
+    this.#most = most
   }
 
   add(nowMs: number, { answers, times, codes }: Growth): void {
     if (!answers && !times && codes.length === 0) return
-    const kept = this.#keptAt(Math.floor(nowMs / minuteMs))
+    const kept = this.#keptAt(Math.floor(nowMs / this.#stepMs))
     if (answers) addTo(kept.answers, answers)
     if (times) addTo(kept.times, times)
     for (const [code, count] of codes) {
@@ -34,32 +39,32 @@ export class RecentResults {
   }
 
   /** Oldest first, those that did not end before `since`. */
-  read(nowMs: number, since: number): Minute[] {
-    const now = Math.floor(nowMs / minuteMs)
-    const from = Math.max(now - minutesMax, Math.floor(since / minuteMs) - 1)
-    return [...this.#minutes]
-      .filter(([minute]) => minute > from && minute <= now)
+  read(nowMs: number, since: number): Step[] {
+    const now = Math.floor(nowMs / this.#stepMs)
+    const from = Math.max(now - this.#most, Math.floor(since / this.#stepMs) - 1)
+    return [...this.#steps]
+      .filter(([step]) => step > from && step <= now)
       .sort(([a], [b]) => a - b)
-      .map(([minute, { answers, times, codes }]) => ({
-        at: minute * minuteMs,
+      .map(([step, { answers, times, codes }]) => ({
+        at: step * this.#stepMs,
         answers: [...answers],
         times: withoutEnd(times),
         ...(codes.size > 0 && { codes: Object.fromEntries(codes) }),
       }))
   }
 
-  #keptAt(minute: number): Kept {
-    const known = this.#minutes.get(minute)
+  #keptAt(step: number): Kept {
+    const known = this.#steps.get(step)
     if (known) return known
     const made: Kept = {
       answers: new Uint32Array(this.#classes),
       times: new Uint32Array(timesShape.width),
       codes: new Map(),
     }
-    this.#minutes.set(minute, made)
-    // A clock that was put back leaves minutes of a time to come, which go too.
-    for (const each of this.#minutes.keys())
-      if (each <= minute - minutesMax || each > minute) this.#minutes.delete(each)
+    this.#steps.set(step, made)
+    // A clock that was put back leaves steps of a time to come, which go too.
+    for (const each of this.#steps.keys())
+      if (each <= step - this.#most || each > step) this.#steps.delete(each)
     return made
   }
 }

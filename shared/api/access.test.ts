@@ -111,6 +111,8 @@ const rows: readonly Row[] = [
   ['POST /v1/certificates', 'oadTASB', { host: 'app.example.com', csr: 'none' }, 409],
   ['GET /v1/certificates/{certificate}', 'oadTASB', undefined, 404],
   ['GET /v1/agents', `${everybody}RTASB`],
+  // It serves nothing; callers with the right are told so.
+  ['POST /v1/agents/{agent}/stop', 'oadTASB', undefined, 404],
   ['POST /v1/watch', 'oadRTASB', {}],
   ['POST /v1/leases', 'oadTASB', { agent, tunnels: [db] }],
   ['GET /v1/cells', 'oadTASB'],
@@ -223,6 +225,8 @@ const undoable = [
   'DELETE /v1/tunnels/{tunnel}',
   // As deleting the tunnel does.
   'DELETE /v1/tunnels/{tunnel}/connections',
+  // Somebody starts it again.
+  'POST /v1/agents/{agent}/stop',
   'POST /v1/names',
   'PATCH /v1/names/{host}',
   'DELETE /v1/names/{host}',
@@ -360,6 +364,7 @@ async function makeWorld() {
       '{port}': 'home:20010',
       '{part}': '1',
       '{tunnel}': tunnel,
+      '{agent}': newId('agt', 9),
       ...alertIds,
       '{key}': victim.key.id,
       '{member}': other.id,

@@ -40,7 +40,12 @@ export type ClientOptions = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export type CallOptions = { readonly signal?: AbortSignal | undefined; readonly idempotencyKey?: string }
+export type CallOptions = {
+  readonly signal?: AbortSignal | undefined
+  readonly idempotencyKey?: string
+  /** Sent with this call, in lower case. */
+  readonly headers?: Readonly<Record<string, string>>
+}
 
 export type Request<T> = {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -70,11 +75,12 @@ const triesMax = 3
 export async function call<T>(
   options: ClientOptions,
   request: Request<T>,
-  { signal, idempotencyKey }: CallOptions = {},
+  { signal, idempotencyKey, headers }: CallOptions = {},
 ): Promise<T> {
   const clock = options.clock ?? systemClock
+  const withHeaders = headers ? { ...options, headers: { ...options.headers, ...headers } } : options
   for (let attempt = 0; ; attempt++) {
-    const outcome = await attemptCall(options, request, { signal, idempotencyKey })
+    const outcome = await attemptCall(withHeaders, request, { signal, idempotencyKey })
     if ('value' in outcome) return outcome.value
     const { error } = outcome
     if (error.entry.retry !== 'now' || attempt + 1 >= triesMax || !isRepeatable(request, idempotencyKey))

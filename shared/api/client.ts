@@ -273,6 +273,16 @@ function tunnelCalls(options: ClientOptions) {
       call(options, { method: 'DELETE', path: pathOf(tunnel), answer: nothing }, o),
     agents: (o?: CallOptions) =>
       call(options, { method: 'GET', path: '/v1/agents', answer: agents.agentsSchema }, o),
+    stopAgent: (agent: string, o?: CallOptions) =>
+      call(
+        options,
+        {
+          method: 'POST',
+          path: `/v1/agents/${encodeURIComponent(agent)}/stop`,
+          answer: agents.stoppedAgentSchema,
+        },
+        o,
+      ),
     watch: (json: In<typeof tunnels.watchRequestSchema> = {}, o?: CallOptions) =>
       call(options, { method: 'POST', path: '/v1/watch', answer: tunnels.watchSchema, json }, o),
   }

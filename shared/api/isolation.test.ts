@@ -124,6 +124,7 @@ describe('api: one account and the ids of another', () => {
       const filled = path
         .replace('{tunnel}', tunnel)
         .replace('{key}', key)
+        .replace('{agent}', agent)
         .replace('{audit}', entry)
         .replace('{part}', '1')
         .replace('{host}', 'db.tunnel.example.com')

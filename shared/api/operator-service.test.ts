@@ -9,6 +9,7 @@ import { freshJob, jobRef } from '../control/jobs/jobs.ts'
 import { runAct } from '../control/operator/acts.ts'
 import { syncRelay } from '../control/relays.ts'
 import { pageSchema } from './schemas/common.ts'
+import { operatorAccountSchema } from './schemas/operator.ts'
 import * as schemas from './schemas/operator-service.ts'
 
 const password = 'correct horse battery'
@@ -138,8 +139,11 @@ test('a flag goes to a share, to one account, to nobody, and back', async () => 
   expect(await act('POST', 'flags/none/share', { percent: 5 })).toBe(404)
   expect(await flag()).toMatchObject({ percent: 0, in: [account] })
   expect(await t.control.flags.of(account)).toEqual(['visitor-http2'])
+  const ofAccount = async () => (await read(`accounts/${account}`, operatorAccountSchema)).flags
+  expect(await ofAccount()).toMatchObject([{ flag: 'visitor-http2', on: true, set: 'on', percent: 0 }])
   expect(await act('POST', `${path}/kill`, { reason: 'it breaks gRPC' })).toBe(204)
   expect(await t.control.flags.of(account)).toEqual([])
+  expect(await ofAccount()).toMatchObject([{ on: false, set: 'on', killed: true }])
   expect(await act('POST', `${path}/revive`)).toBe(204)
   expect(await act('POST', `${path}/account`, { account, value: 'share' })).toBe(204)
   expect(await flag()).toMatchObject({ percent: 0, in: [], killed: false })

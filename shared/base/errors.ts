@@ -4,6 +4,7 @@
  * Code names failures by key (`lease.held`), people by number (`PT-2101`); docs/errors/ has a page for each number.
  */
 import { accountCodes } from './codes/account.ts'
+import { agentCodes } from './codes/agents.ts'
 import { alertCodes } from './codes/alerts.ts'
 import { apiCodes } from './codes/api.ts'
 import { backupCodes } from './codes/backup.ts'
@@ -60,6 +61,7 @@ export const codes = {
   ...peopleCodes,
   ...viewCodes,
   ...leaseCodes,
+  ...agentCodes,
   ...nameCodes,
   ...domainCodes,
   ...certificateCodes,

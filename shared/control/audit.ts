@@ -64,6 +64,7 @@ export type AuditAction =
   | 'member.added'
   | 'member.changed'
   | 'member.removed'
+  | 'agent.stopped'
   | 'tunnel.created'
   | 'tunnel.updated'
   | 'tunnel.deleted'

@@ -22,6 +22,8 @@ export type ClaimContext = {
   readonly agent: string
   readonly takeover: boolean
   readonly waitedMs?: number | undefined
+  /** When the agent's program was started, by our clock; undefined: it does not say. */
+  readonly startedAt?: number | undefined
   readonly cell: Cell
   readonly view: CellView
   readonly nowMs: number

@@ -17,6 +17,8 @@ export function refusal(
     case 'unclear':
       if (verdict.retryInMs === 0) return { kind: 'unread' }
       return { kind: 'refused', error: unclear(name, addressOf(endpoint), verdict) }
+    case 'stopped':
+      return { kind: 'refused', error: fail(verdict.key) }
     case 'full':
       return {
         kind: 'refused',

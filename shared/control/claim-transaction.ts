@@ -22,6 +22,7 @@ import { decideClaim, isHolder, type Verdict } from './lease-rules.ts'
 import type { Snapshot, Transaction } from './platform.ts'
 import { presenceOf } from './presence.ts'
 import { pace, readQuota, writeQuota } from './quota.ts'
+import { stopOf } from './stop-rules.ts'
 import { storeLimits } from './store-rules.ts'
 
 /** So much is kept of what a program calls itself; ptun needs half of it. */
@@ -183,7 +184,12 @@ function check(
 
 function judge(control: Control, context: ClaimContext, read: Read): Verdict {
   const { attempt, candidate, previous, tunnel } = read
-  const { caller, agent, takeover, waitedMs, cell, view, nowMs } = context
+  const { caller, agent, takeover, waitedMs, startedAt, cell, view, nowMs } = context
+  for (const endpoint of [candidate, previous]) {
+    const isOwn = endpoint?.data.tunnel === attempt.tunnel.ref.id
+    const key = isOwn && stopOf(endpoint.data, { agent, startedAt, nowMs })
+    if (key) return { kind: 'stopped', key }
+  }
   if (previous && isHeldByOther(previous.data, { tunnel: attempt.tunnel.ref.id, context })) {
     const witnesses = attempt.former ?? view
     const presence = presenceOf(previous.ref.id, previous.data, { cell: witnesses, nowMs, waitedMs })

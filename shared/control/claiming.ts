@@ -34,13 +34,15 @@ export type Item = {
   readonly redraft?: Drafting['redraft']
 }
 
-type Claim = {
+export type ClaimOf = {
   readonly caller: Caller
   readonly request: ClaimRequest
   readonly cell: Cell
   /** Monotonic; when the request came. */
   readonly since: number
   readonly items: readonly Item[]
+  /** How long the agent's program has been running; undefined: it does not say. */
+  readonly runningMs: number | undefined
   /** Tunnels of the request: none of them may be ended for another. */
   readonly spared: ReadonlySet<string>
 }
@@ -54,15 +56,18 @@ type Search = Pick<Item, 'port' | 'redraft'> & {
 
 export class Claiming {
   readonly #control: Control
-  readonly #claim: Claim
+  readonly #claim: ClaimOf
   readonly #views: Views
+  readonly #startedAt: number | undefined
   /** Endpoints proposed for one of its tunnels; no other may get them. */
   readonly #proposed = new Set<string>()
 
-  constructor(control: Control, claim: Claim) {
+  constructor(control: Control, claim: ClaimOf) {
     this.#control = control
     this.#claim = claim
     this.#views = new Views(control, claim.cell)
+    const { runningMs } = claim
+    this.#startedAt = runningMs === undefined ? undefined : control.clock.now() - runningMs
   }
 
   /** Keyed by the place in the request. */
@@ -97,7 +102,8 @@ export class Claiming {
     const former = await this.#viewOfFormer(search.tunnel)
     const view = this.#views.current
     const nowMs = this.#control.clock.now()
-    const context = { caller, agent, takeover, waitedMs, cell, view, nowMs }
+    const startedAt = this.#startedAt
+    const context = { caller, agent, takeover, waitedMs, startedAt, cell, view, nowMs }
     const { tunnel, port, displaced } = search
     const insists = isAskedFor(candidate, { tunnel, port, cell })
     try {

@@ -9,7 +9,7 @@ import { type Caller, mayTouch, requirePermission } from './caller.ts'
 import { chooseCell, isLost } from './cell-choice.ts'
 import type { Cell } from './cells.ts'
 import { claimPolicy, type PolicyChange } from './claim-policy.ts'
-import { Claiming, type ClaimRequest, type Item } from './claiming.ts'
+import { Claiming, type ClaimOf, type ClaimRequest, type Item } from './claiming.ts'
 import { type Control, controlOf } from './control.ts'
 import { deletedTunnels, type EndpointDoc, endpoints, type TunnelDoc, tunnels } from './documents.ts'
 import { followTunnel } from './domains/following.ts'
@@ -33,7 +33,7 @@ export async function claimLeases(
   control: Control,
   caller: Caller,
   request: ClaimRequest,
-  { seed }: { seed?: string } = {},
+  { seed, runningMs }: { seed?: string; runningMs?: number | undefined } = {},
 ): Promise<ClaimResult> {
   const since = control.clock.monotonic()
   const transfer = await readTransfer(control, caller)
@@ -61,7 +61,7 @@ export async function claimLeases(
       outcomes[index] = { error: asFailure(error) }
     }
   }
-  const cells = await claimByCell(control, { caller, request, since }, { items, outcomes })
+  const cells = await claimByCell(control, { caller, request, since, runningMs }, { items, outcomes })
   for (const { index, tunnel } of items) await followMoved(control, tunnel, outcomes[index])
   await recordRefusals(controlOf(control, caller.account), known, outcomes)
   const [firstOutcome] = outcomes
@@ -77,11 +77,11 @@ export async function claimLeases(
  */
 async function claimByCell(
   control: Control,
-  { caller, request, since }: { caller: Caller; request: ClaimRequest; since: number },
+  claim: Pick<ClaimOf, 'caller' | 'request' | 'since' | 'runningMs'>,
   { items, outcomes }: { items: readonly Item[]; outcomes: Outcome[] },
 ): Promise<Cells> {
   const home = items.find(({ tunnel }) => tunnel.data.cell !== '')?.tunnel.data.cell ?? ''
-  const { cell: named, near } = request
+  const { cell: named, near } = claim.request
   const byCell = Map.groupBy(
     items,
     ({ tunnel }) => named ?? tunnel.data.wishCell ?? (tunnel.data.cell || home),
@@ -96,7 +96,7 @@ async function claimByCell(
     for (let left = group; full.length === 0 || (left.length > 0 && full.length < cellsTried); ) {
       try {
         const cell = await chooseCell(control, { preferred, named, near, full })
-        const claiming = new Claiming(control, { caller, request, cell, since, items: left, spared })
+        const claiming = new Claiming(control, { ...claim, cell, items: left, spared })
         for (const [index, outcome] of await claiming.run()) outcomes[index] = outcome
         if (cells.every(({ id }) => id !== cell.id)) cells.push(cell)
         full.push(cell.id)

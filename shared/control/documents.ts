@@ -13,6 +13,7 @@ import type { Granted } from './money/granted.ts'
 import { collection, globalCollection, outboxCollection, ownIdCollection, sharedCollection } from './names.ts'
 import type { Doc } from './platform.ts'
 import type { LoadDoc } from './relay-load.ts'
+import type { RelayStart } from './relay-starts.ts'
 import type { AcceptedTerms } from './terms/marks.ts'
 
 /** A person. Bearers whose `authTime` is before `validSince` are refused; "log out everywhere" sets it. */
@@ -182,10 +183,10 @@ export type EndpointDoc = {
   readonly pick: number
   readonly account: string
   readonly tunnel: string
-  /**
-   * By agent: one, or several with one epoch and lease. Leased without a holder: the first agent of its tunnel gets it.
-   */
+  /** By agent; several have one epoch and lease. Leased without any: the first agent of its tunnel gets it. */
   readonly holders?: { readonly [agent: string]: HolderDoc }
+  /** By agent: when somebody stopped it while it held this (stop-rules.ts). Older documents omit it. */
+  readonly stopped?: { readonly [agent: string]: number }
   readonly epoch: number
   readonly leasedAt: number
   /**
@@ -253,6 +254,8 @@ export type RelayDoc = {
   readonly appliedAt: number
   readonly boundHash: string
   readonly boundChunks: number
+  /** The last starts of its relay's processes, oldest first; older control planes omit it. */
+  readonly starts?: readonly RelayStart[]
   /** The proxy services that it trusts. */
   readonly proxies?: readonly string[]
   /** Sequence of the request that this comes from; older control planes omit it. */

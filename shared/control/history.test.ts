@@ -150,6 +150,19 @@ describe('history', () => {
     expect((await read({ tunnel, from: at, to: at + hour })).relayStarts).toEqual([began])
   })
 
+  test('tells when a relay of its cell began as another version, and no account-wide history does', async () => {
+    const began = [1, 2, 3].map((hours) => t.clock.now() + hours * hour)
+    for (const [index, version] of ['0.0.0', '0.0.0', '0.2.0'].entries()) {
+      t.clock.advance(hour)
+      const at = began[index] ?? 0
+      await t.sync({ boot: { ...quietSync.boot, boot: newId('rel', at).slice(4), version } })
+    }
+    const update = { at: began[2], version: '0.2.0', before: '0.0.0' }
+    expect((await read({ tunnel })).relayUpdates).toEqual([update])
+    expect((await read({ tunnel, to: began[1] })).relayUpdates).toEqual([])
+    expect((await read({})).relayUpdates).toEqual([])
+  })
+
   test('an answer reads as many documents as docs/cost.md says, however many points it has', async () => {
     const counted = countingStore(t.control.store)
     const own = controlOf({ ...t.control, store: counted.store }, ada.account)

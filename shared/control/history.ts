@@ -14,6 +14,7 @@ import { hourMs, hourOf } from './books/calendar.ts'
 import { addSum, entryOf, type Hours, minutesOfRow, type Sum, zero } from './books/hours.ts'
 import type { Caller } from './caller.ts'
 import type { AccountControl } from './control.ts'
+import { updatesOf } from './relay-starts.ts'
 import { readTunnel } from './tunnels.ts'
 import { hoursOfAccount, rowsOf, type Span, tunnelHours } from './usage-reads.ts'
 import { idsInReach } from './usage-sums.ts'
@@ -40,8 +41,9 @@ export async function readHistory(
   const to = asked.to ?? nowMs
   const from = asked.from ?? Math.max(0, to - dayMs)
   const step = stepOf({ from, to }, asked)
-  const begun =
-    asked.tunnel === undefined ? 0 : (await readTunnel(control, caller, asked.tunnel)).data.createdAt
+  const tunnel =
+    asked.tunnel === undefined ? undefined : (await readTunnel(control, caller, asked.tunnel)).data
+  const begun = tunnel?.createdAt ?? 0
   const span = { from: from - (from % step), to: Math.min(to, nowMs) }
   const { sums, starts } =
     step < hourMs ? await byMinute(control, caller, span, asked) : await byHour(control, caller, span, asked)
@@ -63,7 +65,14 @@ export async function readHistory(
     points: Array.from(points, ([at, sum]) => ({ at, ...describe(sum) })),
     total: describe(total),
     relayStarts: starts.filter((at) => at >= from && at <= to),
+    relayUpdates: (await updatesIn(control, tunnel?.cell)).filter(({ at }) => at >= from && at <= to),
   }
+}
+
+/** By the relays of the cell that serves it now; a cell that is gone knows of none. */
+async function updatesIn(control: AccountControl, cell = ''): Promise<HistoryAnswer['relayUpdates']> {
+  const found = cell === '' ? undefined : (await control.cells.latelyAll([cell])).get(cell)
+  return [...updatesOf(found?.relays.map(({ data }) => data) ?? [])]
 }
 
 function stepOf({ from, to }: Span, { step, tunnel }: Asked): number {

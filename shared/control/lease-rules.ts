@@ -54,6 +54,8 @@ export type Verdict =
   | { readonly kind: 'held' }
   /** Relays have yet to say whether it still is. `isOfOther`: the agent serves another tunnel. */
   | { readonly kind: 'unclear'; readonly retryInMs: number; readonly isOfOther?: boolean }
+  /** Somebody stopped this agent since it was started. */
+  | { readonly kind: 'stopped'; readonly key: 'agent.stopped' | 'session.revoked' }
   /** The maximum number of agents is connected. */
   | { readonly kind: 'full' }
   /** After a tunnel of the same account: some minutes more; after another account's: until its tickets are over. */
@@ -181,9 +183,10 @@ function take(
   { nowMs, evicts }: { nowMs: number; evicts: boolean },
 ): Verdict {
   const { account, tunnel } = claimant
-  const { isDisplaced: _, wasAnothers: __, ...rest } = current
+  const { isDisplaced: _, wasAnothers: __, stopped, ...rest } = current
   const next: EndpointDoc = {
     ...rest,
+    ...(stopped && current.tunnel === tunnel && { stopped }),
     state: 'leased',
     account,
     tunnel,
@@ -298,7 +301,12 @@ export function endLapsed(
 }
 
 /** The endpoint after its rest: free for everybody, or for the account that keeps it. */
-export function free({ isDisplaced: _, wasAnothers: __, ...current }: EndpointDoc): EndpointDoc {
+export function free({
+  isDisplaced: _,
+  wasAnothers: __,
+  stopped: ___,
+  ...current
+}: EndpointDoc): EndpointDoc {
   const nobody = { account: isReserved(current) ? current.account : '', tunnel: '', holders: {} }
   const state = isReserved(current) ? 'reserved' : 'free'
   return { ...current, ...nobody, state, expiresAt: 0, releasedAt: 0, restUntil: 0, keepUntil: 0 }

@@ -19,6 +19,7 @@ import { silentMs } from './presence.ts'
 import { queries } from './query-table.ts'
 import { auditRelayEvents, logRelayEvent } from './relay-events.ts'
 import { loadOf } from './relay-load.ts'
+import { startsOf } from './relay-starts.ts'
 import { isAhead } from './stored-times.ts'
 import { storeUsage } from './usage.ts'
 
@@ -45,7 +46,7 @@ export async function syncRelay(
   const cell = await cellOf(control, claims.cell, id)
   const log = control.log.child({ relay: claims.relay, instance: request.boot.instance })
   // If a later request overtook it, that one has reported the present state. Usage can be taken in any order.
-  const registered = await register(control, { claims, id, request })
+  const registered = await register(control, { claims, id, request, cell })
   if (registered) {
     const mark = directoryMark(control, cell)
     control.cells.note({ ref: relays.ref(id), data: registered })
@@ -127,7 +128,12 @@ async function recordAllAway(control: Control, cell: Cell, { boot, away }: SyncR
 /** @returns undefined when a later request of the same boot has overtaken it: it changes nothing */
 async function register(
   control: Control,
-  { claims, id, request }: { claims: RelayClaims; id: string; request: SyncRequest },
+  {
+    claims,
+    id,
+    request,
+    cell,
+  }: { claims: RelayClaims; id: string; request: SyncRequest; cell: Pick<Cell, 'relays'> },
 ): Promise<RelayDoc | undefined> {
   const leases = request.bound.flatMap((lease) => (lease === null ? [] : [lease])).sort(byEndpoint)
   const text = leases
@@ -143,7 +149,7 @@ async function register(
   const after = await control.store.change(relays.ref(id), (current) => {
     isNews = !isOvertaken(current, request)
     return isNews
-      ? { ...relayOf(control, { claims, request, before: current }), boundHash, boundChunks }
+      ? { ...relayOf(control, { claims, request, cell, before: current }), boundHash, boundChunks }
       : 'keep'
   })
   return isNews ? after : undefined
@@ -155,13 +161,25 @@ function isOvertaken(current: RelayDoc | undefined, { boot, sequence = 0 }: Sync
 
 function relayOf(
   control: Control,
-  { claims, request, before }: { claims: RelayClaims; request: SyncRequest; before: RelayDoc | undefined },
+  {
+    claims,
+    request,
+    cell,
+    before,
+  }: {
+    claims: RelayClaims
+    request: SyncRequest
+    cell: Pick<Cell, 'relays'>
+    before: RelayDoc | undefined
+  },
 ): Omit<RelayDoc, 'boundHash' | 'boundChunks'> {
   const nowMs = control.clock.now()
   const { boot, load, state, sequence = 0, last = false } = request
   const { certificate = '', ...address } = boot.agentAddress
   const since = parseCursor(request.cursor)
   const isHeard = before !== undefined && nowMs - before.seenAt <= silentMs
+  const others = cell.relays.map(({ data }) => data)
+  const self = { relay: claims.relay, boot: boot.boot, version: boot.version }
   return {
     relay: claims.relay,
     instance: boot.instance,
@@ -169,6 +187,7 @@ function relayOf(
     boot: boot.boot,
     bootAt: before?.boot === boot.boot ? Math.min(before.bootAt, nowMs) : nowMs,
     version: boot.version,
+    starts: startsOf(self, { before, others, nowMs }),
     state,
     agentAddress: { ...address, certificate },
     watchUrl: boot.watchUrl,

@@ -51,6 +51,12 @@ export function stateOfLease(
 
 type Verdict = Omit<Judgement, 'holders'>
 
+const stoppedWords = {
+  cause: 'Its agent was stopped in the console or by the API. The audit log names who did it.',
+  cure: 'Start ptun again on its machine.',
+  code: codes['agent.stopped'].code,
+} as const
+
 /** Nobody holds it. */
 function judgeUnleased({ id, tunnel, endpoint, nowMs }: TunnelFacts): Verdict {
   const { refused } = tunnel
@@ -63,6 +69,9 @@ function judgeUnleased({ id, tunnel, endpoint, nowMs }: TunnelFacts): Verdict {
     }
   const endedAt = endOf({ id, endpoint, nowMs })
   const since = endedAt !== undefined && { since: endedAt }
+  // Whatever ended it later, such as another agent's leave, says nothing of this one.
+  if (endedAt !== undefined && Object.values(endpoint?.stopped ?? {}).includes(endedAt))
+    return { state: 'offline', why: { ...stoppedWords, ...since } }
   return { state: 'offline', why: { cause: 'No agent serves it now.', cure: startIt(tunnel), ...since } }
 }
 

@@ -232,6 +232,8 @@ function tunnelCalls(request: Requests) {
       request<AnswerOf<'updateTunnel'>>('PATCH', pathOf(id), { body, ifMatch: `"${revision}"` }),
     deleteTunnel: (id: string) => request<void>('DELETE', pathOf(id)),
     agents: (signal?: AbortSignal) => request<AnswerOf<'agents'>>('GET', '/v1/agents', { signal }),
+    stopAgent: (id: string) =>
+      request<AnswerOf<'stopAgent'>>('POST', `/v1/agents/${encodeURIComponent(id)}/stop`),
     watch: (signal?: AbortSignal) => request<Watch>('POST', '/v1/watch', { body: {}, signal }),
   }
 }

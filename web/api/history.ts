@@ -10,6 +10,9 @@ import { useServices } from './services.tsx'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
+const tenMs = 10_000
+/** Relays remember results by ten seconds for this long. */
+const tensMs = 10 * minuteMs
 /** Each look at a day reads some dozens of documents. */
 const keptEveryMs = 5 * minuteMs
 /** Relays remember this long. */
@@ -26,16 +29,25 @@ export function useTimeline(tunnel: string, range: TimeRange) {
   const drawn = useMemo(() => {
     const span: ShownSpan = spanOf(range, clock.now())
     const { from, to, stepMs } = span
-    const resultStep = Math.max(minuteMs, stepMs)
+    const resultStep = resultStepOf(span, relays.data ?? [], clock.now())
     return {
       span,
+      resultStepMs: resultStep,
       traffic: trafficOf(gridOf(from, to, stepMs), kept.data, relays.data ?? []),
       results: resultsOf(gridOf(from, to + resultStep, resultStep), kept.data, relays.data ?? []),
       relayStarts: kept.data?.relayStarts ?? [],
+      relayUpdates: kept.data?.relayUpdates ?? [],
       total: kept.data?.total,
     }
   }, [kept.data, relays.data, range.name, range.zoom?.from, range.zoom?.to])
   return { ...drawn, query: kept }
+}
+
+/** Results by ten seconds, where every relay that answered has them for all that is shown. */
+function resultStepOf({ from, stepMs }: ShownSpan, relays: readonly LiveHistory[], nowMs: number): number {
+  const isKept = relays.length > 0 && relays.every(({ resultTens }) => resultTens !== undefined)
+  const isFine = isKept && stepMs < tenMs && nowMs - from <= tensMs + tenMs
+  return isFine ? tenMs : Math.max(minuteMs, stepMs)
 }
 
 function useKept(tunnel: string, range: TimeRange) {
@@ -104,14 +116,16 @@ function joined(before: LiveHistory, after: LiveHistory, since: number): LiveHis
     ...old.filter(([at]) => at <= since && at > after.at - keptMs),
     ...fresh,
   ]
-  const fresh = new Set(after.minutes.map(({ at }) => at))
+  const steps = (old: LiveHistory['minutes'], fresh: LiveHistory['minutes'], keptMs: number) => {
+    const known = new Set(fresh.map(({ at }) => at))
+    return [...old.filter(({ at }) => !known.has(at) && at > after.at - keptMs), ...fresh]
+  }
+  const { resultTens } = after
   return {
     ...after,
     seconds: rows(before.seconds, after.seconds, 10 * minuteMs),
     tens: rows(before.tens, after.tens, relaysMs),
-    minutes: [
-      ...before.minutes.filter(({ at }) => !fresh.has(at) && at > after.at - hourMs),
-      ...after.minutes,
-    ],
+    minutes: steps(before.minutes, after.minutes, hourMs),
+    ...(resultTens && { resultTens: steps(before.resultTens ?? [], resultTens, tensMs) }),
   }
 }

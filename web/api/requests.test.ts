@@ -365,6 +365,7 @@ describe('calls', () => {
       [() => calls.account(), () => client.account()],
       [() => calls.renameAccount({ name: 'Lab' }), () => client.renameAccount({ name: 'Lab' })],
       [() => calls.agents(), () => client.agents()],
+      [() => calls.stopAgent('agt/1'), () => client.stopAgent('agt/1')],
       [() => calls.alerts({ state: 'firing' }), () => client.alerts({ state: 'firing' })],
       [
         () => calls.actOnAlert('alr/1', { act: 'acknowledge' }),

@@ -14,6 +14,7 @@ const history = (change: Partial<HistoryAnswer>): HistoryAnswer => ({
   points: [],
   total: nothing,
   relayStarts: [],
+  relayUpdates: [],
   ...change,
 })
 const relay = (change: Partial<LiveHistory>): LiveHistory => ({
@@ -86,5 +87,15 @@ describe('timeline', () => {
     expect(p50[0]).toBeGreaterThan(25)
     expect(p50[2]).toBeNull()
     expect(codes.get(start + minute)).toEqual({ 503: 2 })
+  })
+
+  test('by ten seconds only relays have them, and what is reported by the minute stays out', () => {
+    const points = [{ ...nothing, at: start, codes: { 503: 9 } }]
+    const answers = [0, 4, 0, 0, 1, 0]
+    const relays = [relay({ resultTens: [{ at: start + 10_000, answers, times: [4], codes: { 503: 1 } }] })]
+    const grid = gridOf(start, start + 30_000, 10_000)
+    const { successful, codes } = resultsOf(grid, history({ points }), relays)
+    expect(successful).toEqual([0, 4, 0])
+    expect([...codes]).toEqual([[start + 10_000, { 503: 1 }]])
   })
 })

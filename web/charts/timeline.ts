@@ -133,17 +133,19 @@ type Fared = {
   codes: Record<string, number>
 }
 
-/** @param grid of whole minutes */
+/** @param grid of whole minutes, or of ten seconds, which only relays have, for ten minutes */
 export function resultsOf(
   grid: Grid,
   history: HistoryAnswer | undefined,
   relays: readonly LiveHistory[],
 ): Results {
   const at = slotsOf(grid)
-  const steps = faredByStep(grid, history, relays)
-  const since = Math.max(...relays.map((relay) => relay.since), grid.to - 3_600_000)
+  const isFine = grid.step < 60_000
+  const steps = faredByStep(grid, isFine ? undefined : history, relays)
+  const keptMs = isFine ? 600_000 : 3_600_000
+  const since = Math.max(...relays.map((relay) => relay.since), grid.to - keptMs)
   const isKnown = (time: number) =>
-    (history && time + grid.step > history.known.from && time < history.known.to) ||
+    (!isFine && history && time + grid.step > history.known.from && time < history.known.to) ||
     (relays.length > 0 && time >= since)
   const column = (read: (fared: Fared) => number | undefined): Column =>
     at.map((time) => {
@@ -183,8 +185,8 @@ function faredByStep(
       codes: codes ?? {},
     })
   const fresh = new Map<number, Fared>()
-  for (const { minutes } of relays)
-    for (const { at, answers, times, codes = {} } of minutes)
+  for (const { minutes, resultTens = [] } of relays)
+    for (const { at, answers, times, codes = {} } of grid.step < 60_000 ? resultTens : minutes)
       addTo(fresh, at - (at % grid.step), { answers, times, codes })
   for (const [time, fared] of fresh) {
     const known = reported.get(time)

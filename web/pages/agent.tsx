@@ -3,8 +3,8 @@ import type { Agent } from '@porttunneler/shared/api/schemas/agents'
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { useState } from 'preact/hooks'
 import { useParams } from 'wouter-preact'
-import { useAgents } from '../api/agent-queries.ts'
-import { failureIn, useConfig, useKeys, useRevokeKey } from '../api/queries.ts'
+import { useAgents, useStopAgent } from '../api/agent-queries.ts'
+import { failureIn, useConfig, useKeys, useMe, useRevokeKey } from '../api/queries.ts'
 import { useLive } from '../api/services.tsx'
 import { agentName, SeenText, systemText, versionText } from '../parts/agent-text.tsx'
 import { useAnnounce } from '../parts/announcer.tsx'
@@ -116,24 +116,23 @@ function RoundTrip({ tunnel }: { tunnel: string }) {
   return <>{ms === undefined ? '–' : `${formatCount(Math.round(ms))} ms`}</>
 }
 
-/** Ending its key ends it, whatever it does: its leases go, and it gets no others. */
+/** Ends what it serves now; its key stays good. */
 function Stop({ agent }: { agent: Agent }) {
   const announce = useAnnounce()
-  const keys = useKeys()
+  const mayStop = useMe().data?.permissions.includes('tunnels.write') ?? false
   const [isAsking, setAsking] = useState(false)
-  const key = keys.data?.items.find(({ id }) => id === agent.key)
-  const revoke = useRevokeKey({
-    onRevoked: () => {
+  const name = agentName(agent)
+  const stop = useStopAgent({
+    onStopped: (tunnels) => {
       setAsking(false)
-      announce(`Stopped: ${agentName(agent)}`)
+      announce(`Stopped ${name}: ${tunnels.join(', ')}`)
     },
   })
-  if (keys.isPending) return null
-  if (!key)
+  if (!mayStop)
     return (
       <Card title="Stop it">
         <p class="max-w-prose text-muted">
-          Its key is not one that you may end. Stop ptun on the machine, or ask an admin.
+          Stop ptun on the machine, or ask somebody who may change tunnels.
         </p>
       </Card>
     )
@@ -141,16 +140,64 @@ function Stop({ agent }: { agent: Agent }) {
     <Card title="Stop it">
       <div class="flex flex-wrap items-center justify-between gap-4">
         <p class="max-w-prose text-muted">
-          It works with the key {key.name}. When that is revoked, the agent is refused, and its tunnels go
-          offline.
+          Its tunnels go offline at once and keep their addresses. It comes back when somebody starts it on
+          its machine.
         </p>
         <Button look="danger" onClick={() => setAsking(true)}>
-          Revoke its key
+          Stop this agent
         </Button>
       </div>
+      <RevokeKey agent={agent} />
       {isAsking && (
         <ConfirmDialog
-          title={`Stop ${agentName(agent)}?`}
+          title={`Stop ${name}?`}
+          action="Stop this agent"
+          onConfirm={() => stop.mutate(agent.id)}
+          onClose={() => setAsking(false)}
+          isBusy={stop.isPending}
+          failure={failureIn(stop)}
+        >
+          <p>
+            {agent.tunnels.length === 1
+              ? 'Its tunnel goes'
+              : `Its ${formatCount(agent.tunnels.length)} tunnels go`}{' '}
+            offline: {agent.tunnels.map((one) => one.name).join(', ')}. Open connections are cut.
+          </p>
+          <p>
+            Every ptun of its user on that machine ends, and no service manager starts it again. To start it
+            from here is not possible.
+          </p>
+        </ConfirmDialog>
+      )}
+    </Card>
+  )
+}
+
+/** The stronger measure: an agent that is started again is refused as well. */
+function RevokeKey({ agent }: { agent: Agent }) {
+  const announce = useAnnounce()
+  const keys = useKeys()
+  const [isAsking, setAsking] = useState(false)
+  const key = keys.data?.items.find(({ id }) => id === agent.key)
+  const revoke = useRevokeKey({
+    onRevoked: () => {
+      setAsking(false)
+      announce(`Revoked the key of ${agentName(agent)}`)
+    },
+  })
+  if (!key) return null
+  return (
+    <div class="mt-4 flex flex-wrap items-center justify-between gap-4 border-t border-line pt-4">
+      <p class="max-w-prose text-muted">
+        Is the machine lost? It works with the key {key.name}. When that is revoked, the agent is refused also
+        when it is started again.
+      </p>
+      <Button look="danger" onClick={() => setAsking(true)}>
+        Revoke its key
+      </Button>
+      {isAsking && (
+        <ConfirmDialog
+          title={`Revoke the key of ${agentName(agent)}?`}
           action="Revoke its key"
           onConfirm={() => revoke.mutate(key.id)}
           onClose={() => setAsking(false)}
@@ -163,6 +210,6 @@ function Stop({ agent }: { agent: Agent }) {
           </p>
         </ConfirmDialog>
       )}
-    </Card>
+    </div>
   )
 }

@@ -2,6 +2,7 @@
 import type { Tunnel } from '@porttunneler/shared/api/schemas/tunnels'
 import { failureIn, useUpdateTunnel } from '../api/queries.ts'
 import { useAnnounce } from '../parts/announcer.tsx'
+import { TextLink } from '../parts/button.tsx'
 import { Checkbox } from '../parts/field.tsx'
 import { Card } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
@@ -24,7 +25,9 @@ export function AgentsCard({ tunnel }: { tunnel: Tunnel }) {
       <ul class="divide-y divide-line">
         {tunnel.holders.map((holder) => (
           <li key={holder.agent} class="flex flex-wrap items-center justify-between gap-x-6 gap-y-2 py-2">
-            <code class="font-mono text-[0.8125rem] break-all">{holder.agent}</code>
+            <TextLink href={`/agents/${holder.agent}`}>
+              <code class="font-mono text-[0.8125rem] break-all">{holder.agent}</code>
+            </TextLink>
             <span class="flex items-center gap-4 text-sm text-muted">
               since <TimeText at={holder.since} isExact />
               <HolderBadge holder={holder} />

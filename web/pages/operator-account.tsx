@@ -14,6 +14,7 @@ import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { roleTexts } from '../parts/role-text.ts'
 import { StateBadge } from '../parts/state-badge.tsx'
 import { TimeText } from '../parts/time-text.tsx'
+import { AccountFlagsCard } from './operator-account-flags.tsx'
 import { AccountBadge } from './operator-badges.tsx'
 import { ReasonDialog, ViewDialog, type ViewWish } from './operator-dialogs.tsx'
 import { Facts } from './operator-facts.tsx'
@@ -53,6 +54,7 @@ export function OperatorAccountPage() {
           <About account={account} />
           <People account={account} onView={setWish} />
           <Tunnels account={account} />
+          <AccountFlagsCard account={account} />
           <NotesCard about={id} />
           <HoldCard about={id} />
         </Panel>

@@ -8,11 +8,12 @@ import { useServices } from '../api/services.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { Dialog } from '../parts/dialog.tsx'
-import { SelectField, TextField } from '../parts/field.tsx'
+import { TextField } from '../parts/field.tsx'
 import { FormOf, useApiForm } from '../parts/form.tsx'
 import { formatDay } from '../parts/format.ts'
 import { Reading, ToneBadge } from '../parts/operator-parts.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
+import { FlagOfAccountDialog } from './operator-account-flags.tsx'
 import { ReasonDialog } from './operator-dialogs.tsx'
 
 type Asked = { readonly flag: Flag; readonly act: 'share' | 'account' | 'kill' }
@@ -39,7 +40,7 @@ export function FlagsSection() {
         )}
       </Reading>
       {asked?.act === 'share' && <ShareDialog flag={asked.flag} onClose={close} />}
-      {asked?.act === 'account' && <AccountDialog flag={asked.flag} onClose={close} />}
+      {asked?.act === 'account' && <FlagOfAccountDialog flag={asked.flag.flag} onClose={close} />}
       {asked?.act === 'kill' && <KillDialog flag={asked.flag} onClose={close} />}
     </section>
   )
@@ -117,7 +118,6 @@ function Accounts({ ids }: { ids: readonly string[] }) {
   )
 }
 
-type FlagValue = 'on' | 'off' | 'share'
 type DialogProps = { readonly flag: Flag; readonly onClose: () => void }
 
 function ShareDialog({ flag: { flag, percent }, onClose }: DialogProps) {
@@ -142,40 +142,6 @@ function ShareDialog({ flag: { flag, percent }, onClose }: DialogProps) {
           autofocus
           {...form.text('percent')}
         />
-      </FormOf>
-    </Dialog>
-  )
-}
-
-function AccountDialog({ flag: { flag }, onClose }: DialogProps) {
-  const { calls } = useServices()
-  const act = useOperatorAct(
-    (wish: { account: string; value: FlagValue }) => calls.setFlagOfAccount(flag, wish),
-    onClose,
-  )
-  const form = useApiForm({
-    initial: { account: '', value: 'on' },
-    act,
-    toWish: ({ account, value }) => ({ account: account.trim(), value: value as FlagValue }),
-  })
-  return (
-    <Dialog title={`${flag} for one account`} onClose={onClose}>
-      <FormOf form={form} action="Set it" onCancel={onClose}>
-        <TextField
-          label="Account"
-          hint="Its id, which begins with acc_; the search under Accounts finds it."
-          required
-          autofocus
-          autocomplete="off"
-          spellcheck={false}
-          maxLength={64}
-          {...form.text('account')}
-        />
-        <SelectField label="It has the feature" {...form.choice('value')}>
-          <option value="on">always</option>
-          <option value="off">never</option>
-          <option value="share">as the share decides</option>
-        </SelectField>
       </FormOf>
     </Dialog>
   )

@@ -28,18 +28,25 @@ export function TunnelCharts({
 }) {
   const { range, onRange, onPart } = useTimeRange()
   const timeline = useTimeline(tunnel.id, range)
-  const { relayStarts, query } = timeline
+  const { relayStarts, relayUpdates, query } = timeline
   const failure = failureIn(query)
   const changes = useChanges(tunnel)
   const { cause, since } = tunnel.why
   const marks = useMemo((): readonly Mark[] => {
     const starts = [
-      ...relayStarts.map((at): Mark => ({ at, text: 'A relay began', kind: 'change' })),
+      ...relayUpdates.map(
+        ({ at, version, before }): Mark => ({
+          at,
+          text: `Relays were updated from ${before} to ${version}`,
+          kind: 'change',
+        }),
+      ),
+      ...relayStarts.map((at): Mark => ({ at, text: 'A relay started', kind: 'change' })),
       ...changes.map(({ at, text }): Mark => ({ at, text, kind: 'change' })),
     ]
     const kind = isTrouble(tunnel.state) ? 'trouble' : 'change'
     return since === undefined ? starts : [...starts, { at: since, text: cause, kind }]
-  }, [relayStarts, changes, since, cause, tunnel.state])
+  }, [relayStarts, relayUpdates, changes, since, cause, tunnel.state])
   const panel = { marks, onPart }
   return (
     <div class="space-y-6">

@@ -25,12 +25,18 @@ const shownMax = 200
 
 export function TunnelEvents({ tunnel }: { tunnel: Tunnel }) {
   const { range, onRange, onPart } = useTimeRange()
-  const { span, results, relayStarts } = useTimeline(tunnel.id, range)
+  const { span, results, resultStepMs: stepMs, relayStarts, relayUpdates } = useTimeline(tunnel.id, range)
   const changes = useChanges(tunnel)
-  const stepMs = Math.max(60_000, span.stepMs)
   const events: readonly Happened[] = [
     ...changes.map(({ at, text, isFirst }): Happened => ({ at, text, icon: isFirst ? 'plus' : 'sliders' })),
-    ...relayStarts.map((at): Happened => ({ at, icon: 'tunnel', text: 'A relay of its region began.' })),
+    ...relayUpdates.map(
+      ({ at, version, before }): Happened => ({
+        at,
+        icon: 'tunnel',
+        text: `Relays of its region were updated from ${before} to ${version}.`,
+      }),
+    ),
+    ...relayStarts.map((at): Happened => ({ at, icon: 'tunnel', text: 'A relay of its region started.' })),
     ...runsOf(results.codes, runSteps * stepMs).map(
       ({ code, from, to, count }): Happened => ({
         at: from,

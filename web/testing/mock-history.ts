@@ -66,8 +66,9 @@ export function sendHistory(answer: ServerResponse, request: IncomingMessage): v
   for (let at = known.from - (known.from % step); at < known.to; at += step)
     if (!paused(at)) points.push(pointAt(at, step))
   const relayStarts = step < hourMs ? [from + (to - from) / 3] : []
+  const relayUpdates = relayStarts.map((at) => ({ at, version: '0.2.0', before: '0.1.0' }))
   const total = { in: 0, out: 0, opened: 0, refused: 0 }
-  sendJson(answer, historySchema.parse({ from, to, step, known, points, total, relayStarts }))
+  sendJson(answer, historySchema.parse({ from, to, step, known, points, total, relayStarts, relayUpdates }))
 }
 
 /** @param since when this relay began, were it older than the mock */
@@ -79,11 +80,12 @@ export function sendRelayHistory(answer: ServerResponse, since: number): void {
       const { in: bytes, out, open } = secondAt(at)
       return [at, (bytes * step) / 1_000, (out * step) / 1_000, Math.round(step / 8_000), open, open]
     })
-  const minutes = Array.from({ length: 60 }, (_, n) => {
-    const at = (Math.floor(now / minuteMs) - 59 + n) * minuteMs
-    const { answers, latency, codes } = pointAt(at, minuteMs)
-    return { at, answers: Object.values(answers), times: latency.counts, codes }
-  })
+  const results = (step: number) =>
+    Array.from({ length: 60 }, (_, n) => {
+      const at = (Math.floor(now / step) - 59 + n) * step
+      const { answers, latency, codes } = pointAt(at, step)
+      return { at, answers: Object.values(answers), times: latency.counts, codes }
+    })
   sendJson(
     answer,
     liveHistorySchema.parse({
@@ -91,7 +93,8 @@ export function sendRelayHistory(answer: ServerResponse, since: number): void {
       since: since - 4 * hourMs,
       seconds: rows(1_000, 600),
       tens: rows(10_000, 2_160),
-      minutes,
+      minutes: results(minuteMs),
+      resultTens: results(10_000),
     }),
   )
 }

@@ -15,6 +15,7 @@ import {
   openCellsSchema,
   releaseSchema,
   renewSchema,
+  runningHeader,
   upstreamReportSchema,
 } from '../schemas/tunnels.ts'
 
@@ -83,7 +84,8 @@ export function leaseRoutes({ control }: ApiDeps): RouteGroup {
     .add(routes.claim, async (c, { caller }) => {
       const key = keyOf(c)
       // Repeating a claim does no harm, except for generated names, so those follow from the key.
-      const options = key === undefined ? {} : { seed: `${caller.actor}:${key}` }
+      const seed = key === undefined ? {} : { seed: `${caller.actor}:${key}` }
+      const options = { ...seed, runningMs: runningMsOf(c.req.header(runningHeader)) }
       const claim = () => claimLeases(control, caller, c.req.valid('json'), options)
       return c.json(await traced(control.telemetry, 'claim', 'claim leases', claim), 200)
     })
@@ -99,4 +101,9 @@ export function leaseRoutes({ control }: ApiDeps): RouteGroup {
       await recordUpstreams(controlOf(control, caller.account), caller, c.req.valid('json'))
       return c.body(null, 204)
     })
+}
+
+/** It is only a hint, and a claim without it is as valid. */
+function runningMsOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }

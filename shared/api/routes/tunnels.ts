@@ -1,6 +1,7 @@
 /** Tunnels, and watch tickets for their live figures. */
 import { z } from '@hono/zod-openapi'
 import { fail } from '../../base/errors.ts'
+import { stopAgent } from '../../control/agent-stops.ts'
 import { listAgents } from '../../control/agents.ts'
 import type { Caller } from '../../control/caller.ts'
 import { eraseOfTunnel } from '../../control/connections/reading.ts'
@@ -17,7 +18,7 @@ import type { Cursors } from '../cursors.ts'
 import { etagOf, revisionOf } from '../etags.ts'
 import { once } from '../idempotency.ts'
 import { emptyAnswer, jsonAnswer, jsonBody, RouteGroup, route } from '../kit.ts'
-import { agentsSchema } from '../schemas/agents.ts'
+import { agentParamsSchema, agentsSchema, stoppedAgentSchema } from '../schemas/agents.ts'
 import { idSchema } from '../schemas/common.ts'
 import {
   type Tunnel,
@@ -103,6 +104,18 @@ const routes = {
     description: 'Those with trouble first. One that has left is listed until its leases end.',
     responses: { 200: jsonAnswer(agentsSchema, 'The agents') },
   }),
+  stopAgent: route({
+    tags,
+    access: { permission: 'tunnels.write' },
+    method: 'post',
+    path: '/v1/agents/{agent}/stop',
+    operationId: 'stopAgent',
+    summary: 'Stop an agent: its tunnels go offline at once',
+    description:
+      'Every relay ends what it serves, and it hears PT-2900 and ends. It comes back only when somebody starts it.',
+    request: { params: agentParamsSchema },
+    responses: { 200: jsonAnswer(stoppedAgentSchema, 'What it served') },
+  }),
   watch: route({
     tags,
     access: { permission: 'live.read' },
@@ -117,7 +130,7 @@ const routes = {
 }
 
 export function tunnelRoutes(cursors: Cursors): RouteGroup {
-  return new RouteGroup()
+  const group = new RouteGroup()
     .add(routes.list, async (c, { caller, control }) => {
       const { limit, cursor, ...filter } = c.req.valid('query')
       // A position says where to go on in one order and means nothing in another.
@@ -177,8 +190,17 @@ export function tunnelRoutes(cursors: Cursors): RouteGroup {
       await eraseOfTunnel(control, id)
       return c.body(null, 204)
     })
+  return addWatching(group)
+}
+
+/** Who serves them, and what passes through them now. */
+function addWatching(group: RouteGroup): RouteGroup {
+  return group
     .add(routes.agents, async (c, { caller, control }) =>
       c.json({ items: [...(await listAgents(control, caller))] }, 200),
+    )
+    .add(routes.stopAgent, async (c, { caller, control }) =>
+      c.json({ tunnels: [...(await stopAgent(control, caller, c.req.valid('param').agent))] }, 200),
     )
     .add(routes.watch, async (c, { caller, control }) =>
       c.json(await issueWatch(control, caller, c.req.valid('json').tunnels), 200),

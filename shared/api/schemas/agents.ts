@@ -30,4 +30,8 @@ const agentSchema = z.object({
     .describe('Relays that report, of the cells of its tunnels'),
 })
 export type Agent = z.infer<typeof agentSchema>
+export const agentParamsSchema = z.object({ agent: idSchema('agt') })
+export const stoppedAgentSchema = z.object({
+  tunnels: z.array(tunnelNameSchema).describe('Those that it served until now'),
+})
 export const agentsSchema = z.object({ items: z.array(agentSchema) })

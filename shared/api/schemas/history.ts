@@ -78,5 +78,8 @@ export const historySchema = z.object({
     .describe(
       'When relays that have carried something of it began in the span; only with steps below an hour',
     ),
+  relayUpdates: z
+    .array(z.object({ at: timeSchema, version: z.string(), before: z.string() }))
+    .describe('When relays of its cell began with another version in the span; only for a tunnel'),
 })
 export type HistoryAnswer = z.infer<typeof historySchema>

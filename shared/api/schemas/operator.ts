@@ -51,6 +51,14 @@ export const operatorPersonPageSchema = operatorPersonSchema.extend({
     .describe('Where they are signed in, the last used first'),
 })
 const countSchema = z.int().min(0)
+const accountFlagSchema = z.object({
+  flag: z.string(),
+  does: z.string(),
+  on: z.boolean().describe('Whether the account has it now'),
+  set: z.enum(['on', 'off', 'share']).describe('For this account: always, never, or as the share decides'),
+  percent: z.number().describe('The share of accounts that have it'),
+  killed: z.boolean().describe('Nobody has it, whatever else is set'),
+})
 export const operatorAccountSchema = z.object({
   ...accountRowShape,
   createdAt: timeSchema,
@@ -66,6 +74,7 @@ export const operatorAccountSchema = z.object({
       tunnelSchema.pick({ id: true, name: true, kind: true, state: true, endpoint: true, holders: true }),
     )
     .describe('The newest 50, with the agents that hold them'),
+  flags: z.array(accountFlagSchema).describe('Every flag of this release'),
 })
 export const operatorAccountParamsSchema = z.object({ account: idSchema('acc') })
 export const operatorPersonParamsSchema = z.object({ person: idSchema('usr') })

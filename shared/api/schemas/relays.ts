@@ -124,6 +124,8 @@ export const commandSchema = z.discriminatedUnion('kind', [
     reason: z.string(),
     /** Its tunnel has another address now, so visitors hear that no tunnel is here. Older releases omit it. */
     vacant: z.boolean().exactOptional(),
+    /** Among its agents, those that somebody stopped: they hear that, and not the reason. Older releases omit it. */
+    agents: z.array(z.string().max(64)).max(16).exactOptional(),
   }),
   z.object({
     ...everyCommand,

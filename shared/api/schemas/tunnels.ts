@@ -163,6 +163,12 @@ export const openCellsSchema = z.object({
 })
 export type OpenCells = z.infer<typeof openCellsSchema>
 
+/**
+ * Says with a claim for how many ms the agent's program has been running, so that a stop from afar lasts until somebody
+ * starts it. A header, because servers up to 0.1 refuse fields that they do not know.
+ */
+export const runningHeader = 'porttunneler-running-ms'
+
 export const claimSchema = z.strictObject({
   agent: agentIdSchema,
   /** Every wanted tunnel in one call: a list costs as much as one. A tunnel with an unknown name is created. */
@@ -321,6 +327,12 @@ const historyRowSchema = z
   .describe(
     'When it began, bytes from visitors, bytes to them, visitors opened, the most that were open, and those open at its end',
   )
+const faredSchema = z.object({
+  at: timeSchema,
+  answers: z.array(z.int()).describe('By class: 101, 2xx, 3xx, 4xx, 5xx, and upstream failures'),
+  times: z.array(z.int()).describe('By the buckets of latency.ts, without zeros at the end'),
+  codes: z.record(z.string(), z.int()).optional().describe('Statuses from 400 on, and codes of ours'),
+})
 /** What a relay's `GET /v1/live/history?tunnel=` returns to a reader with a watch ticket. */
 export const liveHistorySchema = z.object({
   at: timeSchema,
@@ -329,15 +341,10 @@ export const liveHistorySchema = z.object({
     .array(historyRowSchema)
     .describe('The last ten minutes, without seconds in which nothing changed'),
   tens: z.array(historyRowSchema).describe('The last six hours, by ten seconds'),
-  minutes: z
-    .array(
-      z.object({
-        at: timeSchema,
-        answers: z.array(z.int()).describe('By class: 101, 2xx, 3xx, 4xx, 5xx, and upstream failures'),
-        times: z.array(z.int()).describe('By the buckets of latency.ts, without zeros at the end'),
-        codes: z.record(z.string(), z.int()).optional().describe('Statuses from 400 on, and codes of ours'),
-      }),
-    )
-    .describe('How visitors of the last hour fared, by minute'),
+  minutes: z.array(faredSchema).describe('How visitors of the last hour fared, by minute'),
+  resultTens: z
+    .array(faredSchema)
+    .optional()
+    .describe('The same of the last ten minutes, by ten seconds; older relays omit it'),
 })
 export type LiveHistory = z.infer<typeof liveHistorySchema>

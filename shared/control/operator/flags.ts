@@ -1,7 +1,7 @@
 /** Feature flags: an operator gives a feature to more and more accounts, to some by name, or takes it from all. */
 import { z } from 'zod'
 import { fail } from '../../base/errors.ts'
-import { type FlagName, type FlagState, flagNames, flags } from '../../base/flags.ts'
+import { type FlagName, type FlagState, flagNames, flags, isFlagOn } from '../../base/flags.ts'
 import type { Control } from '../control.ts'
 import { changeFlag, readFlags } from '../flags.ts'
 import { find } from './accounts.ts'
@@ -48,6 +48,24 @@ export async function listFlags(control: Control) {
     const { does, owner, removeBy } = flags[flag]
     return { flag, does, percent, killed, in: [...added], out: [...out], owner, removeBy }
   })
+}
+
+/** What the account has of every flag of this release, and why. */
+export async function flagsOf(control: Control, account: string) {
+  const known = await readFlags(control)
+  const states = Object.fromEntries(known.map(({ flag, state }) => [flag, state]))
+  return known.map(({ flag, state: { percent, killed, in: added, out } }) => ({
+    flag,
+    does: flags[flag].does,
+    on: isFlagOn(flag, states, account),
+    set: out.includes(account)
+      ? ('off' as const)
+      : added.includes(account)
+        ? ('on' as const)
+        : ('share' as const),
+    percent,
+    killed,
+  }))
 }
 
 type FlagWish = {

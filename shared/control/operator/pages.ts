@@ -10,6 +10,7 @@ import { queries } from '../query-table.ts'
 import { quotas } from '../quota-documents.ts'
 import { listOwnSignIns } from '../sign-ins/own-sign-ins.ts'
 import { describeTunnels } from '../tunnels.ts'
+import { flagsOf } from './flags.ts'
 import { operators } from './operator-documents.ts'
 import { membershipsOf } from './people.ts'
 
@@ -38,10 +39,11 @@ export async function showAccount(control: Control, id: string) {
   const { store } = control
   const found = await store.get(accounts.ref(id))
   if (!found) throw fail('operator.missing', `There is no account "${id}".`)
-  const [members, quota, { items }] = await Promise.all([
+  const [members, quota, { items }, flags] = await Promise.all([
     listMembers(control, id),
     store.get(quotas.ref(id)),
     store.query(queries.tunnelsOfAccount, { where: { account: id }, limit: tunnelsMax }),
+    flagsOf(control, id),
   ])
   const { leaving, overrides } = found.data
   const { tunnels = 0, online = 0, keys = 0, domains = 0 } = quota?.data ?? {}
@@ -53,6 +55,7 @@ export async function showAccount(control: Control, id: string) {
     overrides: Object.keys(overrides),
     counts: { tunnels, online, keys, domains },
     tunnels: await describeTunnels(controlOf(control, id), items),
+    flags,
   }
 }
 

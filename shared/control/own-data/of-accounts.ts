@@ -129,6 +129,7 @@ export const partsOfAccounts: readonly Part[] = [
       account: 'show',
       tunnel: 'show',
       holders: 'show',
+      stopped: 'show',
       epoch: 'show',
       leasedAt: 'show',
       servedAt: 'show',
