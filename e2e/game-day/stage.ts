@@ -3,14 +3,19 @@
  * logs, on a clock that is moved by hand, so that an hour or two weeks are over at once. Relays, certificate authority
  * and the receiver of webhooks are played here, because they have to fail when the day wants it.
  */
+import { rmSync } from 'node:fs'
 import type { SyncRequest } from '@porttunneler/shared/api/schemas/relays'
+import { systemClock } from '@porttunneler/shared/base/clock'
 import type { Log } from '@porttunneler/shared/base/log'
 import { users } from '@porttunneler/shared/control/documents'
+import { parseLogQuery } from '@porttunneler/shared/control/logs/query'
 import { runAct } from '@porttunneler/shared/control/operator/acts'
 import type { PostPublic, Store } from '@porttunneler/shared/control/platform'
 import { SmallIssuer } from '@porttunneler/shared/testing/small-issuer'
+import { LogIndex } from '@porttunneler/standalone/platform/logs.sqlite'
 import { makeTestApi, type TestApi } from '@porttunneler/standalone/testing/api'
 import type { StoredDocument } from '@porttunneler/standalone/testing/memory-store'
+import { temporaryFolder } from '../harness/standalone.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -20,7 +25,6 @@ const certificateLifeMs = 24 * hourMs
 const password = 'correct horse battery'
 export const operatorAddress = 'grace@example.com'
 
-export type Line = { readonly level: string; readonly message: string; readonly text: string }
 type Sent = Parameters<PostPublic>[0]
 
 export type Stage = {
@@ -38,8 +42,8 @@ export type Stage = {
   pass(ms: number, stepMs?: number): Promise<void>
   /** Mails since the last call, as `address: subject`. */
   mails(): readonly string[]
-  /** Lines of the log that have all of these words. */
-  log(...words: readonly string[]): readonly Line[]
+  /** How many lines of the log an operator finds by this query, 100 at most. */
+  search(query: string): Promise<number>
   documents(): Promise<readonly StoredDocument[]>
   close(): Promise<void>
 }
@@ -48,13 +52,13 @@ export type Stage = {
 export type Database = { readonly store: Store; documents(): Promise<readonly StoredDocument[]> }
 
 export async function openStage(database?: Database): Promise<Stage> {
-  const lines: Line[] = []
+  const logs = openIndex()
   const sent: Sent[] = []
   const issuers: SmallIssuer[] = []
   const t = await makeTestApi(
     {},
     {
-      log: logInto(lines),
+      log: logInto(logs.index),
       certificates: { issuers, caa: async () => [] },
       post: async (asked) => {
         sent.push(asked)
@@ -86,11 +90,13 @@ export async function openStage(database?: Database): Promise<Stage> {
       }
     },
     mails: () => t.mails.splice(0).map(({ to, subject }) => `${to}: ${subject}`),
-    log: (...words) => lines.filter(({ text }) => words.every((word) => text.includes(word))),
+    search: async (query) =>
+      (await logs.index.search(parseLogQuery(query, t.clock.now()), { limit: 100 })).lines.length,
     documents: async () => [...t.documents(), ...((await database?.documents()) ?? [])],
     close: async () => {
       await t.close()
       await database?.store.close()
+      logs.close()
     },
   }
   return stage
@@ -125,14 +131,33 @@ export async function ask(
   return text === '' ? undefined : JSON.parse(text)
 }
 
-function logInto(lines: Line[], more: object = {}): Log {
-  const at = (level: string) => (fields: object, message: string) =>
-    void lines.push({ level, message, text: JSON.stringify({ ...more, ...fields, message }) })
+/** As the programs of one machine write it, so that operators find it there. */
+function logInto(index: LogIndex, more: object = {}): Log {
+  const at = (level: string) => (fields: object, msg: string) =>
+    index.take({ source: 'control' }, JSON.stringify({ level, ...more, ...fields, msg }))
   return {
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    child: (fields) => logInto(lines, { ...more, ...fields }),
+    child: (fields) => logInto(index, { ...more, ...fields }),
+  }
+}
+
+function openIndex(): { readonly index: LogIndex; close(): void } {
+  const folder = temporaryFolder('game-day')
+  const limits = { bytesMax: 64 * 1024 * 1024, ageMaxMs: 365 * 24 * hourMs }
+  const index = new LogIndex({
+    ...{ folder, clock: systemClock, ...limits },
+    onTrouble: (error) => {
+      throw error
+    },
+  })
+  return {
+    index,
+    close: () => {
+      index.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
   }
 }
