@@ -7,7 +7,8 @@
 const shapes: readonly (readonly [RegExp, string])[] = [
   [/\b(pt[a-z]_)[\w-]{8,}/g, '$1[secret]'],
   [/\b(Bearer|Basic) +[\w.~+/=-]{8,}/gi, '$1 [secret]'],
-  [/\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?/g, '[token]'],
+  // A header of a JWT is short; without a limit, many beginnings in one long word would take its length squared.
+  [/\beyJ[\w-]{8,400}\.[\w-]+(?:\.[\w-]*)?/g, '[token]'],
   [/\bya29\.[\w-]{8,}/g, '[token]'],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, '[private key]'],
   [/\b((?:[sr]k_(?:live|test)|whsec)_)[\w+/=-]{8,}/g, '$1[secret]'],

@@ -38,6 +38,8 @@ const forgetMs = 600_000
 const troubleMs = 600_000
 /** A batch that failed so often is left out: ten seconds. */
 const triesMax = 20
+/** A longer line is cut, and is then no JSON any more; lines of ours have some hundred bytes. */
+const lineMax = 64 * 1024
 const nameShape = /^lines-(\d{6,12})\.db$/
 
 type Queued = { readonly origin: LogOrigin; readonly text: string; readonly at: number }
@@ -61,8 +63,9 @@ export class LogIndex implements Logs {
   }
 
   /** Takes a line, with or without its end. It can be found a moment later. */
-  take(origin: LogOrigin, text: string): void {
-    if (this.#isClosed || text.trim() === '') return
+  take(origin: LogOrigin, line: string): void {
+    if (this.#isClosed || line.trim() === '') return
+    const text = line.slice(0, lineMax)
     if (this.#queue.length >= queuedMax || this.#queuedBytes + text.length > queuedBytesMax) {
       this.#leftOut += 1
       return

@@ -80,3 +80,11 @@ test.each([
   'https://example.com/a?b=1',
   'token refused',
 ])('%s is no secret', (text) => expect(withoutSecrets(text)).toBe(text))
+
+const slow = ['-eyJ'.repeat(16_000), '://:'.repeat(16_000), '-----BEGIN '.repeat(6_000)]
+
+test.each(slow)('a line that is made to be slow is not', (text) => {
+  const begun = performance.now()
+  withoutSecrets(text)
+  expect(performance.now() - begun).toBeLessThan(1_000)
+})
