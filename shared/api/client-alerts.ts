@@ -94,3 +94,23 @@ export function webhookCalls(options: ClientOptions) {
       ),
   }
 }
+
+/** Alerts of the service itself, for operators. */
+export function serviceAlertCalls(options: ClientOptions) {
+  const path = '/v1/operator/alerts'
+  return {
+    serviceAlerts: ({
+      limit,
+      cursor,
+      state,
+      ...o
+    }: PageOptions & z.infer<typeof alerts.alertQuerySchema> = {}) =>
+      call(options, { method: 'GET', path, answer: alertPageSchema, query: { limit, cursor, state } }, o),
+    actOnServiceAlert: (id: string, json: alerts.AlertAct, o?: CallOptions) =>
+      call(
+        options,
+        { method: 'POST', path: `${path}/${encodeURIComponent(id)}`, answer: alerts.alertSchema, json },
+        o,
+      ),
+  }
+}

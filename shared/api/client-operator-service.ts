@@ -1,14 +1,12 @@
 /** The client's calls for operators about the service: relays, jobs, feature flags, codes. Used by client.ts. */
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
-import * as alerts from './schemas/alerts.ts'
 import { pageSchema } from './schemas/common.ts'
 import * as figures from './schemas/operator-figures.ts'
 import { logLineSchema } from './schemas/operator-logs.ts'
 import * as service from './schemas/operator-service.ts'
 
 const cellsSchema = pageSchema(service.operatorCellSchema)
-const alertsSchema = pageSchema(alerts.alertSchema)
 const jobsSchema = pageSchema(service.jobSchema)
 const invitesSchema = pageSchema(service.inviteSchema)
 const waitingSchema = pageSchema(service.waitingSchema)
@@ -27,7 +25,7 @@ export function operatorServiceCalls(options: ClientOptions) {
   const list = <T>(
     path: string,
     answer: z.ZodType<T>,
-    { limit, cursor, state, ...o }: PageOptions & { readonly state?: string | undefined } = {},
+    { limit, cursor, state, ...o }: PageOptions & { readonly state?: string } = {},
   ) => call(options, { method: 'GET', path, answer, query: { limit, cursor, state } }, o)
   return {
     operatorCells: (query?: PageOptions & { readonly state?: 'open' | 'closed' }) =>
@@ -36,10 +34,6 @@ export function operatorServiceCalls(options: ClientOptions) {
     openCell: (cell: string, o?: CallOptions) => post(at('cells', cell, 'open'), undefined, o),
     drainRelay: (relay: string, o?: CallOptions) =>
       call(options, { method: 'POST', path: at('relays', relay, 'drain'), answer: service.drainedSchema }, o),
-    serviceAlerts: (query?: PageOptions & z.infer<typeof alerts.alertQuerySchema>) =>
-      list(at('alerts'), alertsSchema, query),
-    actOnServiceAlert: (alert: string, json: alerts.AlertAct, o?: CallOptions) =>
-      call(options, { method: 'POST', path: at('alerts', alert), answer: alerts.alertSchema, json }, o),
     jobs: (query?: PageOptions & { readonly state?: 'live' | 'dead' }) => list(at('jobs'), jobsSchema, query),
     retryJob: (job: string, o?: CallOptions) => post(at('jobs', job, 'retry'), undefined, o),
     dropJob: (job: string, o?: CallOptions) => remove(at('jobs', job), o),

@@ -4,7 +4,7 @@
  * a deadline; `signal` ends it earlier.
  */
 import type { z } from 'zod'
-import { alertCalls, webhookCalls } from './client-alerts.ts'
+import { alertCalls, serviceAlertCalls, webhookCalls } from './client-alerts.ts'
 import { billingCalls } from './client-billing.ts'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { connectionCalls } from './client-connections.ts'
@@ -54,6 +54,7 @@ export function makeClient(options: ClientOptions) {
     ...auditCalls(options),
     ...alertCalls(options),
     ...webhookCalls(options),
+    ...serviceAlertCalls(options),
     ...billingCalls(options),
     ...signInCalls(options),
     ...serviceSignInCalls(options),

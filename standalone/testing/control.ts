@@ -13,14 +13,7 @@ import { makeWorker } from '@porttunneler/shared/control/jobs/kinds'
 import type { Payments } from '@porttunneler/shared/control/money/payments'
 import { noPayments } from '@porttunneler/shared/control/money/payments-none'
 import { noDns } from '@porttunneler/shared/control/own-records'
-import type {
-  AskNetworks,
-  Dns,
-  InquiryDesk,
-  Platform,
-  PostPublic,
-  Store,
-} from '@porttunneler/shared/control/platform'
+import type { AskNetworks, Dns, InquiryDesk, PostPublic, Store } from '@porttunneler/shared/control/platform'
 import { Principals } from '@porttunneler/shared/control/principals'
 import { enrolledRelayIdentity } from '@porttunneler/shared/control/relay-enrolment'
 import { syncRelay } from '@porttunneler/shared/control/relays'
@@ -58,8 +51,6 @@ export function makeTestControl({
   random = Math.random,
   post,
   watching,
-  senses = [],
-  heartbeat,
 }: {
   log?: Log
   plan?: string
@@ -73,7 +64,7 @@ export function makeTestControl({
   random?: () => number
   post?: PostPublic
   watching?: Watching
-} & Pick<Platform, 'senses' | 'heartbeat'> = {}) {
+} = {}) {
   // Real time paces races: with a clock that stands still, their losers would wait for ever.
   const { store, documents } = openMemoryStore()
   const bus = openLocalBus({ clock: systemClock, random: Math.random, onBackgroundError: () => {} })
@@ -97,8 +88,6 @@ export function makeTestControl({
     payments,
     ...(post && { post }),
     ...watching,
-    senses,
-    ...(heartbeat && { heartbeat }),
   }
   const parts = { clock, random, log, settings }
   const control = makeControl(platform, parts)

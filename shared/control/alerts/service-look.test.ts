@@ -17,8 +17,10 @@ beforeEach(async () => {
   beats = []
   sense = async () => ({ found: [] })
   t = makeTestControl({
-    senses: [{ kinds: ['disk.low'], look: () => sense() }],
-    heartbeat: async (look) => void beats.push(look),
+    watching: {
+      senses: [{ kinds: ['disk.low'], look: () => sense() }],
+      heartbeat: async (look) => void beats.push(look),
+    },
   })
   await t.openCell()
   const { member } = await t.caller()
