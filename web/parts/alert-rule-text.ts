@@ -1,6 +1,7 @@
 /** Rules of alerts in words, and the list of them that a change sends. */
 import type { AlertRule } from '@porttunneler/shared/api/schemas/alerts'
 import type { RulesWish } from '../api/alert-calls.ts'
+import { formatCounted } from './format.ts'
 
 type Wish = RulesWish['items'][number]
 type Scope = Pick<AlertRule, 'kind' | 'tunnel' | 'tag'>
@@ -24,8 +25,7 @@ export function whenText({ on, forMs, threshold, unit }: AlertRule): string {
 }
 
 function minutesText(ms: number): string {
-  const minutes = Math.round(ms / 60_000)
-  return minutes === 1 ? '1 minute' : `${minutes} minutes`
+  return formatCounted(Math.round(ms / 60_000), 'minute')
 }
 
 /**
