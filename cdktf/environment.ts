@@ -129,6 +129,8 @@ export const environmentSchema = z
     plan: planNameSchema.default('free'),
     /** `beta`: strangers need an invite code. */
     registration: z.union([z.boolean(), z.literal('beta')]).default(true),
+    /** Only people whose mail address is proven may serve tunnels. */
+    provenMail: z.boolean().default(false),
   })
   .superRefine(({ cells, consoleHost, relayDomain, database, databases, signInIssuers }, context) => {
     const refuse = (message: string) => context.addIssue({ code: 'custom', message })

@@ -1,13 +1,14 @@
 /** Another machine asks for the address of an agent that died silently. */
+import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { longTest } from './breadth.ts'
 import { type Agent, agentHome, startAgent } from './harness/agent.ts'
 import { eventually, within } from './harness/events.ts'
-import { callApi, type Service } from './harness/service.ts'
-import { dial, type Listening, readBytes } from './harness/sockets.ts'
+import { callApi, type Service, visitorAddress } from './harness/service.ts'
+import { dial, type Listening, readBytes, readToEnd } from './harness/sockets.ts'
 import { makeKey, startStandaloneService } from './harness/standalone.ts'
-import { startEcho } from './harness/upstreams.ts'
+import { startEcho, startHttp } from './harness/upstreams.ts'
 
 /** It takes a minute until the agent is away, and then the relay's next report. */
 const patienceMs = 120_000
@@ -82,4 +83,39 @@ test('a key that is revoked takes its tunnels offline within seconds, and tells 
   const visitor = await dial({ host: '127.0.0.1', port: keptPort })
   visitor.destroy()
   await keep.stop()
+})
+
+test('a tunnel that an operator takes down is dead to visitors within seconds, and comes back when it is put back', async () => {
+  const operator = service.people?.operator
+  if (!operator) throw new Error('this service has no operator')
+  const web = await startHttp()
+  const agent = await startAgent(service, { bad: { kind: 'http', upstream: web.port } })
+  agents = [...agents, agent]
+  const url = await agent.online('bad')
+  const { host, port } = visitorAddress(service, url)
+  const ask = async () => {
+    const visitor = await dial({ host, port })
+    visitor.end(`GET /hello HTTP/1.1\r\nHost: ${new URL(url).host}\r\nConnection: close\r\n\r\n`)
+    return String(await readToEnd(visitor))
+  }
+  expect(await ask()).toContain('200 OK')
+  const open = await dial({ host, port })
+  open.write(`GET /sse HTTP/1.1\r\nHost: ${new URL(url).host}\r\n\r\n`)
+  await once(open, 'data')
+  open.on('error', () => undefined)
+  const cut = new Promise((resolve) => open.once('close', resolve))
+  const reason = 'It showed a false sign-in page.'
+  const { id } = (await operator('tunnels', 'take-down', url, '--reason', reason)) as { id: string }
+  const done = performance.now()
+  await within(cut, 'the open connection is cut')
+  expect(await ask()).toMatch(/^HTTP\/1\.1 451 [\s\S]*PT-2860/)
+  expect(performance.now() - done, 'ms after ptunctl had ended').toBeLessThan(3_000)
+  expect(await agent.waitFor('tunnel.refused')).toMatchObject({ problem: { code: 'PT-2860' } })
+  await operator('tunnels', 'restore', id)
+  await agent.stop()
+  const again = await startAgent(service, { bad: { kind: 'http', upstream: web.port } })
+  agents = [...agents, again]
+  expect(await again.online('bad')).toBe(url)
+  expect(await ask()).toContain('200 OK')
+  await web.close()
 })

@@ -3,7 +3,7 @@
  * requests here too. The platform is passed in, so that this file knows no SDK.
  */
 import { type ApiDeps, makeApi } from '@porttunneler/shared/api/app'
-import { errorAnswer } from '@porttunneler/shared/api/error-pages'
+import { errorAnswer, reportAnswer } from '@porttunneler/shared/api/error-pages'
 import { callerOf } from '@porttunneler/shared/base/addresses'
 import { compileMatcher } from '@porttunneler/shared/base/networks'
 import { kick } from '@porttunneler/shared/control/jobs/kick'
@@ -49,5 +49,5 @@ export function apiFunction({
   ...deps
 }: Omit<ApiDeps, 'addressOf'> & { readonly proxies: readonly string[] }): Fetch {
   const app = makeApi({ ...deps, addressOf: addressBehind(proxies) })
-  return (request) => errorAnswer(request) ?? app.fetch(request)
+  return (request) => errorAnswer(request) ?? reportAnswer(request) ?? app.fetch(request)
 }

@@ -72,5 +72,6 @@ function fieldsOf(type: string): ReadonlyMap<string, string> {
     const [, name, shape] = (depth === 1 && /^readonly (\w+)\??: ([^;}\n]*)/.exec(text.slice(at))) || []
     if (name && (at === first || /[\s;{]/.test(text[at - 1] ?? ''))) fields.set(name, shape?.trim() ?? '')
   }
-  return fields
+  const [, more] = /^ & (\w+)/.exec(text.slice(at)) ?? []
+  return more === undefined ? fields : new Map([...fields, ...fieldsOf(more)])
 }

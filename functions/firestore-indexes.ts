@@ -10,6 +10,7 @@ import { queryTable } from '@porttunneler/shared/control/query-table'
 
 /** Firestore deletes their documents some time after `ttl`. A test finds them in the types of the documents. */
 export const expiring = [
+  'abuseCases',
   'activityDays',
   'addressChanges',
   'alerts',
@@ -54,6 +55,7 @@ export const expiring = [
  * refuse documents beyond 40,000. A test finds maps and lists in the types of the documents.
  */
 export const unindexed: readonly (readonly [collection: string, field: string])[] = [
+  ['abuseCases', 'reports'],
   ['accounts', 'granted'],
   ['accounts', 'factorPolicy'],
   ['accounts', 'leaving'],
@@ -120,6 +122,7 @@ export const unindexed: readonly (readonly [collection: string, field: string])[
   ['subscriptions', 'timeline'],
   ['tunnels', 'formerCells'],
   ['tunnels', 'refused'],
+  ['tunnels', 'takenDown'],
   ['tunnels', 'names'],
   ['usageHours', 'answers'],
   ['usageHours', 'codes'],

@@ -46,6 +46,7 @@ export function firebaseText({ region, relays }: Places): string {
       public: 'web/dist',
       rewrites: [
         toFunction('/v1/**', 'api'),
+        toFunction('/report', 'api'),
         toFunction('/errors', 'api'),
         toFunction('/errors/**', 'api'),
         toFunction('/hooks/stripe', 'stripeWebhook'),

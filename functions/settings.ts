@@ -58,6 +58,7 @@ const variables = z.object({
     .default(defaultDatabase),
   PORTTUNNELER_PLAN: planNameSchema.default('free'),
   PORTTUNNELER_REGISTRATION: registrationSchema.default('open'),
+  PORTTUNNELER_PROVEN_MAIL: z.stringbool().default(false),
   PORTTUNNELER_TERMS: termsSchema,
   PORTTUNNELER_RELAY_GROUPS: z.string().default('[]').transform(readJson).pipe(z.array(relayGroup).max(100)),
   PORTTUNNELER_TRUSTED_PROXIES: networkListSchema.default([]),
@@ -165,6 +166,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       docsUrl: issuer,
       version: manifest.version,
       registration: rest.PORTTUNNELER_REGISTRATION,
+      provenMail: rest.PORTTUNNELER_PROVEN_MAIL,
       terms: rest.PORTTUNNELER_TERMS,
       defaultPlan: rest.PORTTUNNELER_PLAN,
       firebase: {

@@ -1,6 +1,7 @@
 /** The command line of ptunctl: every verb with its options, and its act. */
 import type { ActName } from '@porttunneler/shared/control/operator/acts'
 import { Command, type OutputConfiguration } from 'commander'
+import { addReports, addTunnels } from './abuse-verbs.ts'
 import { because, readFlagValue, readList, readNumber, readRange, readTime } from './arguments.ts'
 import { addCompliance, addRetention } from './keeping-verbs.ts'
 import { addLogs } from './logs.ts'
@@ -42,6 +43,8 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
   addRelays(groupOf('enrolment', 'one-time keys for new relays'), groupOf('relays', 'relay processes'))
   addAccounts(groupOf('accounts', 'customers: look up, suspend, change the plan'))
   addPeople(groupOf('people', 'those who sign in'), groupOf('members', 'who belongs to an account'))
+  addTunnels(groupOf('tunnels', 'which tunnel an address is, and taking it down'))
+  addReports(groupOf('reports', 'what people reported for abuse'))
   addNotes(groupOf('notes', 'what operators wrote about people and accounts'))
   addMails(groupOf('mails', 'addresses that mails go to'))
   addAlerts(groupOf('alerts', 'what is wrong with the service'))

@@ -78,6 +78,8 @@ export function applyCommand(command: Command, targets: CommandTargets): boolean
       if (routes.ofTunnel(tunnel)?.claims.kind === 'http') targets.certificates?.serve(host)
       return isNews
     }
+    case 'takedown':
+      return state.takenDown.hear(command)
     case 'certificate':
       targets.certificates?.hear(command)
       return false
@@ -129,4 +131,7 @@ const reasons: ReadonlyMap<string, ErrorKey> = new Map([
 ])
 
 /** For withdrawn tunnels, the reason where it says more than "withdrawn". */
-const withdrawals: ReadonlyMap<string, ErrorKey> = new Map([['displaced', 'quota.displaced']])
+const withdrawals: ReadonlyMap<string, ErrorKey> = new Map([
+  ['displaced', 'quota.displaced'],
+  ['taken_down', 'tunnel.taken_down'],
+])

@@ -31,6 +31,11 @@ import type { Visit } from './visit.ts'
  */
 const leaveEveryMs = 50
 
+/** The form of the control plane, which stands beside the pages of the codes. */
+function reportUrlOf({ controlUrl, docsUrl = controlUrl }: RelayConfig): string {
+  return `${docsUrl.replace(/\/$/, '')}/report`
+}
+
 export class HttpVisitors {
   readonly #parts: RelayParts
   readonly #connections = new Set<HttpConnection>()
@@ -70,7 +75,7 @@ export class HttpVisitors {
       isHttp1Only: (host) => this.#isElsewhere(host) || this.#hasHttp2(host) === false,
       mayTakeBack: (address) => parts.visitors.mayTakeBack(address),
       memory: new HeldBodies(parts.mux.budget),
-      ...(config.abuseUrl !== undefined && { abuseUrl: config.abuseUrl }),
+      abuseUrl: config.abuseUrl ?? reportUrlOf(config),
     }
   }
 
@@ -274,6 +279,7 @@ export class HttpVisitors {
     if (this.#ownNames.has(host) || this.#isChallenge(host, head)) return 'own'
     const { names, visitors } = this.#parts
     const route = names.resolve(host)
+    if (route === undefined && names.isTakenDown(host)) return 'tunnel.taken_down'
     if (route === undefined && names.offline(host) !== undefined) return 'tunnel.away'
     // Its TLS ends elsewhere. Who has ended it before us, as a proxy, cannot come in.
     if (route?.claims.kind === 'tls' && proto === 'http') return 'http.https_only'

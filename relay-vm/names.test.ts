@@ -272,6 +272,7 @@ describe('a relay’s knowledge of names', () => {
     ] as unknown as Route[]
     const resolver = new Names({
       knowledge,
+      takenDown: { has: () => false },
       places: { serves() {}, kindOf: () => undefined },
       routes: {} as Routes,
       domain: () => 'tunnels.test',

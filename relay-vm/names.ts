@@ -11,9 +11,11 @@ import type { NameKnowledge } from './name-knowledge.ts'
 import type { Places } from './places.ts'
 import type { Route, Routes } from './routes.ts'
 import type { Moment } from './server-time.ts'
+import type { TakenDown } from './taken-down.ts'
 
 export type NamesOptions = {
   readonly knowledge: NameKnowledge
+  readonly takenDown: Pick<TakenDown, 'has'>
   readonly places: Pick<Places, 'serves' | 'kindOf'>
   readonly routes: Routes
   /** Parent of the cell's endpoints, once known. */
@@ -63,6 +65,12 @@ export class Names {
     if (kind === undefined || !this.#mayBeName(host)) return undefined
     const tunnel = knowledge.lead(host)?.tunnel
     return tunnel !== undefined && routes.ofTunnel(tunnel) ? undefined : kind
+  }
+
+  /** Whether an operator took down the tunnel that this host leads to. */
+  isTakenDown(host: string): boolean {
+    const { routes, knowledge, takenDown } = this.#options
+    return !routes.find(`host:${host}`) && takenDown.has(host, knowledge.lead(host)?.tunnel)
   }
 
   /** The host's key in `routes`: names lead to the endpoint of their tunnel. */

@@ -132,6 +132,7 @@ function makeNames(
 ): Names {
   return new Names({
     knowledge: state.names,
+    takenDown: state.takenDown,
     places,
     routes,
     domain: () => state.cell?.domain,

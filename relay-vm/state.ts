@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { Decrees, decreesSchema } from './decrees.ts'
 import { KeptFile, type OnSetAside, readJson } from './files.ts'
 import { keptNamesSchema, NameKnowledge } from './name-knowledge.ts'
+import { TakenDown, takedownsSchema } from './taken-down.ts'
 
 export type Cell = SyncAnswer['cell']
 export type Keys = SyncAnswer['keys']
@@ -27,12 +28,15 @@ const stateSchema = z.object({
   flags: syncAnswerSchema.shape.flags,
   /** Relays up to 0.1 omit it. */
   names: keptNamesSchema.optional(),
+  /** Relays up to 0.1 omit it. */
+  takenDown: takedownsSchema.optional(),
 })
 
 export class RelayState {
   readonly #file: KeptFile
   readonly decrees: Decrees
   readonly names: NameKnowledge
+  readonly takenDown: TakenDown
   #relay: string | undefined
   #cell: Cell | undefined
   #keys: Keys
@@ -46,7 +50,7 @@ export class RelayState {
   private constructor(path: string, kept: z.infer<typeof stateSchema> | undefined) {
     this.#file = new KeptFile(path, () => {
       const { relay, cell, keys, cursor, timeOffsetMs, decrees, names, proxyNetworks, flags } = this
-      const rest = { decrees, names, proxyNetworks, flags }
+      const rest = { decrees, names, takenDown: this.takenDown, proxyNetworks, flags }
       return JSON.stringify({ version: 1, relay, cell, keys, cursor, timeOffsetMs, ...rest })
     })
     this.#relay = kept?.relay
@@ -58,6 +62,7 @@ export class RelayState {
     this.#flags = kept?.flags ?? {}
     this.decrees = new Decrees(kept?.decrees)
     this.names = new NameKnowledge(kept?.names)
+    this.takenDown = new TakenDown(kept?.takenDown)
   }
 
   get relay(): string | undefined {

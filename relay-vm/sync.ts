@@ -305,6 +305,7 @@ export class ControlSync {
     journal.account(meters.all(), time.now())
     meters.prune((tunnel) => served.has(tunnel))
     state.names.prune(time.now(), (tunnel) => served.has(tunnel))
+    state.takenDown.prune(time.now())
     places.prune(time.now(), routes.all())
     await this.#options.keeper.save()
   }

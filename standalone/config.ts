@@ -118,6 +118,8 @@ const shapeSchema = z.strictObject({
   billing: billingSchema.optional(),
   /** Whether strangers may make accounts. Default: only while only this machine can reach the server. */
   registration: registrationSchema.optional(),
+  /** Whether only people whose mail address is proven may serve tunnels. */
+  provenMail: z.union([z.boolean(), z.stringbool()]).default(false),
   /** Documents that people accept before they change anything. Default: none, so nobody is asked. */
   terms: termsSchema,
   /** Plan of every account but the first. Default: unlimited while only this machine reaches the server, else free. */
@@ -225,6 +227,7 @@ const variables: Readonly<Record<string, readonly [string, string?]>> = {
   PORTTUNNELER_EMAIL: ['email'],
   PORTTUNNELER_ACME_EMAIL: ['acme', 'email'],
   PORTTUNNELER_REGISTRATION: ['registration'],
+  PORTTUNNELER_PROVEN_MAIL: ['provenMail'],
   PORTTUNNELER_TERMS: ['terms'],
   PORTTUNNELER_CONSOLE_PORT: ['ports', 'console'],
   PORTTUNNELER_HTTP_PORT: ['ports', 'http'],

@@ -49,6 +49,8 @@ export type DomainOptions = {
   readonly smtp?: SmtpSettings | undefined
   /** Who may make an account, and with which plan. */
   readonly registration: Registration
+  /** Default: no. */
+  readonly provenMail?: boolean
   readonly plan: string
   /** Documents that people accept. Default: none. */
   readonly terms?: readonly TermsDocument[] | undefined
@@ -158,8 +160,8 @@ function certificatesOf(
 }
 
 function settingsOf(options: DomainOptions): Settings {
-  const { consoleUrl, version, plan, registration, providers = [], terms = [] } = options
+  const { consoleUrl, version, plan, registration, provenMail = false, providers = [], terms = [] } = options
   const addresses = { issuer: consoleUrl, consoleUrl, docsUrl: consoleUrl }
   const services = providers.map(({ id, name }) => ({ id, name }))
-  return { ...addresses, version, registration, defaultPlan: plan, services, terms }
+  return { ...addresses, version, registration, provenMail, defaultPlan: plan, services, terms }
 }

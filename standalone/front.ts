@@ -123,6 +123,7 @@ function openControl(
   return openControlPlane({
     folder,
     registration: config.registration ?? (isLoopback(config) ? 'open' : 'closed'),
+    provenMail: config.provenMail,
     terms: config.terms,
     plan: config.plan ?? (isLoopback(config) ? 'unlimited' : 'free'),
     version: manifest.version,

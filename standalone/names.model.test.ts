@@ -113,7 +113,9 @@ class ModelRelay {
     const routes = new Routes({ clock, meters, decrees: state.decrees, onGone() {}, onPresence() {} })
     const knowledge = state.names
     const domain = () => state.cell?.domain
-    const resolver = new Names({ knowledge, places, routes, domain, moment: () => time.moment(), cut() {} })
+    const { takenDown } = state
+    const moment = () => time.moment()
+    const resolver = new Names({ knowledge, takenDown, places, routes, domain, moment, cut() {} })
     const keeper = new Keeper({ state, journal, events, places, log: silentLog })
     const targets: CommandTargets = {
       state,

@@ -8,7 +8,7 @@ import { createServer, type RequestListener, type ServerOptions } from 'node:htt
 import { type AddressInfo, Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
-import { errorAnswer, refusalPage } from '@porttunneler/shared/api/error-pages'
+import { errorAnswer, refusalPage, reportAnswer } from '@porttunneler/shared/api/error-pages'
 import { type PageNeeds, pageHeaders } from '@porttunneler/shared/api/page-headers'
 import { toProblem } from '@porttunneler/shared/api/problem'
 import { plainAddress, sourcePath } from '@porttunneler/shared/base/addresses'
@@ -54,6 +54,7 @@ export function makeWeb(options: WebOptions): Fetch {
     return (
       (secure === undefined ? undefined : toSecure(request, secure)) ??
       errorAnswer(request) ??
+      reportAnswer(request) ??
       serveWebFile(files, request) ??
       new Response('Not found.\n', { status: 404 })
     )

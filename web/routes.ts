@@ -200,6 +200,21 @@ export const places: readonly Place[] = [
     load: async () => (await import('./pages/operator-activity.tsx')).OperatorActivityPage,
   },
   {
+    path: '/operator/abuse',
+    title: 'Abuse',
+    icon: 'alert',
+    group: 'operator',
+    below: /^\/operator\/abuse\/.+$/,
+    load: async () => (await import('./pages/operator-abuse.tsx')).OperatorAbusePage,
+  },
+  {
+    path: '/operator/abuse/:id',
+    title: 'Report',
+    above: '/operator/abuse',
+    group: 'operator',
+    load: async () => (await import('./pages/operator-report.tsx')).OperatorReportPage,
+  },
+  {
     path: '/operator/security',
     title: 'Events',
     icon: 'shield',

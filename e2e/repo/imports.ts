@@ -34,7 +34,7 @@ type Layer =
 const contract = /^shared\/api\/(schemas\/|client|problem\b)/
 
 /** They need zod, which the console does without (docs/decisions/0012-console-size.md): its CSP refuses part of zod. */
-const schemas = /^shared\/api\/schemas\/(?!(?:tunnel-words|security-kinds)\b)/
+const schemas = /^shared\/api\/schemas\/(?!(?:tunnel-words|security-kinds|report-words)\b)/
 
 const dataPlane: readonly Layer[] = ['base', 'protocol', 'http', 'mux', 'api']
 const controlPlane: readonly Layer[] = [

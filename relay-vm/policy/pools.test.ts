@@ -180,6 +180,7 @@ const notShared: readonly string[] = [
   // Only the control plane adds to them, and the one untouched for longest is forgotten.
   'sessions.ts: if (this.#told.size > toldMax',
   'name-knowledge.ts: if (this.#past.size <= pastMax',
+  'taken-down.ts: if (this.#takedowns.size > takedownsMax',
   'meters/shares.ts: if (this.#shares.size > accountsMax',
   // Remembers who came lately: a forgotten one begins anew.
   'policy/fair-rates.ts: ',

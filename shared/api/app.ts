@@ -33,6 +33,7 @@ import { leaseRoutes } from './routes/leases.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { memberRoutes } from './routes/members.ts'
 import { operatorRoutes } from './routes/operator.ts'
+import { operatorAbuseRoutes } from './routes/operator-abuse.ts'
 import { operatorAlertRoutes } from './routes/operator-alerts.ts'
 import { operatorFleetRoutes } from './routes/operator-fleet.ts'
 import { operatorInsightRoutes } from './routes/operator-insight.ts'
@@ -43,6 +44,7 @@ import { operatorFlagRoutes, operatorInviteRoutes } from './routes/operator-roll
 import { operatorViewRoutes } from './routes/operator-views.ts'
 import { ownDataRoutes } from './routes/own-data.ts'
 import { relayRoutes } from './routes/relays.ts'
+import { reportRoutes } from './routes/report.ts'
 import { nameRoutesOf, portRoutesOf } from './routes/reservations.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { signInListRoutes } from './routes/sign-ins.ts'
@@ -95,6 +97,8 @@ function groupsOf(deps: ApiDeps): readonly RouteGroup[] {
     recoveryRoutes(deps),
     addressChangeRoutes(deps),
     waitListRoutes(deps),
+    operatorAbuseRoutes(deps, cursors),
+    reportRoutes(deps),
     feedbackRoutes(deps),
     invitationRoutes(deps),
     mailRoutes(deps),

@@ -10,7 +10,9 @@ const style = `
   :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
   body { max-width: 42rem; margin: 3rem auto; padding: 0 1rem }
   h1 { font-size: 1.4rem } code, .code { font-family: ui-monospace, monospace } .code { opacity: .7 }
-  dt { font-weight: 600; margin-top: 1rem } dd { margin: 0 } li { margin: .25rem 0 }`
+  dt { font-weight: 600; margin-top: 1rem } dd { margin: 0 } li { margin: .25rem 0 }
+  label { display: block; margin-top: 1rem; font-weight: 600 } button { font: inherit; padding: .5rem 1rem }
+  input, select, textarea { box-sizing: border-box; width: 100%; padding: .4rem; font: inherit }`
 
 const headers = {
   'content-type': 'text/html; charset=utf-8',
@@ -33,6 +35,16 @@ export function errorAnswer({ method, url }: Request): Response | undefined {
   const page = pathname === '/errors' ? errorIndex() : errorPage(pathname.slice('/errors/'.length))
   const [body, status] = page === undefined ? [unknownPage(), 404] : [page, 200]
   return new Response(method === 'HEAD' ? null : body, { status, headers })
+}
+
+/** Returns where `/report` leads, the address that people remember, and undefined for everything else. */
+export function reportAnswer({ method, url }: Request): Response | undefined {
+  const { pathname, search } = new URL(url)
+  if ((method !== 'GET' && method !== 'HEAD') || pathname !== '/report') return undefined
+  return new Response(null, {
+    status: 302,
+    headers: { location: `/v1/report${search}`, 'cache-control': 'no-store' },
+  })
 }
 
 function unknownPage(): string {

@@ -53,6 +53,7 @@ const public_ = [
   'GET /v1/jwks',
   'GET /.well-known/jwks.json',
   'GET /v1/mails/off/{token}',
+  'GET /v1/report',
 ]
 
 const password = 'correct horse battery'

@@ -15,6 +15,7 @@ export const consolePages = {
   join: '/join',
   keys: '/keys',
   members: '/members',
+  operatorAbuse: '/operator/abuse',
   operatorSystem: '/operator/system',
   plans: '/plans',
   recover: '/recover',

@@ -3,6 +3,7 @@
  * changes its meaning; API problems, CLI messages, visitor pages and RESET frames all speak the same numbers.
  * Code names failures by key (`lease.held`), people by number (`PT-2101`); docs/errors/ has a page for each number.
  */
+import { abuseCodes } from './codes/abuse.ts'
 import { accountCodes } from './codes/account.ts'
 import { agentCodes } from './codes/agents.ts'
 import { alertCodes } from './codes/alerts.ts'
@@ -63,6 +64,7 @@ export const codes = {
   ...leaseCodes,
   ...agentCodes,
   ...nameCodes,
+  ...abuseCodes,
   ...domainCodes,
   ...certificateCodes,
   ...wireCodes,

@@ -26,6 +26,7 @@ export type IdPrefix =
   | 'mnt'
   | 'whk'
   | 'dlv'
+  | 'rep'
 export type Id<P extends IdPrefix = IdPrefix> = `${P}_${string}`
 
 /** Random bytes, many at a time: to ask the system for each letter of an id takes fifty times as long. */

@@ -3,6 +3,7 @@
  * an account share it, since all of them change the one quota (claim-lane.ts).
  */
 import { fail, type PortTunnelerError } from '../base/errors.ts'
+import { takenDownError } from './abuse/taken-down.ts'
 import { blankEndpoint } from './cells.ts'
 import {
   type Attempt,
@@ -136,6 +137,7 @@ function planOf(control: Control, read: Read): Plan | AttemptResult {
   const tunnel = isFresh(read) ? attempt.tunnel : read.tunnel
   if (tunnel?.data.account !== attempt.context.caller.account)
     return { kind: 'refused', error: fail('api.not_found') }
+  if (tunnel.data.takenDown) return { kind: 'refused', error: takenDownError(tunnel.data) }
   return { read, tunnel, verdict: judge(control, attempt.context, { ...read, tunnel }) }
 }
 

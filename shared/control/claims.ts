@@ -5,6 +5,8 @@
 import type { z } from 'zod'
 import type { ClaimResult, renewSchema } from '../api/schemas/tunnels.ts'
 import { fail, isFailure } from '../base/errors.ts'
+import { requireProvenMail } from './abuse/proven-mail.ts'
+import { takenDownError } from './abuse/taken-down.ts'
 import { type Caller, mayTouch, requirePermission } from './caller.ts'
 import { chooseCell, isLost } from './cell-choice.ts'
 import type { Cell } from './cells.ts'
@@ -28,13 +30,14 @@ const cellsTried = 4
 
 type Wanted = ClaimRequest['tunnels'][number]
 
-/** A problem of one tunnel is at that tunnel's index in the result. @throws cell.none, cell.unknown */
+/** A problem of one tunnel is at that tunnel's index in the result. @throws cell.none, cell.unknown, auth.unverified */
 export async function claimLeases(
   control: Control,
   caller: Caller,
   request: ClaimRequest,
   { seed, runningMs }: { seed?: string; runningMs?: number | undefined } = {},
 ): Promise<ClaimResult> {
+  requireProvenMail(control, caller)
   const since = control.clock.monotonic()
   const transfer = await readTransfer(control, caller)
   const checkTransfer = transferGate(control, caller, transfer)
@@ -237,6 +240,7 @@ async function renewOne(
   tunnel: Snapshot<TunnelDoc>,
   { agent, epoch, key }: { agent: string; epoch: number; key: string },
 ): Promise<Outcome> {
+  if (tunnel.data.takenDown) return { error: takenDownError(tunnel.data) }
   const id = tunnel.data.endpoint
   if (id === '') return { error: fail('lease.gone') }
   const claim = { tunnel: tunnel.ref.id, agent, epoch, key, shares: tunnel.data.agents === 'many' }

@@ -54,7 +54,7 @@ async function collect(control: Control, { ref }: Snapshot<TunnelDoc>, since: nu
   const nowMs = control.clock.now()
   const outgoing = await control.store.transact(async (tx) => {
     const before = await tx.get(tunnels.ref(ref.id))
-    if (!before?.data.generated || before.data.updatedAt > since) return undefined
+    if (!before?.data.generated || before.data.updatedAt > since || before.data.takenDown) return undefined
     // Somebody gave it a name, so they want to keep it.
     if ((before.data.names ?? []).length > 0 || before.data.wish !== undefined) return undefined
     const { account, endpoint: id } = before.data

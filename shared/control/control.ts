@@ -28,6 +28,8 @@ export type Settings = {
   readonly docsUrl: string
   readonly version: string
   readonly registration: Registration
+  /** Only people whose mail address is proven get keys, and serve tunnels. Default: no. */
+  readonly provenMail?: boolean
   /** Services that people can sign in with beside a password; where identity is `local`. */
   readonly services?: readonly { readonly id: string; readonly name: string }[]
   /** Documents that people accept before they change anything. Default: none. */

@@ -7,6 +7,7 @@ import { scopes as knownScopes, permissionsOf, type Scope } from '../api/schemas
 import { sourceOf } from '../base/addresses.ts'
 import { fail } from '../base/errors.ts'
 import { hashSecret, newSecret } from '../base/ids.ts'
+import { requireProvenMail } from './abuse/proven-mail.ts'
 import { readAccount } from './accounts.ts'
 import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, requirePerson, roleOf } from './caller.ts'
@@ -124,13 +125,14 @@ export type DeviceDecision = {
   readonly scopes?: readonly Scope[] | undefined
 }
 
-/** @throws device.unknown, device.guesses, key.limit, auth.scope */
+/** @throws device.unknown, device.guesses, key.limit, auth.unverified, auth.scope */
 export async function decideDevice(
   control: Control,
   caller: Caller,
   { userCode, approve, scopes }: DeviceDecision,
 ): Promise<void> {
   const user = requirePerson(caller)
+  if (approve) requireProvenMail(control, caller)
   const found = await findDevice(control, caller, userCode)
   const { account } = caller
   const nowMs = control.clock.now()

@@ -6,6 +6,7 @@
 import type { Role, Scope } from '../api/schemas/access.ts'
 import type { AgentMode, Alias, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import type { HttpEdits } from '../protocol/http-edits.ts'
+import type { EndpointMarks, TakedownMarks } from './abuse/taken-down.ts'
 import type { FactorMarks, FactorPolicy } from './factors/factor-documents.ts'
 import type { HolderDoc } from './holder-document.ts'
 import type { LeavingAccount, LeavingPerson } from './leaving/terms.ts'
@@ -154,11 +155,11 @@ export type TunnelDoc = {
   readonly agent: string
   /** Why the last claim got nothing (refusals.ts); removed by the next lease. */
   readonly refused?: RefusedDoc
-  /** Its `at`, for a query that finds the refused ones. */
+  /** Its `at`, for a query that finds the refused ones; while it is taken down, the end of that. */
   readonly refusedAt?: number
   readonly createdAt: number
   readonly updatedAt: number
-}
+} & TakedownMarks
 /** `at`: when it was last so, to the hour. */
 export type RefusedDoc = { readonly code: string; readonly since: number; readonly at: number }
 /** Id: `<account>:<name>`; its creation is the unique claim. */
@@ -212,7 +213,7 @@ export type EndpointDoc = {
   readonly reservedRevision?: number
   /** While it rests: its last tickets belong to another account, which had it before. */
   readonly wasAnothers?: boolean
-}
+} & EndpointMarks
 export type CellDoc = {
   readonly state: 'open' | 'closed'
   readonly createdAt: number

@@ -77,6 +77,7 @@ async function erase(control: Control, job: RunningJob): Promise<void> {
   await eraseAll(control, job, { query: queries.certificatesOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.connectionsOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.feedbackOfAccount, ...plain })
+  await eraseAll(control, job, { query: queries.abuseOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.alertsOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.webhooksOfAccount, ...plain })
   await eraseAll(control, job, { query: queries.deliveriesOfAccount, ...plain })

@@ -7,6 +7,7 @@ import { permissionsOf, type Scope } from '../api/schemas/access.ts'
 import type { Key } from '../api/schemas/accounts.ts'
 import { fail, isFailure } from '../base/errors.ts'
 import { hashSecret, newId, newSecret } from '../base/ids.ts'
+import { requireProvenMail } from './abuse/proven-mail.ts'
 import { byCaller, writeAudit } from './audit.ts'
 import { type Caller, roleOf } from './caller.ts'
 import type { AccountControl, AnyControl } from './control.ts'
@@ -41,7 +42,10 @@ export type KeyOwner = Pick<Caller, 'account' | 'actor' | 'limits' | 'from' | 'u
   readonly member: string
 }
 
-/** @throws key.limit, auth.scope for rights beyond the owner's, api.not_found for an unknown service member */
+/**
+ * @throws key.limit, auth.unverified, auth.scope for rights beyond the owner's, api.not_found for an unknown service
+ * member
+ */
 export async function createKey(
   control: AccountControl,
   caller: Caller,
@@ -49,6 +53,7 @@ export async function createKey(
   alsoWrite?: (tx: Transaction, key: Key) => void,
 ): Promise<CreatedKey> {
   const { account, member: self, user, from } = caller
+  requireProvenMail(control, caller)
   const member = input.member ?? self
   const [created, job] = await withKeyRoom(control, caller, async (tx) => {
     const found = await tx.get(members.ref(`${account}:${member}`))

@@ -68,7 +68,8 @@ export function decideClaim(
   current: EndpointDoc,
   { claimant, cell, nowMs }: { claimant: Claimant; cell: CellView; nowMs: number },
 ): Verdict {
-  if (current.state === 'denied' || isKeptFromClaim(current, claimant)) return { kind: 'taken' }
+  if (current.state === 'denied' || isWithheld(current, nowMs)) return { kind: 'taken' }
+  if (isKeptFromClaim(current, claimant)) return { kind: 'taken' }
   if (current.state === 'free' || current.state === 'reserved')
     return take(current, claimant, { nowMs, evicts: false })
   if (current.tunnel === claimant.tunnel) return decideOwn(id, current, { claimant, cell, nowMs })
@@ -80,6 +81,11 @@ export function decideClaim(
   if (current.state === 'resting')
     return { kind: 'rests', ...(current.wasAnothers && { untilMs: current.restUntil }) }
   return claimant.insists ? decideOther(id, current, { claimant, cell, nowMs }) : { kind: 'taken' }
+}
+
+/** Whether its tunnel was taken down. Then not even that tunnel gets it. */
+function isWithheld({ isTakenDown, keepUntil }: EndpointDoc, nowMs: number): boolean {
+  return isTakenDown === true && keepUntil > nowMs
 }
 
 /** Whether it is reserved for another account, or for another tunnel. */
@@ -183,7 +189,7 @@ function take(
   { nowMs, evicts }: { nowMs: number; evicts: boolean },
 ): Verdict {
   const { account, tunnel } = claimant
-  const { isDisplaced: _, wasAnothers: __, stopped, ...rest } = current
+  const { isDisplaced: _, wasAnothers: __, isTakenDown: ___, stopped, ...rest } = current
   const next: EndpointDoc = {
     ...rest,
     ...(stopped && current.tunnel === tunnel && { stopped }),
@@ -211,6 +217,7 @@ export function mayReuse(
   { account, cell, nowMs }: { account: string; cell: CellView; nowMs: number },
 ): boolean {
   if (current.state === 'free') return true
+  if (isWithheld(current, nowMs)) return false
   if (isReserved(current) && current.account !== account) return false
   if (current.state === 'reserved') return true
   if (cell.isBound(id)) return false
@@ -305,6 +312,7 @@ export function free({
   isDisplaced: _,
   wasAnothers: __,
   stopped: ___,
+  isTakenDown: ____,
   ...current
 }: EndpointDoc): EndpointDoc {
   const nobody = { account: isReserved(current) ? current.account : '', tunnel: '', holders: {} }

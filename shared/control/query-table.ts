@@ -1,4 +1,5 @@
 /** Every query the control plane makes; indexes are generated from this table. */
+import { abuseQueries } from './abuse/abuse-queries.ts'
 import { alerts } from './alerts/alert-documents.ts'
 import { deliveries, webhooks } from './alerts/webhook-documents.ts'
 import { audit, seals } from './audit-documents.ts'
@@ -24,6 +25,7 @@ import { waitList } from './wait-list.ts'
 export const membersMax = 200
 
 export const queries = {
+  ...abuseQueries,
   /** One address may have several users: one for each way of signing in, and from earlier releases and migrations. */
   usersByEmail: declareQuery('usersByEmail', documents.users, { equals: ['email'], order: 'validSince' }),
   /** For a search by the beginning of an address. */

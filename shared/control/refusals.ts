@@ -39,7 +39,8 @@ async function recordRefusal(
   const nowMs = control.clock.now()
   if (isSaid(data, code, nowMs)) return
   await control.store.change(tunnels.ref(ref.id), (current) => {
-    if (!current || isSaid(current, code, nowMs)) return 'keep'
+    // What a takedown says outlasts it.
+    if (!current || current.takenDown || isSaid(current, code, nowMs)) return 'keep'
     const { refused: before } = current
     const isSame = before?.code === code && nowMs - before.at < refusalLastsMs
     const refused = { code, since: isSame ? before.since : nowMs, at: nowMs }

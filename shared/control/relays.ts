@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import type { Command, SyncAnswer, SyncRequest } from '../api/schemas/relays.ts'
 import { codes, fail } from '../base/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import { takedownsIn } from './abuse/catching-up.ts'
 import { changeAndWatch } from './alerts/watching.ts'
 import { type Cell, directoryMark } from './cells.ts'
 import { commandsKeptMs, everyCell } from './commands.ts'
@@ -288,7 +289,9 @@ async function readCommands(
     [cell, everyCell].map((each) => readList(control, { cell: each, from, to: nowMs })),
   )
   // As they are stored: this release may be older than the one that wrote them, and relays judge each by themselves.
-  const commands = lists.flatMap(({ items }) => items.map(({ data }) => data.body as Command))
+  const read = lists.flatMap(({ items }) => items.map(({ data }) => data.body as Command))
+  const isWhole = cursor !== undefined && cursor >= nowMs - commandsKeptMs
+  const commands = isWhole ? read : [...(await takedownsIn(control, cell)), ...read]
   return { commands, cursor: Math.min(nowMs, ...lists.map(({ until }) => until)) }
 }
 

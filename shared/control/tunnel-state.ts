@@ -5,6 +5,7 @@
 import type { TunnelState } from '../api/schemas/tunnel-words.ts'
 import type { Holder, TunnelWhy } from '../api/schemas/tunnels.ts'
 import { codes, type ErrorKey, keyOfCode } from '../base/errors.ts'
+import { takenDownError } from './abuse/taken-down.ts'
 import type { EndpointDoc, TunnelDoc } from './documents.ts'
 import type { HolderDoc } from './holder-document.ts'
 import { isHolderAway, liveHolders, type ReadyRelay } from './lease-rules.ts'
@@ -59,7 +60,11 @@ const stoppedWords = {
 
 /** Nobody holds it. */
 function judgeUnleased({ id, tunnel, endpoint, nowMs }: TunnelFacts): Verdict {
-  const { refused } = tunnel
+  const { refused, takenDown, takenDownAt } = tunnel
+  if (takenDown && takenDownAt !== undefined) {
+    const { detail: cause, code, entry } = takenDownError(tunnel)
+    return { state: 'refused', why: { cause, cure: entry.cure, code, since: takenDownAt } }
+  }
   if (refused && nowMs - refused.at < refusalLastsMs)
     return { state: 'refused', why: { ...textOf(refused.code), since: refused.since } }
   if (tunnel.endpoint === '')

@@ -7,6 +7,7 @@ import { newId } from '../base/ids.ts'
 import type { AgentMode, Policy, TunnelKind } from '../protocol/endpoint.ts'
 import type { WrittenEdits } from '../protocol/http-edits.ts'
 import { limits } from '../protocol/limits.ts'
+import { requireNotTakenDown } from './abuse/taken-down.ts'
 import { type AuditEntry, byCaller, writeAudit } from './audit.ts'
 import { type Caller, mayTouch } from './caller.ts'
 import { type Cell, describeEndpoint, readyRelays } from './cells.ts'
@@ -15,6 +16,7 @@ import { makeCommand, type Outgoing, publishCommands, writeCommand } from './com
 import type { AccountControl } from './control.ts'
 import { withCounts } from './counting.ts'
 import { checkNewName } from './deny-lists.ts'
+import { writeDisbanding } from './disbanding.ts'
 import {
   deletedTunnels,
   type EndpointDoc,
@@ -23,7 +25,7 @@ import {
   tunnelNames,
   tunnels,
 } from './documents.ts'
-import { disband, type Ending, liveHolders, release } from './lease-rules.ts'
+import { type Ending, release } from './lease-rules.ts'
 import type { Page, QueryOptions, Snapshot, Transaction } from './platform.ts'
 import { checkedEdits, checkedPolicy, type LoosePolicy, policyCommand } from './policies.ts'
 import { queries } from './query-table.ts'
@@ -159,7 +161,7 @@ type TunnelUpdate = {
 }
 
 /**
- * @throws api.not_found, api.conflict, tunnel.name_taken, endpoint.name_denied, policy.needs_http
+ * @throws api.not_found, api.conflict, tunnel.name_taken, tunnel.taken_down, endpoint.name_denied, policy.needs_http
  */
 export async function updateTunnel(
   control: AccountControl,
@@ -177,6 +179,7 @@ export async function updateTunnel(
     const isRenamed = name !== data.name
     if (!mayTouch(caller, name))
       throw fail('auth.scope', `This key is bound to other tunnels than "${name}".`)
+    if (isRenamed) requireNotTakenDown(data)
     if (isRenamed && data.kind !== 'tcp') checkNewName(name)
     const taken = isRenamed ? await tx.get(tunnelNames.ref(`${account}:${name}`)) : undefined
     if (taken) throw fail('tunnel.name_taken', `A tunnel named "${name}" exists.`)
@@ -216,18 +219,9 @@ export async function updateTunnel(
   return snapshot
 }
 
-/** Tells agents that share the lease to claim again: one of them gets it, and the others hear that it is held. */
-function writeDisbanding(tx: Transaction, { ref, data }: Snapshot<EndpointDoc>, nowMs: number): Outgoing[] {
-  if (data.state !== 'leased' || liveHolders(data, nowMs).length < 2) return []
-  const next = disband(data, nowMs)
-  tx.set(ref, next)
-  const body = { kind: 'revoke', endpoint: ref.id, epoch: next.epoch, reason: 'moved' } as const
-  return [makeCommand(next.cell, body, nowMs)]
-}
-
 /**
  * Ends its lease at once. Its address rests and is then free for everybody, and its name is free.
- * @throws api.not_found, api.conflict
+ * @throws api.not_found, api.conflict, tunnel.taken_down
  */
 export async function deleteTunnel(
   control: AccountControl,
@@ -235,6 +229,7 @@ export async function deleteTunnel(
   { id, ifRevision }: { readonly id: string; readonly ifRevision?: number },
 ): Promise<void> {
   const known = await readTunnel(control, caller, id)
+  requireNotTakenDown(known.data)
   if (ifRevision !== undefined && ifRevision !== known.data.revision) throw fail('api.conflict')
   await removeAllNames(control, caller, id)
   const nowMs = control.clock.now()
@@ -243,6 +238,7 @@ export async function deleteTunnel(
     if (!before || !mayTouch(caller, before.data.name)) throw fail('api.not_found')
     const { data } = before
     if (ifRevision !== undefined && ifRevision !== data.revision) throw fail('api.conflict')
+    requireNotTakenDown(data)
     if ((data.names ?? []).length > 0) throw fail('api.conflict', 'A name was added to it meanwhile.')
     const endpoint = data.endpoint === '' ? undefined : await tx.get(endpoints.ref(data.endpoint))
     const wished = data.wish === undefined ? undefined : await tx.get(endpoints.ref(data.wish))

@@ -51,7 +51,7 @@ describe('visitor pages', () => {
       abuseUrl: 'https://a/?"<',
     })
     expect(body).toContain('&quot;&gt;&lt;script&gt;')
-    expect(body).toContain('href="https://a/?&quot;&lt;"')
+    expect(body).toContain('href="https://a/?&quot;&lt;&amp;host=%22%3E%3Cscript%3E"')
     expect(body).not.toContain('<script')
   })
 

@@ -23,7 +23,8 @@ const retryAfterUsual = 10
 
 /** The whole answer, head and body, ready to be written. */
 export function renderPage(key: ErrorKey, request: PageRequest): Buffer {
-  const { bytes, host, abuseUrl, fields = [], retryAfterSeconds = retryAfterUsual } = request
+  const { bytes, host, fields = [], retryAfterSeconds = retryAfterUsual } = request
+  const abuseUrl = request.abuseUrl && reportLink(request.abuseUrl, host)
   const { http: status, retry } = codes[key]
   const asked = bytes.toString('latin1')
   const isHtml = prefersHtml(asked)
@@ -43,6 +44,12 @@ export function renderPage(key: ErrorKey, request: PageRequest): Buffer {
   ]
   const top = Buffer.from(lines.join('\r\n'))
   return asked.startsWith('HEAD ') ? top : Buffer.concat([top, body])
+}
+
+/** With the address that is reported, so that nobody has to type it. */
+function reportLink(abuseUrl: string, host: string | undefined): string {
+  if (host === undefined || !/^https?:/.test(abuseUrl)) return abuseUrl
+  return `${abuseUrl}${abuseUrl.includes('?') ? '&' : '?'}host=${encodeURIComponent(host)}`
 }
 
 /** Browsers name text/html in Accept; programs ask for JSON, anything or nothing. */

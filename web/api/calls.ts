@@ -9,6 +9,7 @@ import { alertCalls, webhookCalls } from './alert-calls.ts'
 import { billingCalls } from './billing-calls.ts'
 import { factorCalls } from './factor-calls.ts'
 import { historyCalls } from './history-calls.ts'
+import { operatorAbuseCalls } from './operator-abuse-calls.ts'
 import { operatorCalls } from './operator-calls.ts'
 import { operatorKeepingCalls } from './operator-keeping-calls.ts'
 import { operatorServiceCalls } from './operator-service-calls.ts'
@@ -51,6 +52,7 @@ export function makeCalls(request: Requests) {
     ...historyCalls(request),
     ...domainCalls(request),
     ...keptCalls(request),
+    ...operatorAbuseCalls(request),
     ...factorCalls(request),
     ...billingCalls(request),
     ...alertCalls(request),

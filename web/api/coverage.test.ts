@@ -25,6 +25,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   enrolRelay: 'relays alone',
   syncRelay: 'relays alone',
   relayCertificates: 'relays alone',
+  showReportForm: 'a page of its own, linked from pages of relays',
+  sendReport: 'a page of its own, linked from pages of relays',
   showMailsOff: 'a page of its own, linked from mails',
   turnMailsOff: 'a page of its own, linked from mails',
   readName: 'the list has all of it',

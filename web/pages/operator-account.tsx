@@ -93,6 +93,12 @@ function About({ account }: { account: OperatorAccount }) {
             ['Tunnels', `${formatCount(counts.tunnels)}, ${formatCount(counts.online)} with an agent`],
             ['API keys', formatCount(counts.keys)],
             ['Own domains', formatCount(counts.domains)],
+            [
+              'Abuse',
+              <TextLink key="abuse" href={`/operator/abuse?${new URLSearchParams({ account: account.id })}`}>
+                Reports of this account
+              </TextLink>,
+            ],
           ]}
         />
       </Card>

@@ -20,6 +20,7 @@ import { AccountBadge, PersonBadge } from './operator-badges.tsx'
 
 /** Those of operators are in the rail, which phones do not have. */
 const operatorLinks = [
+  ['/operator/abuse', 'Abuse'],
   ['/operator/relays', 'Relays'],
   ['/operator/revenue', 'Revenue and usage'],
   ['/operator/activity', 'Activity'],

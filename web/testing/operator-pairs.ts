@@ -6,6 +6,8 @@ type Pair = [ours: () => Promise<unknown>, theirs: () => Promise<unknown>]
 
 export function operatorServicePairs(calls: Calls, client: Client): Pair[] {
   const cursor = 'c+/'
+  const because = { reason: 'phishing' }
+  const decided = { decision: 'warned', ...because } as const
   const share = { percent: 5 }
   const one = { account: 'acc_1', value: 'on' } as const
   const hold = { about: 'acc_1', until: 1, reason: 'why' }
@@ -52,5 +54,12 @@ export function operatorServicePairs(calls: Calls, client: Client): Pair[] {
       () => client.releaseHold('acc/1', { reason: 'why' }),
     ],
     [() => calls.complianceReport({ from: 1, to: 2 }), () => client.complianceReport({ from: 1, to: 2 })],
+    [() => calls.findTunnelAt('a b:1'), () => client.findTunnelAt('a b:1')],
+    [() => calls.takeTunnelDown('tun/1', because), () => client.takeTunnelDown('tun/1', because)],
+    [() => calls.restoreTunnel('tun/1'), () => client.restoreTunnel('tun/1')],
+    [() => calls.reports({ state: 'warned' }, cursor), () => client.reports({ state: 'warned', cursor })],
+    [() => calls.report('rep/1'), () => client.report('rep/1')],
+    [() => calls.decideReport('rep/1', decided), () => client.decideReport('rep/1', decided)],
+    [() => calls.takedowns(cursor), () => client.takedowns({ cursor })],
   ]
 }

@@ -80,7 +80,7 @@ export type HttpVisitorDeps = {
     host: string,
     head: Pick<RequestHead, 'bytes'>,
     proto: VisitorSource['proto'],
-  ): HttpRoute | 'own' | 'tunnel.away' | 'http.https_only' | 'http.unknown_host'
+  ): HttpRoute | 'own' | 'tunnel.away' | 'tunnel.taken_down' | 'http.https_only' | 'http.unknown_host'
   /** Counts the work of a visitor's connection for its address. */
   work?(visitor: HttpVisitorOptions, worker: Worker): JointWork | undefined
   /** Takes over a paused connection for the relay's own names. `first` was read from it. */

@@ -162,6 +162,18 @@ export const commandSchema = z.discriminatedUnion('kind', [
     account: z.string().max(64),
     tunnel: z.string().max(64),
   }),
+  /**
+   * An operator took a tunnel down: until that time its visitors are told so; 0 = it is back. Its lease ends by a
+   * `revoke`, which older relays know too.
+   */
+  z.object({
+    ...everyCommand,
+    kind: z.literal('takedown'),
+    tunnel: idSchema('tun'),
+    endpoint: endpointIdSchema,
+    until: timeSchema,
+    version: z.int().min(1),
+  }),
   /** There is a newer certificate of this name: a relay that serves it fetches it. */
   z.object({
     ...everyCommand,

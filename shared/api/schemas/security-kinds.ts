@@ -12,6 +12,8 @@ export const securityKinds = {
   'ticket.refused': 'Forged or expired ticket',
   'account.suspended': 'Account suspended',
   'account.resumed': 'Account resumed',
+  'tunnel.taken_down': 'Tunnel taken down',
+  'tunnel.restored': 'Tunnel put back',
   'person.disabled': 'Person disabled',
   'person.enabled': 'Person enabled',
   'domain.suspended': 'Domain suspended',

@@ -1,4 +1,6 @@
 /** Every kind of job there is, for the workers of both shells. */
+import { answerReports } from '../abuse/deciding.ts'
+import { tellOfReports, writeToOwners } from '../abuse/letters.ts'
 import { checkTunnels } from '../alerts/checking.ts'
 import { sendWebhooks } from '../alerts/delivering.ts'
 import { measureTunnels } from '../alerts/measuring.ts'
@@ -76,6 +78,9 @@ function jobKinds(control: Control): readonly JobKind[] {
     checkDomains(control),
     tellOwners(control),
     tellTeam(control),
+    writeToOwners(control),
+    tellOfReports(control),
+    answerReports(control),
     endViews(control),
     remindOfRecovery(control),
     keepOwnRecords(control),

@@ -43,6 +43,10 @@ export const pageOfMail = {
   'address-new': 'confirmAddress',
   'address-old': 'confirmAddress',
   'address-changed': 'account',
+  // The page of the tunnel lies below.
+  'abuse-news': 'home',
+  'report-answer': 'home',
+  'reports-waiting': 'operatorAbuse',
   'billing-open': 'plans',
   'billing-limited': 'plans',
   'billing-trial': 'plans',

@@ -115,6 +115,19 @@ const samples: { readonly [N in TemplateName]: Extract<Letter, { template: N }>[
     day: '2026-01-31',
     link: 'https://tunnel.example.com/terms',
   },
+  'reports-waiting': {
+    count: 1,
+    address: 'shop.tunnels.example.com',
+    link: 'https://tunnel.example.com/operator/abuse',
+  },
+  'report-answer': { address: 'shop.tunnels.example.com', outcome: 'acted' },
+  'abuse-news': {
+    news: 'taken_down',
+    account: 'Lab',
+    name: 'shop',
+    reason: 'It showed a false sign-in page of a bank.',
+    link: 'https://tunnel.example.com/tunnels/tun_0',
+  },
   'member-factor': { account: 'Lab', link: 'https://tunnel.example.com/security' },
   'factor-recovery': { link },
   'factor-news': {

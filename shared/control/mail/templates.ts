@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { roles } from '../../api/schemas/access.ts'
+import { abuseTemplates } from './abuse-templates.ts'
 import { addressTemplates } from './address-templates.ts'
 import { alertTemplates } from './alert-template.ts'
 import { declare, quoted, type Template } from './declaring.ts'
@@ -320,6 +321,7 @@ export const templates = {
   ...termsTemplates,
   ...alertTemplates,
   ...addressTemplates,
+  ...abuseTemplates,
 } as const
 
 /** Inside the service there is no address. */

@@ -23,8 +23,10 @@ import { operatorActs } from './operators.ts'
 import { peopleActs } from './people.ts'
 import { planActs } from './plans.ts'
 import { relayActs } from './relays.ts'
+import { reportActs } from './reports.ts'
 import { retentionActs } from './retention.ts'
 import { secretActs } from './secrets.ts'
+import { takedownActs } from './takedowns.ts'
 import { waitListActs } from './wait-list.ts'
 
 const acts = {
@@ -33,6 +35,8 @@ const acts = {
   ...accountActs,
   ...peopleActs,
   ...noteActs,
+  ...takedownActs,
+  ...reportActs,
   ...memberActs,
   ...mailActs,
   ...jobActs,

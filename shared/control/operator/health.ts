@@ -40,7 +40,7 @@ export type Health = {
 
 /** The jobs that use it, by the beginning of their kind. */
 const kindsOf = {
-  mail: ['mail.', 'person.mail', 'domain.mail', 'team.mail', 'waitlist.letter'],
+  mail: ['mail.', 'person.mail', 'domain.mail', 'team.mail', 'waitlist.letter', 'abuse.'],
   payments: ['billing.'],
   dns: ['dns.', 'proxies.'],
   certificates: ['certificate'],

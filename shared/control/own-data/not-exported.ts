@@ -55,6 +55,7 @@ export const notExported: { readonly [collection: string]: Reasons } = {
   jobs: passing,
   commands: passing,
   invites: "it is the operator's; the code by which an account came is in audit",
+  abuseCases: 'its owner is told what was decided, and must not learn who reported it',
   holds: 'a hold is for a law or a court, and its subject must not learn of it by an export',
   goneMonths: service,
   cells: service,

@@ -51,6 +51,7 @@ export const terms: { readonly [collection: string]: Term } = {
   waitList: held('person', 'ttl', '7 to 400 days by state', 'mail address', 'waiting for an invitation'),
   operatorNotes: held('both', 'erasure', whileThere, 'text, who wrote it', 'help to customers'),
   feedback: held('both', 'ttl', '400 days', 'text, who sent it', 'to make the service better'),
+  abuseCases: plain('account', 'ttl', '400 days after the last report', 'reports, what was decided', 'abuse'),
   invitations: held('both', 'ttl', 'until it ends', 'mail address, role', 'to join an account'),
   keys: held('both', 'erasure', `${whileThere}, revoked ones too`, 'name, maker, last day of use', 'rights'),
   deviceCodes: plain('both', 'ttl', '15 minutes', 'device name, address', 'sign-in of ptun'),

@@ -1,6 +1,6 @@
 /** Mails about who belongs to an account and what it pays for, to those whom it concerns. */
 import { z } from 'zod'
-import { permissionsOf } from '../../api/schemas/access.ts'
+import { type Permission, permissionsOf } from '../../api/schemas/access.ts'
 import { roleOf } from '../caller.ts'
 import { queryAll } from '../cells.ts'
 import type { Control } from '../control.ts'
@@ -130,7 +130,7 @@ function leavingLetter(
 }
 
 /** Those who could have done it, or could do something about it. */
-async function readersOf({ store }: Control, account: string, event: TeamEvent): Promise<readonly string[]> {
+async function readersOf(control: Control, account: string, event: TeamEvent): Promise<readonly string[]> {
   // Its end, and what it asks of its members, concern everybody.
   const isForAll = isLeaving(event) || event === 'factor'
   const right = isMoney(event)
@@ -140,6 +140,15 @@ async function readersOf({ store }: Control, account: string, event: TeamEvent):
       : event === 'joined'
         ? 'members.manage'
         : 'owners.manage'
+  return addressesWith(control, account, right)
+}
+
+/** The mail addresses of the account's people who have this right now. */
+export async function addressesWith(
+  { store }: Pick<Control, 'store'>,
+  account: string,
+  right: Permission,
+): Promise<readonly string[]> {
   const mayKnow = (member: MemberDoc) =>
     member.status !== 'disabled' && permissionsOf(roleOf(member)).has(right)
   const all = await queryAll(store, queries.membersOfAccount, { where: { account } })

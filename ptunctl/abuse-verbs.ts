@@ -1,0 +1,41 @@
+/** The verbs of ptunctl against abuse: reports, the tunnel behind an address, the kill switch. */
+import type { Command } from 'commander'
+import { because, readNumber } from './arguments.ts'
+import type { Verb } from './money-verbs.ts'
+
+export function addTunnels(verb: Verb): void {
+  const address = (command: Command) =>
+    command.argument('<address>', 'what a visitor sees, such as https://shop.example.com, or tun_…')
+  address(verb('tunnels.find', 'find', 'show the tunnel that has an address now, and its account'))
+  because(
+    address(
+      verb(
+        'tunnels.take-down',
+        'take-down',
+        'cut its visitors, and let nobody serve it; the owners hear why',
+      ),
+    ),
+  )
+  address(verb('tunnels.restore', 'restore', 'put back one that was taken down'))
+  verb('tunnels.taken-down', 'taken-down', 'list those that are taken down, the newest first').option(
+    '--limit <count>',
+    'at most this many',
+    readNumber,
+    100,
+  )
+}
+
+export function addReports(verb: Verb): void {
+  verb('reports.list', 'list', 'list reports, those reported last first')
+    .option('--state <state>', 'open, dismissed, warned, taken_down or suspended', 'open')
+    .option('--account <id>', 'of this account alone, in whatever state')
+    .option('--limit <count>', 'at most this many', readNumber, 50)
+  const id = (command: Command) => command.argument('<id>', 'rep_…, as reports list shows it')
+  id(verb('reports.show', 'show', 'show what people wrote, the tunnel, the account and earlier reports'))
+  because(
+    id(verb('reports.decide', 'decide', 'close it, and do what was decided')).argument(
+      '<decision>',
+      'dismissed, warned, taken_down or suspended',
+    ),
+  )
+}
