@@ -11,7 +11,7 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { DataTable } from '../parts/data-table.tsx'
 import { ConfirmDialog } from '../parts/dialog.tsx'
-import { formatCount } from '../parts/format.ts'
+import { formatCount, formatCounted } from '../parts/format.ts'
 import { Card, Page, Panel, Skeleton } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { HolderBadge } from '../parts/state-badge.tsx'
@@ -158,10 +158,8 @@ function Stop({ agent }: { agent: Agent }) {
           failure={failureIn(stop)}
         >
           <p>
-            {agent.tunnels.length === 1
-              ? 'Its tunnel goes'
-              : `Its ${formatCount(agent.tunnels.length)} tunnels go`}{' '}
-            offline: {agent.tunnels.map((one) => one.name).join(', ')}. Open connections are cut.
+            Offline at once: {formatCounted(agent.tunnels.length, 'tunnel')},{' '}
+            {agent.tunnels.map((one) => one.name).join(', ')}. Open connections are cut.
           </p>
           <p>
             Every ptun of its user on that machine ends, and no service manager starts it again. To start it
