@@ -33,7 +33,7 @@ import { type Agent, privateFolders, startAgent } from './harness/agent.ts'
 import { eventually } from './harness/events.ts'
 import { root as repository, startProgram, textOf } from './harness/programs.ts'
 import { temporaryFolder } from './harness/standalone.ts'
-import { describeWith } from './requirements.ts'
+import { describeLong } from './requirements.ts'
 
 test('the page lists all that differs from the cloud', () => {
   const page = readFileSync(join(repository, 'docs/cloud.md'), 'utf8')
@@ -55,7 +55,7 @@ const needs = [
   'stack',
 ] as const
 
-describeWith(needs, 'the applied stack', () => {
+describeLong(needs, 'the applied stack', () => {
   withEmulators((hosts) => {
     const folder = temporaryFolder('applied')
     const root = join(folder, 'machine')

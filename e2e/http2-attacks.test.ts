@@ -8,7 +8,7 @@ import { root } from './harness/programs.ts'
 /** Megabytes that the process may take more, both ends of the connection together. */
 const growthMax = 32
 /** One attack of so many is made; nearly each is a row of a unit test too, without the collector. */
-const every = isWhole ? 1 : 4
+const every = isWhole ? 1 : 12
 
 test.each([
   ['upstream', 'cli/testing/http2-attacks.ts'],
