@@ -91,6 +91,7 @@ async function misfitsIn(page: Page): Promise<readonly string[]> {
 const cutOff = `[...document.querySelectorAll('body *')].filter((element) => {
   const { overflowX, textOverflow, position, clipPath } = getComputedStyle(element)
   if (clipPath !== 'none' || position === 'absolute' && element.clientWidth <= 1) return false
-  if (!/hidden|clip/.test(overflowX) || textOverflow === 'ellipsis' || element.closest('svg, .u-wrap, input')) return false
+  if (!/hidden|clip/.test(overflowX) || textOverflow === 'ellipsis' ||
+    element.closest('svg, .u-wrap, input')) return false
   return element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0
 }).map((element) => 'cuts off: ' + element.outerHTML.slice(0, 160))`
