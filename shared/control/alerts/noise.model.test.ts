@@ -192,9 +192,9 @@ test.each([1, 2, 3, 4, 5])(
       const about = mailsAbout(cause, mails)
       const news = about.map(({ items }) => [...new Set(items.map((one) => one.news))])
       // An agent that is back for more than two minutes has an end of its own before it is unsteady.
-    const isEndTold = news[1]?.[0] === 'ended' && cause.told.length === 3
-    const told = isEndTold ? ['begun', 'ended', 'unsteady', 'ended'] : cause.told
-    expect(news, cause.what).toEqual(told.map((one) => [one]))
+      const isEndTold = news[1]?.[0] === 'ended' && cause.told.length === 3
+      const told = isEndTold ? ['begun', 'ended', 'unsteady', 'ended'] : cause.told
+      expect(news, cause.what).toEqual(told.map((one) => [one]))
       const subjects = new Set(cause.troubles.map(({ tunnel }) => tunnel))
       for (const mail of about) {
         expect(new Set(mail.items.map(({ subject }) => subject)), cause.what).toEqual(subjects)
@@ -203,7 +203,7 @@ test.each([1, 2, 3, 4, 5])(
     }
     expect(mails.filter((mail) => !explained.has(mail))).toEqual([])
     const real = world.causes.filter(({ told }) => told.length > 0)
-      expect(world.causes.length, 'most of it is noise').toBeGreaterThan(5 * real.length)
+    expect(world.causes.length, 'most of it is noise').toBeGreaterThan(5 * real.length)
     if (process.env.PT_PRINT_MAILS && seed === 1) print(world, mails)
   },
 )
