@@ -32,7 +32,7 @@ export function Tabs({ label, tabs }: { label: string; tabs: readonly Tab[] }) {
   const shown = tabs.find(({ name }) => name === named) ?? tabs[0]
   const choose = (name: string) => navigate(tabAddress(path, search, { tab: name }), { replace: true })
   const onKeyDown = (event: KeyboardEvent) => {
-    const at = tabs.indexOf(shown)
+    const at = tabs.findIndex((tab) => tab === shown)
     const places: Record<string, number> = {
       ArrowLeft: (at + tabs.length - 1) % tabs.length,
       ArrowRight: (at + 1) % tabs.length,
