@@ -116,9 +116,8 @@ const shapeSchema = z.strictObject({
   signIn: signInSchema.prefault({}),
   /** Payments by Stripe. Default: nothing is sold. */
   billing: billingSchema.optional(),
-  /** Whether strangers may make accounts. Default: only while only this machine can reach the server. */
+  /** Whether strangers may make accounts, by default only on loopback; whether serving needs a proven mail address. */
   registration: registrationSchema.optional(),
-  /** Whether only people whose mail address is proven may serve tunnels. */
   provenMail: z.union([z.boolean(), z.stringbool()]).default(false),
   /** Documents that people accept before they change anything. Default: none, so nobody is asked. */
   terms: termsSchema,

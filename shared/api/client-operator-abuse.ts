@@ -1,4 +1,4 @@
-/** The client's calls for operators about abuse. Used by client.ts. */
+/** The client's calls for operators about abuse. Used by client-operator.ts. */
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing, type PageOptions } from './client-call.ts'
 import { pageSchema } from './schemas/common.ts'

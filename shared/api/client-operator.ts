@@ -1,6 +1,7 @@
 /** The client's calls for operators: people, accounts, notes, and views of accounts. Used by client.ts. */
 import type { z } from 'zod'
 import { type CallOptions, type ClientOptions, call, nothing } from './client-call.ts'
+import { operatorAbuseCalls } from './client-operator-abuse.ts'
 import { pageSchema } from './schemas/common.ts'
 import * as operator from './schemas/operator.ts'
 
@@ -17,6 +18,7 @@ export function operatorCalls(options: ClientOptions) {
   const post = (path: string, json: unknown, o?: CallOptions) =>
     call(options, { method: 'POST', path, answer: nothing, json }, o)
   return {
+    ...operatorAbuseCalls(options),
     /** By the beginning of an address, or an id. */
     searchPeople: (who: string, query: Search = {}, o?: CallOptions) =>
       call(

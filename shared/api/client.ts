@@ -10,7 +10,6 @@ import { type CallOptions, type ClientOptions, call, nothing, type PageOptions }
 import { connectionCalls } from './client-connections.ts'
 import { factorCalls } from './client-factors.ts'
 import { operatorCalls } from './client-operator.ts'
-import { operatorAbuseCalls } from './client-operator-abuse.ts'
 import { operatorKeepingCalls } from './client-operator-keeping.ts'
 import { operatorServiceCalls } from './client-operator-service.ts'
 import { ownDataCalls } from './client-own-data.ts'
@@ -48,7 +47,6 @@ export function makeClient(options: ClientOptions) {
     ...accountCalls(options),
     ...ownDataCalls(options),
     ...teamCalls(options),
-    ...operatorAbuseCalls(options),
     ...factorCalls(options),
     ...operatorCalls(options),
     ...operatorServiceCalls(options),
