@@ -21,6 +21,7 @@ const apart: Readonly<Record<string, string>> = {
   'pages/device.tsx': 'it goes to an address, and sends nothing',
   'pages/operator-security.tsx': 'a search',
   'pages/operator-logs.tsx': 'a search',
+  'pages/operator-abuse.tsx': 'a search',
   'pages/operator.tsx': 'a search',
   'pages/audit-search.tsx': 'a search',
   'pages/operator-compliance.tsx': 'it chooses the days of a report, as a search does',

@@ -168,6 +168,9 @@ const notShared: readonly string[] = [
   'tls-contexts.ts: if (this.#contexts.size > this.#max && oldest !== undefined)',
   // A file of the operator's own, read for the metrics.
   'meters/admin.ts: if ((await stat(path)).size > figuresBytesMax)',
+  // What the relay itself says, and one line of it; the newest go, and are counted.
+  'platform/logs.google.ts: if (this.#isClosed || this.#queue.length >= queuedMax)',
+  'platform/logs.google.ts: } = clean.length > lineMax',
   // One connection's or one session's own.
   'http2/head.ts: return text.length > limits.requestHeadBytes',
   'http2/upstreams.ts: if (next < 0 || this.#busy.size >= usualMax)',

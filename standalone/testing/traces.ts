@@ -63,6 +63,7 @@ export const notPlanted: Readonly<Record<string, string>> = {
   flags: 'it has ids of accounts, which stay with bookkeeping',
   serviceDays: 'it has ids of accounts, for 40 days',
   holds: 'what is on hold is not erased',
+  abuseCases: 'visitors write it; it has ids of accounts, which show that somebody offends again',
   emails: 'the sign-in of the standalone server writes it with the person',
   passwords: 'the same',
   refreshTokens: 'the same',

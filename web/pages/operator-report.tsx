@@ -10,7 +10,7 @@ import { useServices } from '../api/services.tsx'
 import { useAnnounce } from '../parts/announcer.tsx'
 import { Button, TextLink } from '../parts/button.tsx'
 import { DataTable } from '../parts/data-table.tsx'
-import { formatBytes, formatCount } from '../parts/format.ts'
+import { formatBytes, formatCount, formatCounted } from '../parts/format.ts'
 import { Reading } from '../parts/operator-parts.tsx'
 import { Card, Page } from '../parts/page.tsx'
 import { StateBadge } from '../parts/state-badge.tsx'
@@ -75,7 +75,7 @@ function Evidence({ report }: { report: ReportPage }) {
         <TunnelCard report={report} />
         <OwnerCard report={report} />
       </div>
-      <Card title={count === 1 ? 'What was reported' : `What was reported, ${formatCount(count)} times`}>
+      <Card title={`Reported ${formatCounted(count, 'time')}`}>
         <ul aria-label="What people wrote" class="divide-y divide-line">
           {reports.toReversed().map(({ at, kind, text, wantsAnswer }) => (
             <li key={`${at} ${text}`} class="py-3 first:pt-0 last:pb-0">
