@@ -1,17 +1,28 @@
 /** `ptun alerts`, and the notice in the live view: what people see, what programs get, how often somebody asks. */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import type { Client } from '@porttunneler/shared/api/client'
 import type { Alert } from '@porttunneler/shared/api/schemas/alerts'
 import { FakeClock } from '@porttunneler/shared/testing/fake-clock'
-import { expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { followAlerts, noticeOfAlerts } from '../alert-notice.ts'
 import type { Context } from '../context.ts'
 import { acknowledgeAlert, listAlerts } from './alerts.ts'
 
-const connection = vi.hoisted(() => ({ client: {} as unknown }))
-vi.mock('../context.ts', async (original) => ({
-  ...(await original<typeof import('../context.ts')>()),
-  connectApi: async () => connection,
-}))
+let api: Server
+let url: string
+/** What the server has, and what it was asked to do. */
+let open: readonly Alert[]
+let acts: unknown[]
+
+beforeAll(async () => {
+  api = createServer(answer).listen(0, '127.0.0.1')
+  await once(api, 'listening')
+  url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`
+})
+afterAll(() => api.close())
 
 const down: Alert = {
   ...{ id: `alr_${'0'.repeat(26)}`, kind: 'tunnel.down', title: 'Tunnel is down', subject: 'tun_1' },
@@ -25,21 +36,30 @@ const failing: Alert = {
   title: 'Upstream is failing',
 }
 
-function stage(open: readonly Alert[], isJson = false) {
-  const written: string[] = []
-  const stdout = { write: (text: string) => written.push(text) }
-  const context = { env: {}, stdout, stderr: stdout, clock: new FakeClock(), isJson } as unknown as Context
-  const acts: unknown[] = []
-  connection.client = {
-    alerts: async ({ state }: { state?: string }) => ({
-      items: open.filter((alert) => state === undefined || alert.state === state),
-    }),
-    actOnAlert: async (id: string, act: unknown) => {
-      acts.push([id, act])
-      return { ...down, id, state: 'acknowledged' }
-    },
+/** The two routes that are used. */
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { pathname, searchParams } = new URL(request.url ?? '', url)
+  const send = (body: unknown) =>
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
+  if (request.method === 'GET' && pathname === '/v1/alerts') {
+    const state = searchParams.get('state')
+    send({ items: open.filter((alert) => state === null || alert.state === state) })
+  } else {
+    const id = pathname.split('/')[3] ?? ''
+    acts.push([id, JSON.parse(await text(request))])
+    send({ ...down, id, state: 'acknowledged' })
   }
-  return { context, acts, text: () => written.join('') }
+}
+
+function stage(alerts: readonly Alert[], isJson = false) {
+  const written: string[] = []
+  const stdout = { write: (some: string) => written.push(some) }
+  const env = { PTUN_KEY: `pts_${'a'.repeat(43)}` }
+  const clock = new FakeClock()
+  const context = { env, server: url, stdout, stderr: stdout, clock, random: Math.random, isJson }
+  open = alerts
+  acts = []
+  return { context: context as unknown as Context, text: () => written.join('') }
 }
 
 test('those that are open are listed, what fires first', async () => {
@@ -62,13 +82,13 @@ test('nothing open is said, and programs get a line for each', async () => {
 test('one is acknowledged by its id, or by the name of its tunnel if no other is about it', async () => {
   const t = stage([down])
   await acknowledgeAlert(t.context, 'shop')
-  expect(t.acts).toEqual([[down.id, { act: 'acknowledge' }]])
+  expect(acts).toEqual([[down.id, { act: 'acknowledge' }]])
   expect(t.text()).toMatch(/^Acknowledged: Tunnel is down: shop, since 2026-11-30 /)
   const both = stage([down, failing])
   await expect(acknowledgeAlert(both.context, 'shop')).rejects.toMatchObject({ key: 'cli.usage' })
   await expect(acknowledgeAlert(both.context, 'other')).rejects.toMatchObject({ key: 'api.not_found' })
   await acknowledgeAlert(both.context, failing.id)
-  expect(both.acts).toEqual([[failing.id, { act: 'acknowledge' }]])
+  expect(acts).toEqual([[failing.id, { act: 'acknowledge' }]])
 })
 
 function following(changes: Record<string, unknown> = {}, env: Record<string, string> = {}) {

@@ -50,6 +50,10 @@ export function checkTests(source: Source): readonly Violation[] {
     const name = dottedName(node)
     if (name !== undefined && /^(?:test|it|describe|suite)\.(?:only|skip|todo)$/.test(name))
       found.push(violation(source, node.start, `${name}: every test runs`))
+    if (name !== undefined && /^vi\.(?:do)?[mM]ock$/.test(name))
+      found.push(
+        violation(source, node.start, 'another test of its worker has the module already: pass it in'),
+      )
     if (isImpatient(node))
       found.push(
         violation(

@@ -210,6 +210,7 @@ describe('tidy rules: habits', () => {
   test('tests that do not run or that sleep are refused', () => {
     refuses(checkTests, 'cli/a.test.ts', "test.only('a', () => {})")
     refuses(checkTests, 'cli/a.test.ts', "describe.skip('a', () => {})")
+    refuses(checkTests, 'cli/a.test.ts', "vi.mock('../a.ts', () => ({}))")
     refuses(checkTests, 'cli/a.test.ts', 'await new Promise((resolve) => setTimeout(resolve, 50))')
     refuses(checkTests, 'cli/a.test.ts', 'await new Promise((resolve) => { setTimeout(resolve, 50) })')
     refuses(checkTests, 'cli/a.test.ts', "import { setTimeout } from 'node:timers/promises'")
