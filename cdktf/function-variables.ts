@@ -21,7 +21,7 @@ export function functionVariables(environment: Environment): { readonly [name: s
     PORTTUNNELER_RELAY_GROUPS: JSON.stringify(groups),
     PORTTUNNELER_PLAN: environment.plan,
     PORTTUNNELER_REGISTRATION: String(registration),
-    ...(environment.provenMail && { PORTTUNNELER_PROVEN_MAIL: 'true' }),
+    PORTTUNNELER_PROVEN_MAIL: String(environment.provenMail),
     PORTTUNNELER_ACME_EMAIL: environment.acmeEmail,
     // The functions with the token maintain the zones; the others tell people and relays what follows from it.
     PORTTUNNELER_DNS: 'cloudflare',
