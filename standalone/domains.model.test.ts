@@ -164,3 +164,20 @@ test('a host leads to a tunnel of the account that has it, and nobody loses it w
     { numRuns: isWhole ? 100 : 20 },
   )
 }, 180_000)
+
+test('a doubt of hours ago counts no more, though nobody looked while the record was back', async () => {
+  const steps: readonly Step[] = [
+    { do: 'take', who: 'ada' },
+    { do: 'pass', minutes: 1 },
+    { do: 'take', who: 'eve' },
+    { do: 'pass', minutes: 600 },
+    { do: 'put', who: 'eve' },
+    { do: 'put', who: 'ada' },
+    { do: 'pass', minutes: 1 },
+    { do: 'silence', on: false },
+    { do: 'take', who: 'ada' },
+    { do: 'pass', minutes: 10 },
+  ]
+  // Whether somebody looks meanwhile is left to chance.
+  for (let n = 0; n < 8; n++) await play(steps)
+})

@@ -46,6 +46,7 @@ test.each([
   ['said once', { state: 'verified' }, gone, 'keep verified in 1 h'],
   ['said again too soon', { state: 'verified', goneAt: nowMs - hour / 2 }, gone, 'keep verified in 1 h'],
   ['said again', { state: 'verified', goneAt: nowMs - hour }, gone, 'keep failing in 1 h'],
+  ['said long after', { state: 'verified', goneAt: nowMs - 4 * hour }, gone, 'keep verified in 1 h'],
   [
     'failing and silent for a month',
     { state: 'failing', failingAt: nowMs - 30 * day },

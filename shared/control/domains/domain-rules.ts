@@ -1,6 +1,6 @@
 /**
  * How a claim to a host goes on, as pure rules: pending -> verified <-> failing -> suspended -> gone. Servers that are
- * silent or fail change nothing; only their answers do, and only when they repeat them, an hour apart.
+ * silent or fail change nothing; only their answers do, and only when they repeat them, one to three hours apart.
  */
 import { isAhead } from '../stored-times.ts'
 import type { DomainDoc, VerifiedDoc } from './domain-documents.ts'
@@ -13,6 +13,8 @@ const day = 24 * hour
 const pendingMs = 7 * day
 /** Contrary answers count when they are this far apart: a provider's mishap is over by then. */
 const contraryMs = hour
+/** And no further: who asks seldom does not know whether the record stood meanwhile. Claims that wait ask hourly. */
+const contraryMsMax = 3 * hour
 const suspendAfterMs = 72 * hour
 const unboundAfterMs = 7 * day
 const forgetAfterMs = 30 * day
@@ -59,7 +61,7 @@ export function afterLook(
       if (proof !== 'gone') return wait(seen, seen.goneAt > 0 ? hour : day)
       return isContraryTwice(seen.goneAt, nowMs)
         ? wait({ ...seen, state: 'failing', failingAt: seen.goneAt }, hour)
-        : wait({ ...seen, goneAt: seen.goneAt || nowMs }, hour)
+        : wait({ ...seen, goneAt: isDoubt(seen.goneAt, nowMs) ? seen.goneAt : nowMs }, hour)
     default:
       return proof === 'gone' ? lapse(seen, nowMs, wait) : wait(seen, hour)
   }
@@ -108,5 +110,10 @@ export function decideRight(
 }
 
 function isContraryTwice(goneAt: number, nowMs: number): boolean {
-  return goneAt > 0 && nowMs - goneAt >= contraryMs
+  return isDoubt(goneAt, nowMs) && nowMs - goneAt >= contraryMs
+}
+
+/** Whether a contrary answer of then still counts. @param goneAt 0 = there was none */
+export function isDoubt(goneAt: number, nowMs: number): boolean {
+  return goneAt > 0 && nowMs - goneAt <= contraryMsMax
 }

@@ -16,7 +16,7 @@ import { isAccountHeld } from '../retention/held.ts'
 import { isAhead } from '../stored-times.ts'
 import { lookToRemoveName } from '../tunnel-names.ts'
 import { type DomainDoc, domains, type VerifiedDoc, verified } from './domain-documents.ts'
-import { afterLook, decideRight, type Next } from './domain-rules.ts'
+import { afterLook, decideRight, isDoubt, type Next } from './domain-rules.ts'
 import { type Letter, letterWish } from './letters.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -130,7 +130,8 @@ function planFor(
 
 /** When the holder's proof was first missed; 0 = it is there. */
 function doubted(holder: VerifiedDoc, goneAt: number, nowMs: number): VerifiedDoc | 'keep' {
-  const isKnown = holder.goneAt > 0 === goneAt > 0 && !isAhead(holder.goneAt, { nowMs, lastsMs: 0 })
+  const isOpen = isDoubt(holder.goneAt, nowMs) && !isAhead(holder.goneAt, { nowMs, lastsMs: 0 })
+  const isKnown = goneAt > 0 ? isOpen : holder.goneAt === 0
   return isKnown ? 'keep' : { ...holder, goneAt }
 }
 
