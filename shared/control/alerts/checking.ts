@@ -9,10 +9,9 @@ import type { Control } from '../control.ts'
 import { type EndpointDoc, endpoints, type TunnelDoc, tunnels } from '../documents.ts'
 import type { JobKind, RunningJob } from '../jobs/jobs.ts'
 import { judgeTunnel } from '../tunnel-state.ts'
-import { type AlertKey, type AlertRulesDoc, alertRef, noRules, rulesRef } from './alert-documents.ts'
-import { decide, type Finding, type Judged } from './deciding.ts'
-import { maintenanceEnd, ruleFor } from './kinds.ts'
-import { writeJudged } from './raising.ts'
+import { type AlertKey, alertRef, noRules, rulesRef } from './alert-documents.ts'
+import type { Finding } from './deciding.ts'
+import { judge } from './raising.ts'
 import type { Trouble } from './states.ts'
 
 const minuteMs = 60_000
@@ -37,25 +36,13 @@ async function check(control: Control, job: RunningJob): Promise<void> {
   const nowMs = clock.now()
   const dueAts: number[] = []
   for (const [index, kind] of kinds.entries()) {
-    const step = { id, tunnel: tunnel?.data, rules: rules?.data ?? noRules(account), finding: found[kind] }
-    const judged = judgedOf(step, { account, kind, subject: id }, nowMs)
-    const { next, dueAt } = decide(known[index], judged, nowMs)
+    const key: AlertKey = { account, kind, subject: id }
+    const about = { rules: rules?.data ?? noRules(account), tunnel: { id, tags: tunnel?.data.tags } }
+    const step = { key, finding: found[kind], ...about }
+    const dueAt = await judge(control, job, step, { known: known[index], nowMs })
     if (dueAt !== undefined) dueAts.push(dueAt)
-    if (next) await writeJudged(control, job, judged, nowMs)
   }
   if (dueAts.length > 0) await job.pause({}, Math.min(...dueAts, nowMs + waitsMs))
-}
-
-type Step = {
-  readonly id: string
-  readonly tunnel: TunnelDoc | undefined
-  readonly rules: AlertRulesDoc
-  readonly finding: Finding
-}
-
-function judgedOf({ id, tunnel, rules, finding }: Step, key: AlertKey, nowMs: number): Judged {
-  const rule = ruleFor(key.kind, rules, { id, tags: tunnel?.tags })
-  return { key, finding, rule, maintained: maintenanceEnd(rules, { subject: id, nowMs }) }
 }
 
 type Findings = { readonly [K in (typeof kinds)[number]]: Finding }

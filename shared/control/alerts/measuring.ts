@@ -8,11 +8,18 @@ import type { Control } from '../control.ts'
 import { tunnels } from '../documents.ts'
 import { type JobKind, look, type RunningJob } from '../jobs/jobs.ts'
 import type { UsageHourDoc } from '../usage-documents.ts'
-import { type AlertDoc, type AlertKey, alertRef, noRules, rulesRef } from './alert-documents.ts'
-import { decide, type Finding, type Judged } from './deciding.ts'
-import { maintenanceEnd, ruleFor } from './kinds.ts'
+import {
+  type AlertDoc,
+  type AlertKey,
+  type AlertRulesDoc,
+  alertRef,
+  noRules,
+  rulesRef,
+} from './alert-documents.ts'
+import type { Finding } from './deciding.ts'
+import { ruleFor } from './kinds.ts'
 import { findingOf, matters, mayMatter, measure, measuredKinds } from './measures.ts'
-import { writeJudged } from './raising.ts'
+import { judge } from './raising.ts'
 
 const minuteMs = 60_000
 /** Reports come every 15 minutes; looking more often finds the same. */
@@ -34,12 +41,15 @@ export async function askToMeasure(
   rows: readonly UsageHourDoc[],
 ): Promise<void> {
   const nowMs = clock.now()
+  // A report has many tunnels of one account.
+  const known = new Map<string, AlertRulesDoc>()
   for (const row of rows) {
     if (row.answers === undefined || row.hour < nowMs - freshMs) continue
     const measures = measure([row])
     if (!measures || !mayMatter(measures)) continue
     const { account, tunnel } = row
-    const rules = (await store.get(rulesRef(account)))?.data ?? noRules(account)
+    const rules = known.get(account) ?? (await store.get(rulesRef(account)))?.data ?? noRules(account)
+    known.set(account, rules)
     if (!matters(measures, rules)) continue
     await store.transact(async (tx) => {
       const ask = await look(tx, { kind: name, subject: tunnel, account }, nowMs)
@@ -62,17 +72,15 @@ async function lookAtRows(control: Control, job: RunningJob): Promise<void> {
   const dueAts: number[] = []
   for (const kind of measuredKinds) {
     const key: AlertKey = { account, kind, subject: id }
-    const rule = ruleFor(kind, rules, { id, tags: tunnel?.data.tags })
+    const about = { id, tags: tunnel?.data.tags }
+    const rule = ruleFor(kind, rules, about)
     const known = await store.get(alertRef(key))
     const found = tunnel
       ? findingOf(kind, { name: tunnel.data.name, measures, rule, nowMs })
       : ('stopped' as const)
     const finding = isExplained ? asExplained(found, known?.data) : found
-    const maintained = maintenanceEnd(rules, { subject: id, nowMs })
-    const judged: Judged = { key, finding, rule, maintained }
-    const { next, dueAt } = decide(known, judged, nowMs)
+    const dueAt = await judge(control, job, { key, finding, rules, tunnel: about }, { known, nowMs })
     if (dueAt !== undefined) dueAts.push(dueAt)
-    if (next) await writeJudged(control, job, judged, nowMs)
   }
   if (dueAts.length > 0) await job.pause({}, Math.max(Math.min(...dueAts, nowMs + waitsMs), nowMs + pollMs))
 }

@@ -5,9 +5,9 @@
 import type { Control } from '../control.ts'
 import { look, type RunningJob } from '../jobs/jobs.ts'
 import type { Snapshot, Transaction } from '../platform.ts'
-import { type AlertDoc, type AlertKey, alertRef } from './alert-documents.ts'
-import { decide, type Judged } from './deciding.ts'
-import { firstLookMs } from './kinds.ts'
+import { type AlertDoc, type AlertKey, type AlertRulesDoc, alertRef } from './alert-documents.ts'
+import { decide, type Finding, type Judged } from './deciding.ts'
+import { firstLookMs, maintenanceEnd, ruleFor } from './kinds.ts'
 import { afterQuiet, afterTrouble, type Trouble } from './states.ts'
 
 /** News of one account wait for each other so long: a machine with 20 tunnels is one mail. */
@@ -69,8 +69,34 @@ export async function lookToWriteAll(
   }
 }
 
-/** A step of the job that looks. It decides again by what the transaction reads. */
-export async function writeJudged(
+export type Found = {
+  readonly key: AlertKey
+  readonly finding: Finding
+  readonly rules: AlertRulesDoc
+  /** Narrower rules may be about it. */
+  readonly tunnel?: { readonly id: string; readonly tags?: readonly string[] | undefined }
+}
+
+/**
+ * A step of a job that looks: judges what was found by the rules of its account, and stores the alert if it changes.
+ * @param known the alert as it was when the look began
+ * @returns when to look again; undefined: there is nothing to wait for
+ */
+export async function judge(
+  control: Pick<Control, 'log'>,
+  job: Pick<RunningJob, 'advance' | 'progress'>,
+  { key, finding, rules, tunnel }: Found,
+  { known, nowMs }: { readonly known: Snapshot<AlertDoc> | undefined; readonly nowMs: number },
+): Promise<number | undefined> {
+  const rule = ruleFor(key.kind, rules, tunnel)
+  const judged = { key, finding, rule, maintained: maintenanceEnd(rules, { subject: key.subject, nowMs }) }
+  const { next, dueAt } = decide(known, judged, nowMs)
+  if (next) await writeJudged(control, job, judged, nowMs)
+  return dueAt
+}
+
+/** Decides again by what the transaction reads. */
+async function writeJudged(
   { log }: Pick<Control, 'log'>,
   job: Pick<RunningJob, 'advance' | 'progress'>,
   judged: Judged,

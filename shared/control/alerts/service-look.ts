@@ -12,9 +12,8 @@ import type { JobKind, RunningJob } from '../jobs/jobs.ts'
 import type { Snapshot } from '../platform.ts'
 import { queries } from '../query-table.ts'
 import { type AlertDoc, type AlertKey, alertRef, noRules, rulesRef } from './alert-documents.ts'
-import { decide, type Finding, type Judged } from './deciding.ts'
-import { maintenanceEnd, ruleFor } from './kinds.ts'
-import { writeJudged } from './raising.ts'
+import type { Finding } from './deciding.ts'
+import { judge } from './raising.ts'
 import type { Found, Sense } from './sense.ts'
 import { senseDependencies, senseJobs, senseRelays } from './senses.ts'
 import { lookEveryMs, lookedText, lookName } from './sign-of-life.ts'
@@ -49,12 +48,9 @@ async function lookAll(control: Control, job: RunningJob): Promise<void> {
     const sensed = await senseAll(control, sense)
     for (const { key, finding } of findingsOf(sense.kinds, { sensed, open, before, nowMs })) {
       if (typeof finding === 'object') pending.push({ of: pendingKey(key), since: finding.since })
-      const rule = ruleFor(key.kind, rules)
-      const maintained = maintenanceEnd(rules, { subject: key.subject, nowMs })
-      const judged: Judged = { key, finding, rule, maintained }
-      const { next, dueAt } = decide(await store.get(alertRef(key)), judged, nowMs)
+      const alert = await store.get(alertRef(key))
+      const dueAt = await judge(control, job, { key, finding, rules }, { known: alert, nowMs })
       if (dueAt !== undefined) dueAts.push(Math.max(dueAt, nowMs + minuteMs))
-      if (next) await writeJudged(control, job, judged, nowMs)
     }
   }
   await control.heartbeat?.({ at: nowMs, open: open.length }, job.signal)
