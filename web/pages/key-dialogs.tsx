@@ -1,15 +1,14 @@
-/** The two dialogs of a new key: what it may do, and its secret, which is shown this once. */
+/** The two dialogs of a new key: the first asks what it may do, the second shows its secret. */
 import type { Scope } from '@porttunneler/shared/api/schemas/access'
 import type { Member } from '@porttunneler/shared/api/schemas/accounts'
 import type { KeyCreated } from '../api/calls.ts'
 import { useCreateKey } from '../api/queries.ts'
-import { Button } from '../parts/button.tsx'
-import { CopyButton } from '../parts/copy-button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { Checkbox, SelectField, TextField } from '../parts/field.tsx'
 import { FormOf, useApiForm, Wrong } from '../parts/form.tsx'
 import { formatCounted } from '../parts/format.ts'
 import { scopes, scopeTexts } from '../parts/scope-text.ts'
+import { SecretOnce } from '../parts/secret-once.tsx'
 
 /** Days, of the API's 366 at most. */
 const lives = [7, 30, 90, 365] as const
@@ -111,23 +110,17 @@ function withScope(chosen: readonly string[], changed: Scope, isChosen: boolean)
 
 export function SecretDialog({ created, onClose }: { created: KeyCreated; onClose: () => void }) {
   return (
-    <Dialog title={`New key: ${created.name}`} onClose={onClose} isKept>
-      <p class="mt-2 text-muted">
-        Copy it now: it is shown this once. The server keeps only a fingerprint of it.
-      </p>
-      <div class="mt-4 flex items-start gap-3 rounded-md border border-line bg-raised p-3">
-        <code class="min-w-0 flex-1 self-center font-mono text-sm break-all">{created.secret}</code>
-        <CopyButton text={created.secret} what="key" isWide />
-      </div>
+    <SecretOnce
+      title={`New key: ${created.name}`}
+      secret={created.secret}
+      what="key"
+      after="The server keeps only a fingerprint of it."
+      onClose={onClose}
+    >
       <p class="mt-4 text-sm text-muted">
         Hand it to a program by the environment, not on the command line:{' '}
         <code class="font-mono">PTUN_KEY</code>.
       </p>
-      <div class="mt-6 flex justify-end">
-        <Button look="accent" onClick={onClose}>
-          I have stored it
-        </Button>
-      </div>
-    </Dialog>
+    </SecretOnce>
   )
 }

@@ -17,13 +17,13 @@ import { useAnnounce } from '../parts/announcer.tsx'
 import { Button } from '../parts/button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { ConfirmDialog, Dialog } from '../parts/dialog.tsx'
-import { TextField } from '../parts/field.tsx'
 import { FormOf, useApiForm } from '../parts/form.tsx'
 import { Choice, More, Reading, type Tone, ToneBadge } from '../parts/operator-parts.tsx'
 import { Card, Page } from '../parts/page.tsx'
 import { ProblemNotice } from '../parts/problem-notice.tsx'
 import { TimeText } from '../parts/time-text.tsx'
 import {
+  AddressField,
   answerText,
   FormatField,
   formatTexts,
@@ -155,13 +155,7 @@ function ChangeDialog({ webhook, onClose }: { webhook: Webhook; onClose: () => v
   return (
     <Dialog title="Change the webhook" onClose={onClose}>
       <FormOf form={form} action="Save" isDisabled={!form.isDirty} onCancel={onClose}>
-        <TextField
-          label="Address"
-          type="url"
-          required
-          autofocus
-          maxLength={500}
-          autocomplete="off"
+        <AddressField
           hint="The secret stays: the new address gets events that are signed with it."
           {...form.text('url')}
         />

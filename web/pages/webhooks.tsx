@@ -1,16 +1,17 @@
 /** The addresses that get the account's alerts, and how to add one. */
 import type { Webhook } from '@porttunneler/shared/api/schemas/webhooks'
+import type { ComponentProps } from 'preact'
 import { useState } from 'preact/hooks'
 import type { WebhookCreated } from '../api/alert-calls.ts'
 import { useAddWebhook, useWebhooks } from '../api/webhook-queries.ts'
 import { Button, TextLink } from '../parts/button.tsx'
-import { CopyButton } from '../parts/copy-button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { SelectField, TextField } from '../parts/field.tsx'
 import { FormOf, useApiForm } from '../parts/form.tsx'
 import { Reading, ToneBadge } from '../parts/operator-parts.tsx'
 import { Card } from '../parts/page.tsx'
+import { SecretOnce } from '../parts/secret-once.tsx'
 import { TimeText } from '../parts/time-text.tsx'
 
 export const formatTexts: Record<Webhook['format'], string> = {
@@ -120,13 +121,7 @@ function AddDialog({
   return (
     <Dialog title="Add a webhook" onClose={onClose}>
       <FormOf form={form} action="Add webhook" onCancel={onClose}>
-        <TextField
-          label="Address"
-          type="url"
-          required
-          autofocus
-          maxLength={500}
-          autocomplete="off"
+        <AddressField
           placeholder="https://hooks.example.com/alerts"
           hint="It begins with https:// and is reached from the public internet."
           {...form.text('url')}
@@ -134,6 +129,14 @@ function AddDialog({
         <FormatField {...form.choice('format')} hasDefault />
       </FormOf>
     </Dialog>
+  )
+}
+
+type AddressProps = Omit<ComponentProps<typeof TextField>, 'label' | 'type'>
+
+export function AddressField(field: AddressProps) {
+  return (
+    <TextField label="Address" type="url" required autofocus maxLength={500} autocomplete="off" {...field} />
   )
 }
 
@@ -157,20 +160,13 @@ export function FormatField({
 
 export function WebhookSecretDialog({ created, onClose }: { created: WebhookCreated; onClose: () => void }) {
   return (
-    <Dialog title="Its secret" onClose={onClose} isKept>
-      <p class="mt-2 text-muted">
-        Programs check with it that an event is from here. Copy it now: it is shown this once.
-        {created.rotating && ' The secret before it works for one more day.'}
-      </p>
-      <div class="mt-4 flex items-start gap-3 rounded-md border border-line bg-raised p-3">
-        <code class="min-w-0 flex-1 self-center font-mono text-sm break-all">{created.secret}</code>
-        <CopyButton text={created.secret} what="secret" isWide />
-      </div>
-      <div class="mt-6 flex justify-end">
-        <Button look="accent" onClick={onClose}>
-          I have stored it
-        </Button>
-      </div>
-    </Dialog>
+    <SecretOnce
+      title="Its secret"
+      secret={created.secret}
+      what="secret"
+      before="Programs check with it that an event is from here."
+      after={created.rotating && 'The secret before it works for one more day.'}
+      onClose={onClose}
+    />
   )
 }

@@ -134,6 +134,7 @@ export const dialogs: Readonly<Record<string, readonly string[] | string>> = {
   'pages/maintenance.tsx': ['Announce maintenance'],
   'pages/webhooks.tsx': ['Add a webhook'],
   'pages/webhook.tsx': 'it needs a webhook',
+  'parts/secret-once.tsx': 'it needs a key that was just made; e2e/suites/console-keyboard.ts makes one',
   'pages/agent.tsx': ['Stop'],
   'pages/sessions-card.tsx': ['Sign out everywhere?'],
   'pages/audit.tsx': ['Sign-in'],
