@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@porttunneler/shared/base/clock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { AgentEvent } from './agent/events.ts'
-import { type ForwardOptions, forward } from './forward.ts'
+import { forward } from './forward.ts'
+import type { ForwardOptions } from './index.d.ts'
 import * as published from './index.js'
+
+type Told = Parameters<NonNullable<ForwardOptions['onEvent']>>[0]
 
 const world = { clock: systemClock, random: () => 0.5 }
 /** Nothing listens there. */
@@ -38,8 +40,8 @@ describe('forward', () => {
   test('while the server is away it waits; a signal ends that, and the server that it made listen', async () => {
     const abort = new AbortController()
     const server = createServer()
-    const lost = Promise.withResolvers<AgentEvent>()
-    const onEvent = (event: AgentEvent) => event.event === 'server.lost' && lost.resolve(event)
+    const lost = Promise.withResolvers<Told>()
+    const onEvent = (event: Told) => event.event === 'server.lost' && lost.resolve(event)
     const waiting = forward(server, { server: away, key, signal: abort.signal, onEvent }, world)
     await lost.promise
     expect(server.listening).toBe(true)
@@ -52,7 +54,7 @@ describe('forward', () => {
     const abort = new AbortController()
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const onEvent = ({ event }: AgentEvent) => event === 'server.lost' && abort.abort(new Error('enough'))
+    const onEvent = ({ event }: Told) => event === 'server.lost' && abort.abort(new Error('enough'))
     const options = { server: away, key, signal: abort.signal, onEvent }
     await expect(forward(server, options, world)).rejects.toThrow('enough')
     expect(server.listening).toBe(true)

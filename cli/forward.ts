@@ -3,7 +3,7 @@
  * same reconnecting, the same saved leases. It prints nothing, takes no signals, and has no inspector.
  */
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
+import { createServer } from 'node:http'
 import type { Server } from 'node:net'
 import { tunnelNameSchema } from '@porttunneler/shared/api/schemas/common'
 import { fail, keyOfCode } from '@porttunneler/shared/base/errors'
@@ -17,43 +17,9 @@ import { parseUpstream } from './agent/upstream.ts'
 import { accountOf, dialBy, newMux } from './agent-parts.ts'
 import { leaseApi, placeBy } from './commands/lease-api.ts'
 import { type Context, connectApi, proxyChooserOf } from './context.ts'
-import { type HttpOptions, httpParts } from './http-options.ts'
+import { httpParts } from './http-options.ts'
+import type { Forwardable, ForwardOptions, Listener } from './index.d.ts'
 import { relayRoute } from './proxy/relay-route.ts'
-
-export type ForwardOptions = Pick<HttpOptions, 'hostHeader' | 'rewriteOrigin' | 'auth'> & {
-  /** Default: http. */
-  readonly kind?: TunnelKind
-  readonly name?: string
-  /** tcp only: the public port to ask for. */
-  readonly port?: number
-  /** Default: PTUN_SERVER, or the one signed in to last. */
-  readonly server?: string
-  /** An API key. Default: PTUN_KEY, or the sign-in of `ptun login`. */
-  readonly key?: string
-  readonly cell?: string
-  /** Take the tunnel over from another agent. */
-  readonly takeover?: boolean
-  /** Several agents may serve it. */
-  readonly pool?: boolean
-  /** Gives up waiting, or ends the tunnel. */
-  readonly signal?: AbortSignal
-  /** Called with each event of docs/cli.md. */
-  readonly onEvent?: (event: AgentEvent) => void
-}
-
-export type Listener = {
-  /** Where visitors come. */
-  readonly url: string
-  readonly name: string
-  /** Resolves when the tunnel is over: with the reason if it ended by itself (taken over, key revoked). */
-  readonly closed: Promise<Error | undefined>
-  /** Takes no new visitors, lets open connections finish for 10 s, and gives the address back. Idempotent. */
-  close(): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
-}
-
-/** A port, an address as `ptun` takes it, a server (made to listen if it does not yet), or a handler of requests. */
-export type Forwardable = number | string | Server | RequestListener
 
 type World = Pick<Context, 'clock' | 'random'>
 

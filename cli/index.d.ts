@@ -40,13 +40,13 @@ export type Listener = {
 }
 
 /**
+ * A port, `host:port`, `unix:/path`, a server (one that does not listen yet does so at the loopback), or a handler of
+ * requests, such as an Express application.
+ */
+export type Forwardable = number | string | Server | RequestListener
+
+/**
  * Opens a tunnel, and resolves when visitors get in. It waits while the server or the line is away, and rejects with an
  * error that has a `code` (`PT-2310`) where waiting cannot help.
- *
- * @param target a port, `host:port`, `unix:/path`, a server (one that does not listen yet does so at the loopback), or
- * a handler of requests, such as an Express application
  */
-export function forward(
-  target: number | string | Server | RequestListener,
-  options?: ForwardOptions,
-): Promise<Listener>
+export function forward(target: Forwardable, options?: ForwardOptions): Promise<Listener>
