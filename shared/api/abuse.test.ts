@@ -1,17 +1,15 @@
 /** From a visitor's report, by a form without script, to what an operator decides about it and what both are told. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { makeTestApi, signInOperator, type TestApi } from '../../standalone/testing/api.ts'
 import { newId } from '../base/ids.ts'
 import { abuseCases } from '../control/abuse/abuse-documents.ts'
 import { caseKeptMs } from '../control/abuse/reporting.ts'
 import { claimLeases } from '../control/claims.ts'
-import { users } from '../control/documents.ts'
 import { runAct } from '../control/operator/acts.ts'
 import { deleteTunnel } from '../control/tunnels.ts'
 import { pageSchema } from './schemas/common.ts'
 import * as schemas from './schemas/operator-abuse.ts'
 
-const password = 'correct horse battery'
 const email = 'mallory@example.org'
 const shop = 'shop.tunnel.example.com'
 const because = { reason: 'A false sign-in page.' }
@@ -20,12 +18,7 @@ let token: string
 let tunnel: string
 beforeEach(async () => {
   t = await makeTestApi()
-  const { tokens } = await t.identity.register({ email: 'grace@example.com', password }, { from: '' })
-  const { member } = await t.principals.authenticate(tokens.accessToken, '')
-  await act('operators.add', { who: member })
-  await t.control.store.update(users.ref(member), { emailVerified: true })
-  t.clock.advance(31_000)
-  token = tokens.accessToken
+  token = (await signInOperator(t)).token
   tunnel = await serve('shop')
 })
 afterEach(() => t.close())

@@ -1,13 +1,12 @@
 /** Money, transfer, security events and dependencies, as operators read them. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { z } from 'zod'
-import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { makeTestApi, signInOperator, type TestApi } from '../../standalone/testing/api.ts'
 import { newId } from '../base/ids.ts'
-import { accounts, jobs, users } from '../control/documents.ts'
+import { accounts, jobs } from '../control/documents.ts'
 import { freshJob, jobRef } from '../control/jobs/jobs.ts'
 import { Worker } from '../control/jobs/worker.ts'
 import { type SubscriptionDoc, subscriptions } from '../control/money/billing-documents.ts'
-import { runAct } from '../control/operator/acts.ts'
 import { serviceMonths } from '../control/operator/figure-documents.ts'
 import { makeFigures } from '../control/operator/figures.ts'
 import { usageHours } from '../control/usage-documents.ts'
@@ -32,13 +31,9 @@ let token: string
 let operator: string
 beforeEach(async () => {
   t = await makeTestApi()
-  const { tokens } = await t.identity.register({ email: 'grace@example.com', password }, { from: '' })
-  operator = (await t.principals.authenticate(tokens.accessToken, '')).member
-  const office = { control: t.control, enrolment: t.relayIdentity }
-  await runAct(office, { act: 'operators.add', input: { who: operator }, operator: 'test' })
-  await t.control.store.update(users.ref(operator), { emailVerified: true })
-  t.clock.advance(31_000)
-  token = tokens.accessToken
+  const grace = await signInOperator(t)
+  operator = grace.member
+  token = grace.token
 })
 afterEach(() => t.close())
 

@@ -1,25 +1,16 @@
 /** What operators see and do about what is kept: terms, legal holds, and the report for auditors. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { makeTestApi, signInOperator, type TestApi } from '../../standalone/testing/api.ts'
 import { newId } from '../base/ids.ts'
-import { users } from '../control/documents.ts'
 import { runAct } from '../control/operator/acts.ts'
 import * as schemas from './schemas/operator-keeping.ts'
 
-const password = 'correct horse battery'
 const dayMs = 24 * 3_600_000
 let t: TestApi
 let token: string
 beforeEach(async () => {
   t = await makeTestApi()
-  const { accessToken } = (await t.identity.register({ email: 'grace@example.com', password }, { from: '' }))
-    .tokens
-  const { member } = await t.principals.authenticate(accessToken, '')
-  const office = { control: t.control, enrolment: t.relayIdentity }
-  await runAct(office, { act: 'operators.add', input: { who: member }, operator: 'test' })
-  await t.control.store.update(users.ref(member), { emailVerified: true })
-  t.clock.advance(31_000)
-  token = accessToken
+  token = (await signInOperator(t)).token
 })
 afterEach(() => t.close())
 

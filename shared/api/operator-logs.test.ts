@@ -5,11 +5,10 @@ import { join } from 'node:path'
 import { decodeJwt } from 'jose'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LogIndex } from '../../standalone/platform/logs.sqlite.ts'
-import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { makeTestApi, signInOperator, type TestApi } from '../../standalone/testing/api.ts'
 import { newId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import { requestFields } from '../base/request-scope.ts'
-import { users } from '../control/documents.ts'
 import { runAct } from '../control/operator/acts.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { pageSchema, problemSchema } from './schemas/common.ts'
@@ -27,12 +26,9 @@ beforeEach(async () => {
   const limits = { bytesMax: 64 * 1024 * 1024, ageMaxMs: 86_400_000 }
   index = new LogIndex({ folder, clock: new FakeClock(Date.now()), ...limits, onTrouble: () => {} })
   t = await makeTestApi({}, { log: logInto(index), watching: { logs: index } })
-  const { tokens } = await t.identity.register({ email: 'grace@example.com', password }, { from: '' })
-  who = (await t.principals.authenticate(tokens.accessToken, '')).member
-  await act('operators.add', { who })
-  await t.control.store.update(users.ref(who), { emailVerified: true })
-  t.clock.advance(31_000)
-  token = tokens.accessToken
+  const grace = await signInOperator(t)
+  who = grace.member
+  token = grace.token
 })
 afterEach(async () => {
   await t.close()

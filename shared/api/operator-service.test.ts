@@ -1,10 +1,10 @@
 /** What operators see and do about the service: cells and relays, jobs, feature flags, codes of a beta. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { z } from 'zod'
-import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { makeTestApi, signInOperator, type TestApi } from '../../standalone/testing/api.ts'
 import { quietSync } from '../../standalone/testing/control.ts'
 import { newId } from '../base/ids.ts'
-import { commands, jobs, users } from '../control/documents.ts'
+import { commands, jobs } from '../control/documents.ts'
 import { freshJob, jobRef } from '../control/jobs/jobs.ts'
 import { runAct } from '../control/operator/acts.ts'
 import { syncRelay } from '../control/relays.ts'
@@ -12,20 +12,12 @@ import { pageSchema } from './schemas/common.ts'
 import { operatorAccountSchema } from './schemas/operator.ts'
 import * as schemas from './schemas/operator-service.ts'
 
-const password = 'correct horse battery'
 const relay = newId('rel', 1)
 let t: TestApi
 let token: string
 beforeEach(async () => {
   t = await makeTestApi()
-  const { accessToken } = (await t.identity.register({ email: 'grace@example.com', password }, { from: '' }))
-    .tokens
-  const { member } = await t.principals.authenticate(accessToken, '')
-  const office = { control: t.control, enrolment: t.relayIdentity }
-  await runAct(office, { act: 'operators.add', input: { who: member }, operator: 'test' })
-  await t.control.store.update(users.ref(member), { emailVerified: true })
-  t.clock.advance(31_000)
-  token = accessToken
+  token = (await signInOperator(t)).token
 })
 afterEach(() => t.close())
 

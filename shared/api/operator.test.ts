@@ -1,10 +1,8 @@
 /** The operator's desk: a search by the beginning, in pages; suspensions; and notes that go with their subject. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
-import { makeTestApi, type TestApi } from '../../standalone/testing/api.ts'
+import { makeTestApi, signInOperator, type TestApi } from '../../standalone/testing/api.ts'
 import { setAccountStatus } from '../control/accounts.ts'
-import { users } from '../control/documents.ts'
-import { runAct } from '../control/operator/acts.ts'
 
 const day = 24 * 3_600_000
 const password = 'correct horse battery'
@@ -12,15 +10,7 @@ let t: TestApi
 let token: string
 beforeEach(async () => {
   t = await makeTestApi()
-  const { accessToken } = (await t.identity.register({ email: 'grace@example.com', password }, { from: '' }))
-    .tokens
-  const { member } = await t.principals.authenticate(accessToken, '')
-  const office = { control: t.control, enrolment: t.relayIdentity }
-  await runAct(office, { act: 'operators.add', input: { who: member }, operator: 'test' })
-  // Only a proven address makes an operator.
-  await t.control.store.update(users.ref(member), { emailVerified: true })
-  t.clock.advance(31_000)
-  token = accessToken
+  token = (await signInOperator(t)).token
 })
 afterEach(() => t.close())
 

@@ -3,8 +3,10 @@ import { makeApi } from '@porttunneler/shared/api/app'
 import type { ApiDeps } from '@porttunneler/shared/api/kit'
 import type { Scope } from '@porttunneler/shared/api/schemas/access'
 import type { Control } from '@porttunneler/shared/control/control'
+import { users } from '@porttunneler/shared/control/documents'
 import { signInByPasskey } from '@porttunneler/shared/control/factors/passkey-sign-in'
 import { createKey } from '@porttunneler/shared/control/keys'
+import { runAct } from '@porttunneler/shared/control/operator/acts'
 import type { Principals } from '@porttunneler/shared/control/principals'
 import { admitStranger } from '@porttunneler/shared/control/registration'
 import { hasInvitation } from '@porttunneler/shared/control/team/open-invitations'
@@ -63,6 +65,18 @@ export async function makeTestApi(
     tunnelsKey: await keyWith('tunnels'),
     readKey: await keyWith('read'),
   }
+}
+
+/** Signs up somebody, makes them an operator, and waits until every process knows. @returns their token and id */
+export async function signInOperator(t: TestApi, email = 'grace@example.com') {
+  const { tokens } = await t.identity.register({ email, password: 'correct horse battery' }, { from: '' })
+  const { member } = await t.principals.authenticate(tokens.accessToken, '')
+  const office = { control: t.control, enrolment: t.relayIdentity }
+  await runAct(office, { act: 'operators.add', input: { who: member }, operator: 'test' })
+  // Only a proven address makes an operator.
+  await t.control.store.update(users.ref(member), { emailVerified: true })
+  t.clock.advance(31_000)
+  return { token: tokens.accessToken, member }
 }
 
 function requestOf({ token, json, form, body, headers = {} }: Call): RequestInit {
