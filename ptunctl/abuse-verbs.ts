@@ -1,6 +1,6 @@
 /** The verbs of ptunctl against abuse: reports, the tunnel behind an address, the kill switch. */
 import type { Command } from 'commander'
-import { because, readNumber } from './arguments.ts'
+import { because, limited } from './arguments.ts'
 import type { Verb } from './money-verbs.ts'
 
 export function addTunnels(verb: Verb): void {
@@ -17,19 +17,14 @@ export function addTunnels(verb: Verb): void {
     ),
   )
   address(verb('tunnels.restore', 'restore', 'put back one that was taken down'))
-  verb('tunnels.taken-down', 'taken-down', 'list those that are taken down, the newest first').option(
-    '--limit <count>',
-    'at most this many',
-    readNumber,
-    100,
-  )
+  limited(verb('tunnels.taken-down', 'taken-down', 'list those that are taken down, the newest first'))
 }
 
 export function addReports(verb: Verb): void {
-  verb('reports.list', 'list', 'list reports, those reported last first')
+  const list = verb('reports.list', 'list', 'list reports, those reported last first')
     .option('--state <state>', 'open, dismissed, warned, taken_down or suspended', 'open')
     .option('--account <id>', 'of this account alone, in whatever state')
-    .option('--limit <count>', 'at most this many', readNumber, 50)
+  limited(list, 50)
   const id = (command: Command) => command.argument('<id>', 'rep_…, as reports list shows it')
   id(verb('reports.show', 'show', 'show what people wrote, the tunnel, the account and earlier reports'))
   because(

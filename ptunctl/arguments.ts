@@ -5,6 +5,11 @@ export function because(command: Command): Command {
   return command.requiredOption('--reason <text>', 'why, for the audit')
 }
 
+/** For what lists. @param usual how many without it */
+export function limited(command: Command, usual = 100): Command {
+  return command.option('--limit <count>', 'at most this many', readNumber, usual)
+}
+
 export function readNumber(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')

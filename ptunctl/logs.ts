@@ -4,7 +4,7 @@ import { type Clock, sleep } from '@porttunneler/shared/base/clock'
 import { isFailure, type PortTunnelerError } from '@porttunneler/shared/base/errors'
 import type { LogLine } from '@porttunneler/shared/control/logs/line'
 import { z } from 'zod'
-import { readNumber } from './arguments.ts'
+import { limited } from './arguments.ts'
 import type { SendOrder } from './audit.ts'
 import type { Verb } from './money-verbs.ts'
 
@@ -16,12 +16,10 @@ const lateMs = 15_000
 const batchMax = 1_000
 
 export function addLogs(verb: Verb): void {
-  verb('logs.search', 'search', 'list lines that have all words and fields, the newest last', {
+  const search = verb('logs.search', 'search', 'list lines that have all words and fields, the newest last', {
     isDefault: true,
-  })
-    .argument('[query...]', 'words, code:PT-5108, request:ID, relay:r1, account:acc_…, level>=warn, since:2h')
-    .option('--limit <count>', 'at most this many', readNumber, 100)
-    .option('--follow', 'go on with lines that come, until Ctrl-C')
+  }).argument('[query...]', 'words, code:PT-5108, request:ID, relay:r1, account:acc_…, level>=warn, since:2h')
+  limited(search).option('--follow', 'go on with lines that come, until Ctrl-C')
 }
 
 const wishSchema = z.object({

@@ -2,7 +2,7 @@
 import type { ActName } from '@porttunneler/shared/control/operator/acts'
 import { Command, type OutputConfiguration } from 'commander'
 import { addReports, addTunnels } from './abuse-verbs.ts'
-import { because, readFlagValue, readList, readNumber, readRange, readTime } from './arguments.ts'
+import { because, limited, readFlagValue, readList, readNumber, readRange, readTime } from './arguments.ts'
 import { addCompliance, addRetention } from './keeping-verbs.ts'
 import { addLogs } from './logs.ts'
 import { addBilling, addPlans, type Verb } from './money-verbs.ts'
@@ -60,10 +60,8 @@ export function buildProgram(run: Run, output: OutputConfiguration): Command {
     groupOf('invites', 'codes for new accounts, while these are by invitation'),
     groupOf('waitlist', 'people who asked for one'),
   )
-  groupOf('feedback', 'what people told you')('feedback.list', 'list', 'list it, the newest first').option(
-    '--limit <count>',
-    'at most this many',
-    readNumber,
+  limited(
+    groupOf('feedback', 'what people told you')('feedback.list', 'list', 'list it, the newest first'),
     50,
   )
   addSecrets(groupOf('secrets', 'what the key of the vault has sealed'))
@@ -170,9 +168,8 @@ function addPeople(people: Verb, members: Verb): void {
   ] as const
   for (const [act, verb, said] of withReason) because(who(people(act, verb, said)))
   who(people('people.enable', 'enable', 'let them in again'))
-  people('people.find', 'find', 'find people by the beginning of their address, or by their id')
-    .argument('<who>', 'the beginning of an e-mail address, or usr_…')
-    .option('--limit <count>', 'at most this many', readNumber, 20)
+  const find = people('people.find', 'find', 'find people by the beginning of their address, or by their id')
+  limited(find.argument('<who>', 'the beginning of an e-mail address, or usr_…'), 20)
   const member = (command: Command) => who(command.argument('<account>', 'acc_…'))
   const role = (command: Command) => command.argument('<role>', 'owner, admin, developer, billing or viewer')
   role(member(members('members.add', 'add', 'add a person who has signed in before')))
@@ -203,30 +200,19 @@ function addMails(verb: Verb): void {
 }
 
 function addAlerts(verb: Verb): void {
-  verb('alerts.list', 'list', 'list alerts of the service, those that changed last on top').option(
-    '--limit <count>',
-    'at most this many',
-    readNumber,
-    100,
-  )
+  limited(verb('alerts.list', 'list', 'list alerts of the service, those that changed last on top'))
   verb('alerts.acknowledge', 'acknowledge', 'say that you look after one').argument('<id>')
 }
 
 function addJobs(verb: Verb): void {
-  const limit = (command: Command) => command.option('--limit <count>', 'at most this many', readNumber, 100)
-  limit(verb('jobs.list', 'list', 'list what waits, the next first'))
-  limit(verb('jobs.dead', 'dead', 'list what failed for good'))
+  limited(verb('jobs.list', 'list', 'list what waits, the next first'))
+  limited(verb('jobs.dead', 'dead', 'list what failed for good'))
   verb('jobs.retry', 'retry', 'try a dead job again').argument('<id>')
   verb('jobs.drop', 'drop', 'forget a dead job').argument('<id>')
 }
 
 function addCertificates(verb: Verb): void {
-  verb('certificates.list', 'list', 'list certificates, those that run out first on top').option(
-    '--limit <count>',
-    'at most so many',
-    readNumber,
-    100,
-  )
+  limited(verb('certificates.list', 'list', 'list certificates, those that run out first on top'))
   verb('certificates.order', 'order', 'order one now, or renew it before its time').argument(
     '<host>',
     'as certificates list shows it first',
@@ -234,14 +220,14 @@ function addCertificates(verb: Verb): void {
 }
 
 function addAudit(verb: Verb): void {
-  verb('audit.list', 'list', 'list entries, the newest first')
+  const list = verb('audit.list', 'list', 'list entries, the newest first')
     .argument('[account]', 'acc_…; without one: entries that concern no account')
     .option('--action <name>', 'such as key.created')
     .option('--actor <id>', 'who did it')
     .option('--target <id>', 'what it was done to')
     .option('--from <time>', 'not before, such as 2026-01-31 or 2026-01-31T12:00Z', readTime)
     .option('--to <time>', 'not after', readTime)
-    .option('--limit <count>', 'at most this many', readNumber, 100)
+  limited(list)
   const noted = (command: Command) =>
     command.option('--noted <file>', 'compare with the hashes of seals in an outside log')
   noted(verb('audit.verify', 'verify', 'walk all seals, and name what was changed; exits with 1 then'))
@@ -281,18 +267,12 @@ function addInvites(verb: Verb, waitList: Verb): void {
   lasting(verb('invites.create', 'create', 'make a code; it is shown once'))
     .option('--places <count>', 'for this many accounts', readNumber, 1)
     .option('--note <text>', 'for whom or what it is', '')
-  verb('invites.list', 'list', 'list codes, the newest first').option(
-    '--limit <count>',
-    'at most this many',
-    readNumber,
-    100,
-  )
+  limited(verb('invites.list', 'list', 'list codes, the newest first'))
   const id = (command: Command) => command.argument('<id>', 'inv_…, as invites list shows it')
   id(verb('invites.show', 'show', 'show a code with the accounts that came by it'))
   id(verb('invites.revoke', 'revoke', 'take no more accounts by it; those that came stay'))
-  waitList('waitlist.list', 'list', 'list who waits, the longest first')
-    .option('--state <state>', 'asked (not confirmed), waiting, invited or came', 'waiting')
-    .option('--limit <count>', 'at most this many', readNumber, 100)
+  const waiting = waitList('waitlist.list', 'list', 'list who waits, the longest first')
+  limited(waiting.option('--state <state>', 'asked (not confirmed), waiting, invited or came', 'waiting'))
   lasting(waitList('waitlist.invite', 'invite', 'send a code to those who have waited longest')).argument(
     '<count>',
     'to so many',
