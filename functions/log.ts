@@ -8,14 +8,15 @@ import type { Log } from '@porttunneler/shared/base/log'
 import { requestFields } from '@porttunneler/shared/base/request-scope'
 import { type DestinationStream, type LoggerOptions, pino } from 'pino'
 
-const severities: Readonly<Record<string, string>> = {
+/** Gives each level of pino the name that Cloud Logging has for it. */
+export const severities = {
   trace: 'DEBUG',
   debug: 'DEBUG',
   info: 'INFO',
   warn: 'WARNING',
   error: 'ERROR',
   fatal: 'CRITICAL',
-}
+} as const
 
 /** Fields of every line that is logged while a request is handled. */
 type RequestFields = Readonly<Record<string, unknown>>
@@ -34,7 +35,9 @@ function logOptions(project: string): LoggerOptions {
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { error: pino.stdSerializers.err },
     formatters: {
-      level: (label) => ({ severity: severities[label] ?? 'DEFAULT' }),
+      level: (label) => ({
+        severity: severities[label as keyof typeof severities] ?? 'DEFAULT',
+      }),
       log: ({ traceId, ...fields }) => ({
         ...fields,
         ...(typeof traceId === 'string' && {

@@ -40,8 +40,7 @@ export async function openConsoleStage(): Promise<ConsoleStage> {
   const dns = await DnsWorld.open()
   await dns.zone('example.com', [])
   const env = {
-    PORTTUNNELER_RESOLVERS: dns.resolvers.map(({ address, port }) => `${address}:${port}`).join(','),
-    PORTTUNNELER_TRUST_RESOLVERS: 'true',
+    ...dns.variables,
     PORTTUNNELER_REGISTRATION: 'beta',
     PORTTUNNELER_DEMO: 'true',
     PORTTUNNELER_TERMS: JSON.stringify(terms),

@@ -67,9 +67,7 @@ export async function openNamesWorld(): Promise<NamesWorld> {
       PORTTUNNELER_HOST: 'localhost',
       PORTTUNNELER_REGISTRATION: 'true',
       PORTTUNNELER_PLAN: 'pro',
-      PORTTUNNELER_RESOLVERS: dns.resolvers.map(({ address, port }) => `${address}:${port}`).join(','),
-      // Servers of zones must have public addresses, which a test does not have.
-      PORTTUNNELER_TRUST_RESOLVERS: 'true',
+      ...dns.variables,
     },
     close: async () => {
       await world.close()

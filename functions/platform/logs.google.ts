@@ -5,11 +5,11 @@
  */
 import type { Clock } from '@porttunneler/shared/base/clock'
 import { fail, isFailure } from '@porttunneler/shared/base/errors'
-import type { LogLevel } from '@porttunneler/shared/base/log'
 import { describeLogged, type LogLine } from '@porttunneler/shared/control/logs/line'
 import type { LogQuery } from '@porttunneler/shared/control/logs/query'
 import type { LogPage, Logs } from '@porttunneler/shared/control/logs/role'
 import { z } from 'zod'
+import { severities } from '../log.ts'
 import type { GoogleRest } from './google-rest.ts'
 
 /** The log that relays write to. */
@@ -17,12 +17,6 @@ export const relayLogId = 'ptun-relay'
 const ownLogs = ['run.googleapis.com/stdout', 'run.googleapis.com/stderr', relayLogId]
 /** Google gives an empty page with a token while a search takes long; so many are asked for in one call. */
 const emptyPagesMax = 5
-const severities: Readonly<Record<LogLevel, string>> = {
-  debug: 'DEBUG',
-  info: 'INFO',
-  warn: 'WARNING',
-  error: 'ERROR',
-}
 
 const words = z.record(z.string(), z.string()).default({})
 const entrySchema = z.object({

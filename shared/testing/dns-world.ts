@@ -41,6 +41,14 @@ export class DnsWorld {
   readonly asked: string[] = []
   resolvers: Peer[] = []
 
+  /** The variables by which a server asks these resolvers. Servers of zones must have public addresses elsewhere. */
+  get variables() {
+    return {
+      PORTTUNNELER_RESOLVERS: this.resolvers.map(({ address, port }) => `${address}:${port}`).join(','),
+      PORTTUNNELER_TRUST_RESOLVERS: 'true',
+    }
+  }
+
   static async open(resolverCount = 3): Promise<DnsWorld> {
     const world = new DnsWorld()
     for (let n = 0; n < resolverCount; n++)
