@@ -1,5 +1,5 @@
 /**
- * What the inspector costs an agent, and that without it nothing is paid. Visitors are streams of this process and the
+ * Measures what the inspector costs an agent, and that none costs nothing. Visitors are streams of this process and the
  * upstream is a real socket, so everything that the agent does with a request is in the figures, and nothing of a
  * relay. With and without take turns in one run, so only their ratios count.
  *
@@ -130,7 +130,7 @@ async function measureCost(rounds: number): Promise<void> {
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
-/** What is alive, in bytes, when the last run has let go of its own. */
+/** Counts what is alive, in bytes, when the last run has let go of its own. */
 async function liveBytes(): Promise<number> {
   for (let turns = 0; turns < 3; turns++) {
     await new Promise((resolve) => setImmediate(resolve))

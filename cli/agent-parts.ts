@@ -1,4 +1,4 @@
-/** What every agent of this package is made of, whether a command or a program of somebody else runs it. */
+/** These parts make every agent of this package, whether a command or a program of somebody else runs it. */
 import { hashSecret } from '@porttunneler/shared/base/ids'
 import { memoryBytes } from '@porttunneler/shared/base/memory'
 import { Budget } from '@porttunneler/shared/mux/budget'
@@ -23,7 +23,7 @@ export function dialBy(
   return (address, options) => dialRelay({ ...known, ...options, address, build: `ptun/${version}` })
 }
 
-/** What all sessions of one agent share. */
+/** All sessions of one agent share these. */
 export function newMux({ clock }: Pick<Context, 'clock'>): MuxShared {
   return {
     clock,

@@ -1,4 +1,4 @@
-/** Who a visitor is: for a PROXY header, for people, and for what all visitors share. */
+/** Names a visitor: for a PROXY header, for people, and for the limits that all visitors share. */
 import { isIPv6 } from 'node:net'
 import { sourcePath } from '@porttunneler/shared/base/addresses'
 import type { OpenInfo } from '@porttunneler/shared/mux/open-info'

@@ -13,7 +13,7 @@ import { acknowledgeAlert, listAlerts } from './alerts.ts'
 
 let api: Server
 let url: string
-/** What the server has, and what it was asked to do. */
+/** The server has these, and was asked to do those. */
 let open: readonly Alert[]
 let acts: unknown[]
 

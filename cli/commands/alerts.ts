@@ -48,7 +48,7 @@ async function readAll(client: Client): Promise<Found> {
   return { items, isCut: next !== undefined }
 }
 
-/** What fires first. */
+/** Those that fire come first. */
 async function readOpen(client: Client): Promise<Found> {
   const [firing, acknowledged] = await Promise.all([
     client.alerts({ limit: shownMax, state: 'firing' }),

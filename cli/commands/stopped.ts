@@ -1,5 +1,5 @@
 /**
- * What a process does when its agent was stopped from afar (PT-2900). It ends with exit code 5, on which systemd does
+ * A process whose agent was stopped from afar (PT-2900) ends with exit code 5, on which systemd does
  * not start it again. Docker and launchd start whatever ends, so there PTUN_WHEN_STOPPED=wait lets it stay and do
  * nothing until they are told to start it again.
  */
